@@ -1,0 +1,21 @@
+# The libraries we stand on, all from Debian 12 (packages.txt).
+find_package(Threads REQUIRED)
+find_package(Boost 1.81 REQUIRED COMPONENTS json url)
+find_package(OpenSSL REQUIRED)
+find_package(SQLite3 REQUIRED)
+find_package(fmt REQUIRED)
+find_package(spdlog REQUIRED)
+find_package(CLI11 REQUIRED)
+find_package(yaml-cpp REQUIRED)
+find_package(GTest REQUIRED)
+find_package(PkgConfig REQUIRED)
+pkg_check_modules(zstd REQUIRED IMPORTED_TARGET libzstd)
+pkg_check_modules(sodium REQUIRED IMPORTED_TARGET libsodium)
+
+# Header-only Boost, with the parts that need no library of their own.
+add_library(weir_boost INTERFACE)
+target_link_libraries(weir_boost INTERFACE Boost::headers)
+
+# GoogleTest, GoogleMock's matchers and RapidCheck for properties.
+add_library(weir_gtest INTERFACE)
+target_link_libraries(weir_gtest INTERFACE GTest::gmock GTest::gtest_main rapidcheck)

@@ -1,0 +1,62 @@
+# How a room becomes targets. A room's library is every .cpp of its folder; its tests are every
+# *_test.cpp, beside what they test; a fuzz target is *_fuzz.cpp. A library must link alone
+# (<name>_links), which proves that it names all that it uses.
+
+# weir_library(NAME DEPENDS target... [PURE])
+# PURE: objects are searched for symbols of clocks, sockets, files, environment, threads and random devices.
+function(weir_library name)
+  cmake_parse_arguments(ROOM "PURE" "" "DEPENDS;TEST_DEPENDS" ${ARGN})
+  file(GLOB sources CONFIGURE_DEPENDS *.cpp)
+  set(tests ${sources})
+  list(FILTER sources EXCLUDE REGEX "_(test|fuzz)\\.cpp$")
+  list(FILTER tests INCLUDE REGEX "_test\\.cpp$")
+
+  add_library(${name} STATIC ${sources})
+  target_include_directories(${name} PUBLIC ${CMAKE_SOURCE_DIR}/src)
+  target_link_libraries(${name} PUBLIC ${ROOM_DEPENDS})
+
+  add_executable(${name}_links ${CMAKE_SOURCE_DIR}/cmake/empty_main.cpp)
+  target_link_libraries(${name}_links PRIVATE
+    -Wl,--whole-archive $<TARGET_FILE:${name}> -Wl,--no-whole-archive ${ROOM_DEPENDS})
+  add_dependencies(${name}_links ${name})
+  add_test(NAME ${name}.links COMMAND ${name}_links)
+  set_tests_properties(${name}.links PROPERTIES LABELS "quick")
+
+  if(ROOM_PURE)
+    add_test(NAME ${name}.pure
+      COMMAND python3 ${CMAKE_SOURCE_DIR}/tools/tidy/banned_symbols.py $<TARGET_FILE:${name}>)
+    set_tests_properties(${name}.pure PROPERTIES LABELS "quick")
+  endif()
+
+  if(tests)
+    add_executable(${name}_test ${tests})
+    target_link_libraries(${name}_test PRIVATE ${name} ${ROOM_TEST_DEPENDS} weir_gtest)
+    add_test(NAME ${name} COMMAND ${name}_test)
+    set_tests_properties(${name} PROPERTIES LABELS "unit" TIMEOUT 300)
+  endif()
+endfunction()
+
+# weir_program(NAME SOURCES file... DEPENDS target...)
+function(weir_program name)
+  cmake_parse_arguments(ROOM "" "" "SOURCES;DEPENDS" ${ARGN})
+  add_executable(${name} ${ROOM_SOURCES})
+  target_link_libraries(${name} PRIVATE ${ROOM_DEPENDS})
+  set_target_properties(${name} PROPERTIES RUNTIME_OUTPUT_DIRECTORY ${CMAKE_BINARY_DIR}/bin)
+endfunction()
+
+# weir_fuzzer(NAME SOURCE file CORPUS dir DEPENDS target...): a libFuzzer target in the asan preset, and in
+# every preset a test that runs the target over its seeds.
+function(weir_fuzzer name)
+  cmake_parse_arguments(ROOM "" "SOURCE;CORPUS" "DEPENDS" ${ARGN})
+  add_executable(${name} ${ROOM_SOURCE})
+  target_link_libraries(${name} PRIVATE ${ROOM_DEPENDS})
+  if(WEIR_SANITIZE MATCHES "address")
+    target_compile_options(${name} PRIVATE -fsanitize=fuzzer-no-link)
+    target_link_options(${name} PRIVATE -fsanitize=fuzzer)
+  else()
+    target_sources(${name} PRIVATE ${CMAKE_SOURCE_DIR}/cmake/replay_main.cpp)
+  endif()
+  file(GLOB seeds CONFIGURE_DEPENDS ${ROOM_CORPUS}/*)
+  add_test(NAME ${name}.seeds COMMAND ${name} ${seeds})
+  set_tests_properties(${name}.seeds PROPERTIES LABELS "unit" TIMEOUT 120)
+endfunction()

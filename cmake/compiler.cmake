@@ -33,3 +33,6 @@ if(WEIR_SANITIZE)
   add_compile_options(-fsanitize=${WEIR_SANITIZE} -fno-sanitize-recover=all)
   add_link_options(-fsanitize=${WEIR_SANITIZE})
 endif()
+if(WEIR_SANITIZE MATCHES "address")
+  add_compile_options(-fsanitize=fuzzer-no-link)   # coverage in every room, so that fuzz targets see where they are
+endif()

@@ -1,1 +1,2 @@
+// The program of a link test: it does nothing, its library must link alone.
 int main() { return 0; }

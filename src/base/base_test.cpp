@@ -45,7 +45,9 @@ TEST(Time, DurationsReadLikeSpeech) {
 
 TEST(Id, NamesAreSafeInPathsUrlsAndLogs) {
     for (const std::string_view good : {"a", "lab-1", "h800.rack-2", "0"}) EXPECT_TRUE(is_name(good)) << good;
-    for (const std::string_view bad : {"", "-a", "a-", "A", "a b", "a/b", "..", "a..b", "a@b", "ä", "a_b"}) EXPECT_FALSE(is_name(bad)) << bad;
+    for (const std::string_view bad : {"", "-a", "a-", "A", "a b", "a/b", "..", "a..b", "a@b", "ä", "a_b"}) {
+        EXPECT_FALSE(is_name(bad)) << bad;
+    }
     EXPECT_TRUE(is_name(std::string(63, 'x')));
     EXPECT_FALSE(is_name(std::string(64, 'x')));
 }

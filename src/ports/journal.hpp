@@ -55,7 +55,7 @@ struct Epoch {
 inline constexpr std::size_t max_record_bytes = 16U << 20U;
 inline constexpr std::size_t max_batch_records = 100'000;
 inline constexpr std::size_t max_batch_bytes = 64U << 20U;
-inline constexpr std::size_t max_snapshot_bytes = 2'000U << 20U;
+inline constexpr std::size_t max_snapshot_bytes = 900U << 20U;
 inline constexpr std::size_t max_meta_bytes = 64U << 10U;
 inline constexpr std::size_t snapshots_kept = 3;
 

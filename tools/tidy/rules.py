@@ -57,7 +57,7 @@ def line_of(text, position):
 PURE = ("base", "domain", "codec")
 MAY_INCLUDE = {
     "base": (),
-    "codec": ("base", "domain"),
+    "codec": ("base",),
     "domain": ("base", "codec"),
     "engines": ("base", "domain"),
     "ports": ("base", "codec", "domain"),

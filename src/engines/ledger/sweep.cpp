@@ -132,7 +132,8 @@ std::optional<Violation> check_import(const Account& account, const Ledger& ledg
     const Wide most = std::max(debits, credits);
     if (most > whole_amount) return unfit(Law::totals_fit, account, narrow(most), whole_amount);
     if (totals != nullptr && totals->family != family_of(account.code)) {
-        return unfit(Law::one_ledger, account, static_cast<std::int64_t>(family_of(account.code)), static_cast<std::int64_t>(totals->family));
+        const auto own = static_cast<std::int64_t>(family_of(account.code));
+        return unfit(Law::one_ledger, account, own, static_cast<std::int64_t>(totals->family));
     }
     return std::nullopt;
 }

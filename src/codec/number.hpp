@@ -1,0 +1,24 @@
+// codec/number.hpp: from the spelling of a number to its value, exactly or not at all.
+#pragma once
+
+#include "base/result.hpp"
+#include "codec/value.hpp"
+
+#include <string_view>
+
+namespace weir::codec {
+
+enum class NumberError : std::uint8_t {
+    not_a_number = 1,
+    too_big = 2,    ///< An integer beyond uint64 or below int64, or a real beyond double.
+    too_small = 3,  ///< A real nearer to zero than double tells from zero.
+};
+
+/// How JSON spells numbers: the length of the number at the front of `text`, or 0 where there is none.
+[[nodiscard]] std::size_t json_number_length(std::string_view text);
+
+/// `[+-]digits[.digits][e[+-]digits]`, also `.5` and `5.`. Whatever has an integral value that 64 bits hold is an
+/// integer, `5.0` and `1e3` too; only `-0` stays a real, since no integer has its sign.
+[[nodiscard]] Result<Value, NumberError> parse_number(std::string_view text, Position at);
+
+}  // namespace weir::codec

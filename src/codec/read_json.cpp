@@ -1,0 +1,306 @@
+// codec/read_json.cpp: RFC 8259 by recursive descent, refusing what the standard leaves to taste.
+//
+// The depth is counted before each descent and is bounded by deepest_nesting, so the stack is too.
+// A failed step sets error_ and returns false all the way up; nothing throws.
+#include "codec/number.hpp"
+#include "codec/text.hpp"
+#include "codec/value.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <array>
+#include <optional>
+#include <vector>
+
+namespace weir::codec {
+namespace {
+
+/// Bytes of a string that stand for themselves: no quote, backslash, control character or part of a longer sequence.
+constexpr auto plain_byte = [] {
+    std::array<bool, 256> table{};
+    for (std::size_t i = 0x20; i < 0x80; ++i) table[i] = true;
+    table['"'] = false;
+    table['\\'] = false;
+    return table;
+}();
+
+class JsonReader {
+public:
+    JsonReader(std::string_view text, const Limits& limits)
+        : text_(text), max_depth_(std::min(limits.max_depth, deepest_nesting)), nodes_left_(limits.max_nodes) {}
+
+    Result<Value, ReadError> read() {
+        Value value;
+        skip_space();
+        if (!read_value(value, 0)) return fail(std::move(error_));
+        skip_space();
+        if (at_ < text_.size()) {
+            refuse(Fault::bad_syntax, fmt::format("the document has ended, but {} follows", show_here()));
+            return fail(std::move(error_));
+        }
+        return value;
+    }
+
+private:
+    [[nodiscard]] Position here() const {
+        return {.line = line_, .column = static_cast<std::uint32_t>(at_ - line_start_ + 1)};
+    }
+
+    bool refuse_at(Position where, Fault code, std::string message) {
+        error_ = {.line = where.line, .column = where.column, .message = std::move(message), .code = code};
+        return false;
+    }
+    bool refuse(Fault code, std::string message) { return refuse_at(here(), code, std::move(message)); }
+
+    [[nodiscard]] std::string show_here() const {
+        if (at_ >= text_.size()) return "the end";
+        std::size_t length = 1;
+        while (at_ + length < text_.size() && (static_cast<unsigned char>(text_[at_ + length]) & 0xC0) == 0x80) ++length;
+        return show(text_.substr(at_, length));
+    }
+
+    void skip_space() {
+        for (; at_ < text_.size(); ++at_) {
+            const char c = text_[at_];
+            if (c == '\n') {
+                ++line_;
+                line_start_ = at_ + 1;
+            } else if (c != ' ' && c != '\t' && c != '\r') {
+                return;
+            }
+        }
+    }
+
+    bool next_is(char c) const { return at_ < text_.size() && text_[at_] == c; }
+
+    bool read_value(Value& out, std::size_t depth) {
+        if (nodes_left_ == 0) return refuse(Fault::too_large, "the document has more values than the limit allows; split it");
+        --nodes_left_;
+        if (at_ == text_.size()) return refuse(Fault::bad_syntax, "the document ends where a value is expected");
+        switch (text_[at_]) {
+            case '{': return enter(depth) && read_object(out, depth + 1);
+            case '[': return enter(depth) && read_array(out, depth + 1);
+            case '"': {
+                const Position start = here();
+                std::string text;
+                if (!read_string(text)) return false;
+                out = Value{std::move(text), start};
+                return true;
+            }
+            case 't': return read_word("true", Value{true, here()}, out);
+            case 'f': return read_word("false", Value{false, here()}, out);
+            case 'n': return read_word("null", Value::null(here()), out);
+            default: return read_number(out);
+        }
+    }
+
+    bool enter(std::size_t depth) {
+        if (depth < max_depth_) return true;
+        return refuse(Fault::too_deep, fmt::format("nested deeper than {} levels", max_depth_));
+    }
+
+    bool read_word(std::string_view word, Value value, Value& out) {
+        if (!text_.substr(at_).starts_with(word)) return no_value();
+        at_ += word.size();
+        out = std::move(value);
+        return true;
+    }
+
+    bool no_value() { return refuse(Fault::bad_syntax, fmt::format("a value is expected, not {}", show_here())); }
+
+    bool read_number(Value& out) {
+        const char first = text_[at_];
+        if (first != '-' && (first < '0' || first > '9')) return no_value();
+        const std::size_t length = json_number_length(text_.substr(at_));
+        if (length == 0) return refuse(Fault::bad_syntax, "a number needs a digit after '-', '.' and 'e'");
+        const std::string_view spelling = text_.substr(at_, length);
+        if (at_ + length < text_.size()) {
+            const char after = text_[at_ + length];
+            if (after >= '0' && after <= '9') return refuse(Fault::bad_syntax, "a number cannot begin with 0");
+        }
+        auto number = parse_number(spelling, here());
+        if (!number) {
+            return refuse(Fault::out_of_range, number.error() == NumberError::too_small
+                                                   ? fmt::format("the number {} is too near to zero for 64 bits", show(spelling))
+                                                   : fmt::format("the number {} does not fit in 64 bits", show(spelling)));
+        }
+        at_ += length;
+        out = std::move(*number);
+        return true;
+    }
+
+    bool read_array(Value& out, std::size_t depth) {
+        const Position start = here();
+        Value::Array items;
+        ++at_;
+        skip_space();
+        if (!next_is(']')) {
+            while (true) {
+                if (!read_value(items.emplace_back(), depth)) return false;
+                skip_space();
+                if (next_is(']')) break;
+                if (!next_is(',')) return refuse(Fault::bad_syntax, fmt::format("',' or ']' is expected in a list, not {}", show_here()));
+                ++at_;
+                skip_space();
+            }
+        }
+        ++at_;
+        out = Value{std::move(items), start};
+        return true;
+    }
+
+    bool read_object(Value& out, std::size_t depth) {
+        const Position start = here();
+        Value::Object members;
+        ++at_;
+        skip_space();
+        if (!next_is('}')) {
+            while (true) {
+                if (!read_member(members.emplace_back(), depth)) return false;
+                skip_space();
+                if (next_is('}')) break;
+                if (!next_is(',')) return refuse(Fault::bad_syntax, fmt::format("',' or '}}' is expected in an object, not {}", show_here()));
+                ++at_;
+                skip_space();
+            }
+        }
+        ++at_;
+        if (!keys_differ(members)) return false;
+        out = Value{std::move(members), start};
+        return true;
+    }
+
+    bool read_member(Member& member, std::size_t depth) {
+        if (!next_is('"')) return refuse(Fault::bad_syntax, fmt::format("a key in double quotes is expected, not {}", show_here()));
+        member.at = here();
+        if (!read_string(member.key)) return false;
+        skip_space();
+        if (!next_is(':')) return refuse(Fault::bad_syntax, fmt::format("':' is expected after a key, not {}", show_here()));
+        ++at_;
+        skip_space();
+        return read_value(member.value, depth);
+    }
+
+    bool keys_differ(const Value::Object& members) {
+        const Member* twice = first_repeated(members);
+        if (twice == nullptr) return true;
+        return refuse_at(twice->at, Fault::duplicate_key, fmt::format("the key {} appears twice in one object", show(twice->key)));
+    }
+
+    /// The second of the first two members with one key, or nullptr.
+    static const Member* first_repeated(const Value::Object& members) {
+        constexpr std::size_t few = 12;
+        if (members.size() <= few) {
+            for (std::size_t i = 1; i < members.size(); ++i) {
+                for (std::size_t j = 0; j < i; ++j) {
+                    if (members[i].key == members[j].key) return &members[i];
+                }
+            }
+            return nullptr;
+        }
+        std::vector<const Member*> sorted;
+        sorted.reserve(members.size());
+        for (const Member& member : members) sorted.push_back(&member);
+        std::ranges::sort(sorted, [](const Member* a, const Member* b) { return a->key != b->key ? a->key < b->key : a < b; });
+        const Member* first = nullptr;
+        for (std::size_t i = 1; i < sorted.size(); ++i) {
+            if (sorted[i]->key == sorted[i - 1]->key && (first == nullptr || sorted[i] < first)) first = sorted[i];
+        }
+        return first;
+    }
+
+    bool read_string(std::string& out) {
+        const Position start = here();
+        ++at_;
+        const std::size_t content = at_;
+        while (at_ < text_.size() && plain_byte[static_cast<unsigned char>(text_[at_])]) ++at_;
+        out.assign(text_.substr(content, at_ - content));
+        while (at_ < text_.size()) {
+            const char c = text_[at_];
+            if (c == '"') {
+                ++at_;
+                return true;
+            }
+            if (!(c == '\\' ? read_escape(out) : read_run(out))) return false;
+        }
+        return refuse_at(start, Fault::bad_syntax, "the string that begins here has no closing quote");
+    }
+
+    bool read_run(std::string& out) {
+        const std::size_t begin = at_;
+        while (at_ < text_.size() && static_cast<unsigned char>(text_[at_]) >= 0x20 && text_[at_] != '"' && text_[at_] != '\\') ++at_;
+        const std::string_view run = text_.substr(begin, at_ - begin);
+        if (const auto check = check_utf8(run); !check.good) {
+            at_ = begin + check.bad_at;
+            return refuse(Fault::bad_utf8, fmt::format("byte 0x{:02x} is not UTF-8 here", static_cast<unsigned char>(text_[at_])));
+        }
+        out += run;
+        if (at_ < text_.size() && static_cast<unsigned char>(text_[at_]) < 0x20) {
+            return refuse(Fault::bad_syntax, fmt::format("a control character in a string is written \\u{:04x}", static_cast<unsigned>(text_[at_])));
+        }
+        return true;
+    }
+
+    bool read_escape(std::string& out) {
+        const char c = at_ + 1 < text_.size() ? text_[at_ + 1] : '\0';
+        constexpr std::string_view letters = "\"\\/bfnrt";
+        constexpr std::string_view meanings = "\"\\/\b\f\n\r\t";
+        if (c == 'u') return read_code_point(out);
+        const std::size_t which = letters.find(c);
+        if (which == std::string_view::npos) return refuse(Fault::bad_syntax, "there is no such escape; a backslash itself is written \\\\");
+        out.push_back(meanings[which]);
+        at_ += 2;
+        return true;
+    }
+
+    /// The four hexadecimal digits of `\uXXXX` at `from`, or nothing.
+    [[nodiscard]] std::optional<std::uint32_t> hex4(std::size_t from) const {
+        if (!text_.substr(std::min(from, text_.size())).starts_with("\\u") || from + 6 > text_.size()) return std::nullopt;
+        std::uint32_t number = 0;
+        for (const char c : text_.substr(from + 2, 4)) {
+            const int digit = c >= '0' && c <= '9' ? c - '0' : c >= 'a' && c <= 'f' ? c - 'a' + 10 : c >= 'A' && c <= 'F' ? c - 'A' + 10 : -1;
+            if (digit < 0) return std::nullopt;
+            number = number * 16 + static_cast<std::uint32_t>(digit);
+        }
+        return number;
+    }
+
+    bool read_code_point(std::string& out) {
+        const auto unit = hex4(at_);
+        if (!unit) return refuse(Fault::bad_syntax, "\\u needs four hexadecimal digits");
+        if (*unit < 0xD800 || *unit > 0xDFFF) {
+            append_utf8(out, *unit);
+            at_ += 6;
+            return true;
+        }
+        const auto low = hex4(at_ + 6);
+        if (*unit >= 0xDC00 || !low || *low < 0xDC00 || *low > 0xDFFF) {
+            return refuse(Fault::bad_utf8, "half of a surrogate pair stands alone");
+        }
+        append_utf8(out, 0x10000 + ((*unit - 0xD800) << 10) + (*low - 0xDC00));
+        at_ += 12;
+        return true;
+    }
+
+    std::string_view text_;
+    std::size_t max_depth_;
+    std::size_t nodes_left_;
+    std::size_t at_ = 0;
+    std::size_t line_start_ = 0;
+    std::uint32_t line_ = 1;
+    ReadError error_;
+};
+
+}  // namespace
+
+Result<Value, ReadError> read_json(std::string_view text, const Limits& limits) {
+    if (text.size() > limits.max_bytes) {
+        return fail(ReadError{.line = 1, .column = 1,
+                              .message = fmt::format("the document has {} bytes and the limit is {}; split it", text.size(), limits.max_bytes),
+                              .code = Fault::too_large});
+    }
+    return JsonReader{text, limits}.read();
+}
+
+}  // namespace weir::codec

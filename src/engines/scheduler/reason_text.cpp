@@ -1,0 +1,148 @@
+#include "engines/scheduler/reason_text.hpp"
+
+#include <fmt/format.h>
+
+namespace weir::scheduler {
+namespace {
+
+std::string decimal(std::int64_t milli) {
+    if (milli % 1000 == 0) return std::to_string(milli / 1000);
+    std::string text = fmt::format("{}.{:03}", milli / 1000, milli % 1000);
+    while (text.back() == '0') text.pop_back();
+    return text;
+}
+
+/// `8 x H800`, `0.3 of one H800`, `4 CPU cores`.
+std::string cards(const std::string& model, std::int64_t milli) {
+    if (model.empty()) return fmt::format("{} CPU core{}", decimal(milli), milli == 1000 ? "" : "s");
+    if (milli > 0 && milli < whole_card_milli) return fmt::format("{} of one {}", decimal(milli), model);
+    return fmt::format("{} x {}", decimal(milli), model);
+}
+
+std::string count(std::int64_t n, std::string_view noun) { return fmt::format("{} {}{}", n, noun, n == 1 ? "" : "s"); }
+
+std::string gang(const Reason& r) {
+    const std::string each = cards(r.model, r.room.milli_asked);
+    if (r.room.nodes_asked == 1) return fmt::format("{} on one node {} asked", each, r.room.milli_asked == 1000 ? "was" : "were");
+    return fmt::format("{} with {} each were asked", count(r.room.nodes_asked, "node"), each);
+}
+
+std::string nodes_have_room(std::int64_t nodes) {
+    return nodes == 1 ? std::string{"1 node has room"} : fmt::format("{} nodes have room", nodes == 0 ? "no" : std::to_string(nodes));
+}
+
+std::string_view tier_name(std::int64_t tier) {
+    switch (static_cast<Tier>(tier)) {
+        case Tier::edge: return "edge";
+        case Tier::cloud: return "cloud";
+        case Tier::core: return "core";
+    }
+    return "unknown";
+}
+
+/// `; of 12 nodes 2 are not healthy, 9 are short of cards`: the operator's part.
+std::string shortfall(const Room& room) {
+    struct Line {
+        std::int64_t nodes;
+        std::string_view what;
+    };
+    std::string text;
+    for (const auto& [nodes, what] : {Line{room.short_of_health, "not healthy"}, Line{room.short_of_trust, "excluded for this job"},
+                                      Line{room.short_of_reality, "emulated"}, Line{room.short_of_position, "without the position asked"},
+                                      Line{room.short_of_slicing, "not to be shared"}, Line{room.short_of_card_memory, "short of card memory"},
+                                      Line{room.short_of_cards, "short of free cards"}, Line{room.short_of_cpus, "short of CPUs"},
+                                      Line{room.short_of_memory, "short of memory"}}) {
+        if (nodes > 0) text += fmt::format("{}{} {}", text.empty() ? "" : ", ", nodes, what);
+    }
+    return fmt::format("; of {}{}{}", count(room.nodes_total, "node"), text.empty() ? ", none is in the way" : ": ", text);
+}
+
+std::string clauses(const Reason& r) {
+    std::string text;
+    for (const FundingClause& one : r.clauses) text += fmt::format("{}{}: {}", text.empty() ? "" : ", ", one.source, one.clause);
+    return text.empty() ? std::string{"no source of the funding order pays here"} : text;
+}
+
+std::string in_words(const Reason& r) {
+    switch (r.code) {
+        case ReasonCode::dependency_unresolved:
+            return fmt::format("{} must end first; it is considered when {} ended", count(r.asked, "job"), r.asked == 1 ? "that has" : "they have");
+        case ReasonCode::backing_off:
+            return fmt::format("it backs off until {} after an attempt that ended; it is considered again then", format_utc(r.until));
+        case ReasonCode::quota_reached:
+            return fmt::format("{} were asked, the project holds {} and may hold {}; wait for its own jobs to end, or ask for a larger quota",
+                               cards(r.model, r.asked), decimal(r.has), decimal(r.limit));
+        case ReasonCode::quota_too_small:
+            return fmt::format("{} were asked, the project may hold {} at once; ask for fewer, or for a larger quota",
+                               cards(r.model, r.asked), decimal(r.limit));
+        case ReasonCode::no_sites: return "1 site is needed, the network has 0; wait for a site to join";
+        case ReasonCode::site_closed: return "the site takes no new work now; wait until it opens";
+        case ReasonCode::site_not_trusted: return "the site is not on the job's trust list; add it there to use it";
+        case ReasonCode::site_excluded: return "the job excludes the site; take it off that list to use it";
+        case ReasonCode::outside_residency:
+            return fmt::format("the site is in {}, outside the job's residency; widen the residency to use it", r.text);
+        case ReasonCode::tier_differs:
+            return fmt::format("tier {} is required, the site is {}; prefer the tier instead of requiring it", tier_name(r.asked), tier_name(r.has));
+        case ReasonCode::funding_refused: return fmt::format("the job's funding may not pay here ({}); add a source that may", clauses(r));
+        case ReasonCode::funding_unanswered: return "the job's funding has not been judged for this site yet; wait for the judgement";
+        case ReasonCode::level_unknown: return fmt::format("the job must stay in one {}, the site declares no such level; ask for another level", r.text);
+        case ReasonCode::model_absent:
+            return fmt::format("{}, the site has no {}; name another model as an alternative", gang(r), r.model.empty() ? "node" : r.model);
+        case ReasonCode::never_fits:
+            return fmt::format("{}, {} even when all is free ({} at most on one node); ask for fewer, or name another model", gang(r),
+                               nodes_have_room(r.room.nodes_fit), decimal(r.room.milli_largest));
+        case ReasonCode::room_lacking:
+            return fmt::format("{}, {} now and {} of {} are free in pieces; wait, or ask for fewer, or name another model", gang(r),
+                               nodes_have_room(r.room.nodes_fit), decimal(r.room.milli_free), decimal(r.room.milli_total));
+        case ReasonCode::awaits_plan:
+            return fmt::format("{}, {}; the next plan takes it unless a job before it needs the room", gang(r), nodes_have_room(r.room.nodes_fit));
+    }
+    return "unknown reason";
+}
+
+}  // namespace
+
+std::string reason_text(const Reason& reason, Audience audience) {
+    std::string text = reason.site.empty() ? in_words(reason) : fmt::format("{}: {}", reason.site, in_words(reason));
+    const bool measured = reason.code == ReasonCode::never_fits || reason.code == ReasonCode::room_lacking;
+    if (audience == Audience::operations && measured) text += shortfall(reason.room);
+    return text;
+}
+
+std::string_view reason_name(ReasonCode code) {
+    switch (code) {
+        case ReasonCode::dependency_unresolved: return "dependency_unresolved";
+        case ReasonCode::backing_off: return "backing_off";
+        case ReasonCode::quota_reached: return "quota_reached";
+        case ReasonCode::quota_too_small: return "quota_too_small";
+        case ReasonCode::no_sites: return "no_sites";
+        case ReasonCode::site_closed: return "site_closed";
+        case ReasonCode::site_not_trusted: return "site_not_trusted";
+        case ReasonCode::site_excluded: return "site_excluded";
+        case ReasonCode::outside_residency: return "outside_residency";
+        case ReasonCode::tier_differs: return "tier_differs";
+        case ReasonCode::funding_refused: return "funding_refused";
+        case ReasonCode::funding_unanswered: return "funding_unanswered";
+        case ReasonCode::level_unknown: return "level_unknown";
+        case ReasonCode::model_absent: return "model_absent";
+        case ReasonCode::never_fits: return "never_fits";
+        case ReasonCode::room_lacking: return "room_lacking";
+        case ReasonCode::awaits_plan: return "awaits_plan";
+    }
+    return "unknown";
+}
+
+std::string_view ask_refusal_text(AskRefusal refusal) {
+    switch (refusal) {
+        case AskRefusal::project_is_empty: return "the job names no project; name one";
+        case AskRefusal::nodes_out_of_range: return "num_nodes must be 1 to 65536; ask for a number in that range";
+        case AskRefusal::alternatives_out_of_range: return "1 to 16 alternatives of accelerators are allowed; name at least one and at most 16";
+        case AskRefusal::model_without_cards: return "an accelerator needs both a model and a number of cards; give both or neither";
+        case AskRefusal::cards_not_whole: return "above one card only whole cards can be asked; round the number of cards";
+        case AskRefusal::amount_out_of_range: return "an amount is negative or too large; at most 1024 cards per node, CPUs and memory from 0 up";
+        case AskRefusal::list_too_long: return "a list of sites, nodes or regions has more than 1024 entries; shorten it";
+    }
+    return "unknown refusal";
+}
+
+}  // namespace weir::scheduler

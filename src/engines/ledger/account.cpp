@@ -11,7 +11,7 @@ bool is_known(AccountCode code) {
         switch (number / 100) {
             case 1: return static_cast<std::uint16_t>(AccountCode::revoked);
             case 2: return static_cast<std::uint16_t>(AccountCode::cap_used);
-            case 3: return static_cast<std::uint16_t>(AccountCode::clawback_receivable);
+            case 3: return static_cast<std::uint16_t>(AccountCode::network_loss);
             case 4: return static_cast<std::uint16_t>(AccountCode::quota_lapsed);
             case 5: return static_cast<std::uint16_t>(AccountCode::shortfall);
             default: return 0;

@@ -61,6 +61,8 @@ enum class AccountCode : std::uint16_t {
     congestion_rent = 311,
     rounding = 312,
     clawback_receivable = 313,
+    clearing = 314,      ///< Captured from buyers, not yet credited to a supplier.
+    network_loss = 315,  ///< What the network itself bears.
 
     quota_source = 401,
     quota = 402,

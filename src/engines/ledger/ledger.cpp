@@ -46,9 +46,10 @@ Result<AccountClosed, CloseOutcome> Ledger::decide_close(AccountId id, Instant n
     return AccountClosed{.id = id, .at = std::max(now, at_), .turnover = before->debits_posted};
 }
 
-BatchResult Ledger::decide(std::span<const Transfer> batch, Instant now) const {
+BatchResult Ledger::decide(std::span<const AccountOpened> opened, std::span<const Transfer> batch, Instant now) const {
     BatchResult result;
     Overlay overlay(*this);
+    for (const AccountOpened& account : opened) overlay.open(account);
     // What the overlay is given was just judged on it, so there is no law it could break.
     (void)BatchRun<Overlay>(overlay, batch, std::max(now, at_), options_, result).run();
     return result;

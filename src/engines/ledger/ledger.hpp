@@ -56,7 +56,9 @@ public:
     /// An account that is even and without holds may leave memory.
     [[nodiscard]] Result<AccountClosed, CloseOutcome> decide_close(AccountId id, Instant now) const;
     /// What execute() would answer and do, for small batches: costs a tree insert per account, hold and id touched.
-    [[nodiscard]] BatchResult decide(std::span<const Transfer> batch, Instant now) const;
+    [[nodiscard]] BatchResult decide(std::span<const Transfer> batch, Instant now) const { return decide({}, batch, now); }
+    /// The same, as if the accounts `opened` (facts of decide_account) were there already.
+    [[nodiscard]] BatchResult decide(std::span<const AccountOpened> opened, std::span<const Transfer> batch, Instant now) const;
     /// The ends of holds whose time has run out, at most `limit`, by end, then by id.
     [[nodiscard]] std::vector<Posting> expire_due(Instant now, std::size_t limit) const;
     /// The next ids to forget; nothing while less than a slice of them is older than the window.

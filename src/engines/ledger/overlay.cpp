@@ -26,6 +26,14 @@ const LedgerTotals* Overlay::totals(LedgerId ledger) const {
     return own != totals_.end() ? &own->second : below_.totals(ledger);
 }
 
+void Overlay::open(const AccountOpened& opened) {
+    accounts_[opened.id] = Account{.id = opened.id, .ledger = opened.ledger, .code = opened.code, .bound = opened.bound};
+    auto& totals = totals_.try_emplace(opened.ledger, LedgerTotals{}).first->second;
+    if (const auto* below = below_.totals(opened.ledger)) totals = *below;
+    totals.ledger = opened.ledger;
+    totals.family = family_of(opened.code);
+}
+
 std::optional<Violation> Overlay::apply(const Posting& posting) {
     if (auto violation = book(posting, own_account(posting.debit), own_account(posting.credit), own_totals(posting.ledger))) {
         return violation;

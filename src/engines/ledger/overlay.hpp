@@ -25,6 +25,8 @@ public:
     [[nodiscard]] Instant at() const { return at_; }
     void prefetch(const Transfer&) const {}
 
+    /// An account that is decided and not yet applied.
+    void open(const AccountOpened& opened);
     [[nodiscard]] std::optional<Violation> apply(const Posting& posting);
     void undo(const Posting& posting, const Hold* ended);
     void rewind(Instant at) { at_ = at; }

@@ -1,0 +1,127 @@
+#include "codec/decode.hpp"
+#include "codec/encode.hpp"
+#include "domain/limits.hpp"
+
+#include <gtest/gtest.h>
+
+#include <array>
+
+namespace weir {
+namespace {
+
+const Catalogue& catalogue() {
+    static const Catalogue models{{"H800", {}}, {"A100", {}}, {"cpu", {}}};
+    return models;
+}
+
+// Goal: a job file means what its reader thinks it means, and its text form is stable.
+TEST(JobFile, FormsBecomeNumbers) {
+    const auto spec = codec::decode_yaml<JobSpec>(R"(
+name: digits
+type: training
+resources:
+  accelerators: [H800:8, "A100:0.5", {model: cpu, count: 2, run: ./on-cpu}]
+  cpus: 0.5
+  memory: 4GiB
+num_nodes: 2
+run: python3 train.py
+max_duration: 2h30m
+budget: 12.50 yuan
+funding: [prepaid]
+)",
+                                                  "job.yaml");
+    ASSERT_TRUE(spec) << codec::describe(spec.error());
+    EXPECT_EQ(spec->resources.accelerators[0], (AcceleratorAsk{"H800", MilliCards{8000}, ""}));
+    EXPECT_EQ(spec->resources.accelerators[1], (AcceleratorAsk{"A100", MilliCards{500}, ""}));
+    EXPECT_EQ(spec->resources.accelerators[2], (AcceleratorAsk{"cpu", MilliCards{2000}, "./on-cpu"}));
+    EXPECT_EQ(spec->resources.cpus, MilliCpus{500});
+    EXPECT_EQ(spec->resources.memory, MiB{4096});
+    EXPECT_EQ(spec->max_duration, Seconds{9000});
+    EXPECT_EQ(spec->budget->fen, Fen{1250});
+    EXPECT_TRUE(flaws(*spec, catalogue()).empty());
+    std::string json;
+    codec::write_json(*spec, json);
+    EXPECT_EQ(codec::decode_json<JobSpec>(json, "journal").value(), *spec);
+}
+
+TEST(JobFile, OneAcceleratorNeedsNoList) {
+    const auto spec = codec::decode_yaml<JobSpec>("name: a\nresources: {accelerators: H800}\nrun: x\n", "job.yaml");
+    ASSERT_TRUE(spec) << codec::describe(spec.error());
+    EXPECT_EQ(spec->resources.accelerators, (std::vector{AcceleratorAsk{"H800", MilliCards{1000}, ""}}));
+}
+
+// Each bad line is refused with its file, line and field.
+TEST(JobFile, ErrorsNameFileLineAndField) {
+    struct Row {
+        std::string_view line;
+        std::string_view expected;
+    };
+    for (const auto& [line, expected] : std::array{
+             Row{"nodes: 2", "job.yaml:4:1: nodes: is not known here"},
+             Row{"max_duration: 1.5h", "job.yaml:4:15: max_duration: must be a length of time"},
+             Row{"max_duration: -5", "job.yaml:4:15: max_duration: is -5 s"},
+             Row{"budget: 12", "job.yaml:4:9: budget: must be an amount with its unit"},
+             Row{"priority: urgent", "job.yaml:4:11: priority: must be one of low, normal, high"},
+             Row{"after: [x]", "job.yaml:4:9: after[0]:"},
+             Row{"name: again", "job.yaml:4:1: "},
+         }) {
+        const auto spec = codec::decode_yaml<JobSpec>("name: a\nresources: {accelerators: H800}\nrun: x\n" + std::string{line} + "\n", "job.yaml");
+        ASSERT_FALSE(spec) << line;
+        EXPECT_NE(codec::describe(spec.error()).find(expected.substr(0, 14)), std::string::npos) << line << " -> " << codec::describe(spec.error());
+    }
+}
+
+TEST(JobFlaws, NumbersOutOfBoundsAreNamedWithBothNumbers) {
+    JobSpec spec;
+    spec.name = "a";
+    spec.run = "x";
+    spec.resources.accelerators = {{"H800", MilliCards{1500}, ""}};
+    spec.num_nodes = 5000;
+    spec.retry.max_restarts = 101;
+    const auto found = flaws(spec, catalogue());
+    ASSERT_EQ(found.size(), 3U);
+    EXPECT_EQ(found[0].message, "asks for 1.500 cards; more than one card must be a whole number, ask for 1 or 2");
+    EXPECT_EQ(found[1].message, "is 5000 and must be from 1 to 4096");
+    EXPECT_EQ(found[2].path, "retry.max_restarts");
+}
+
+TEST(JobFlaws, AnUnknownModelNamesItsNearest) {
+    JobSpec spec;
+    spec.name = "a";
+    spec.run = "x";
+    spec.resources.accelerators = {{"h800", MilliCards{1000}, ""}};
+    const auto found = flaws(spec, catalogue());
+    ASSERT_EQ(found.size(), 1U);
+    EXPECT_NE(found[0].message.find("did you mean H800?"), std::string::npos);
+}
+
+TEST(JobFlaws, ReservedVariablesAndZeroBytesAreRefused) {
+    JobSpec spec;
+    spec.name = "a";
+    spec.run = std::string("x\0y", 3);
+    spec.resources.accelerators = {{"cpu", MilliCards{1000}, ""}};
+    spec.envs = {{"WEIR_RANK", "0"}, {"1X", ""}};
+    EXPECT_EQ(flaws(spec, catalogue()).size(), 3U);
+}
+
+TEST(Region, LiesWithinItsAncestors) {
+    EXPECT_TRUE(lies_within("cn/sichuan/chengdu", "cn/sichuan"));
+    EXPECT_TRUE(lies_within("cn/sichuan", "cn/sichuan"));
+    EXPECT_TRUE(lies_within("cn", ""));
+    EXPECT_FALSE(lies_within("cn/sichuan-2", "cn/sichuan"));
+    EXPECT_FALSE(lies_within("cn", "cn/sichuan"));
+    EXPECT_TRUE(is_region("cn/sichuan/chengdu"));
+    for (const std::string_view bad : {"", "/cn", "cn/", "cn//x", "a/b/c/d/e/f/g/h/i", "CN"}) EXPECT_FALSE(is_region(bad)) << bad;
+}
+
+TEST(JobStates, OnlyLegalStepsAreTaken) {
+    EXPECT_TRUE(may_follow(JobState::queued, JobState::placed));
+    EXPECT_TRUE(may_follow(JobState::running, JobState::queued));
+    EXPECT_TRUE(may_follow(JobState::queued, JobState::cancelled));
+    EXPECT_FALSE(may_follow(JobState::queued, JobState::running));
+    EXPECT_FALSE(may_follow(JobState::succeeded, JobState::failed));
+    EXPECT_FALSE(may_follow(JobState::running, JobState::starting));
+}
+
+}  // namespace
+}  // namespace weir

@@ -1,0 +1,128 @@
+// How a job's accelerators and funding are written.
+#include "codec/decode.hpp"
+#include "codec/encode.hpp"
+#include "domain/job.hpp"
+
+#include <fmt/format.h>
+
+#include <charconv>
+#include <cmath>
+
+namespace weir::codec {
+namespace {
+
+/// "8", "0.5", "0.125": cards as milli-cards, at most three decimals; nothing for other text.
+std::optional<MilliCards> cards_of(std::string_view text) {
+    const auto dot = text.find('.');
+    auto digits = std::string{text.substr(0, dot)};
+    auto fraction = dot == std::string_view::npos ? std::string{} : std::string{text.substr(dot + 1)};
+    if (digits.empty() || digits.size() > 9 || fraction.size() > 3 || (dot != std::string_view::npos && fraction.empty())) return std::nullopt;
+    fraction.resize(3, '0');
+    digits += fraction;
+    std::int64_t milli = 0;
+    const auto [end, error] = std::from_chars(digits.data(), digits.data() + digits.size(), milli);
+    if (error != std::errc{} || end != digits.data() + digits.size() || digits[0] == '-') return std::nullopt;
+    return MilliCards{milli};
+}
+
+std::string text_of(MilliCards cards) {
+    if (cards.value % 1000 == 0) return fmt::format("{}", cards.value / 1000);
+    auto text = fmt::format("{}.{:03}", cards.value / 1000, cards.value % 1000);
+    while (text.back() == '0') text.pop_back();
+    return text;
+}
+
+bool read_count(const Value& value, const Place& place, MilliCards& out) {
+    std::optional<MilliCards> cards;
+    if (const auto* number = value.integer(); number != nullptr && *number >= 0 && *number < 1'000'000) cards = MilliCards{*number * 1000};
+    if (const auto* real = value.real(); real != nullptr && *real >= 0 && *real < 1e6 && std::abs(*real * 1000 - std::round(*real * 1000)) < 1e-6) {
+        cards = MilliCards{std::llround(*real * 1000)};
+    }
+    if (const auto* text = value.string()) cards = cards_of(*text);
+    if (!cards) return place.refuse_type(value, "a number of cards, such as 8 or 0.5");
+    out = *cards;
+    return true;
+}
+
+bool read_short(const Value& value, const Place& place, const std::string& text, AcceleratorAsk& out) {
+    const auto colon = text.rfind(':');
+    out.model = text.substr(0, colon);
+    out.per_node = MilliCards{1000};
+    if (colon != std::string::npos) {
+        const auto cards = cards_of(std::string_view{text}.substr(colon + 1));
+        if (!cards) return place.refuse(value, Fault::bad_format, fmt::format("is {} and must be a model and a number of cards, such as H800:8 or A100:0.5", show(text)));
+        out.per_node = *cards;
+    }
+    return !out.model.empty() || place.refuse(value, Fault::bad_format, "names no model; write it before the colon, such as H800:8");
+}
+
+}  // namespace
+
+std::optional<FundingSource> Custom<FundingSource>::parse(std::string_view text) {
+    if (text == "prepaid") return FundingSource{};
+    const auto voucher = VoucherId::parse(text);
+    return voucher ? std::optional{FundingSource{voucher}} : std::nullopt;
+}
+
+std::string Custom<FundingSource>::text(const FundingSource& source) { return source.voucher ? source.voucher->text() : "prepaid"; }
+
+bool Custom<AcceleratorAsk>::from_value(const Value& value, const Place& place, AcceleratorAsk& out) {
+    if (const auto* text = value.string()) return read_short(value, place, *text, out);
+    const auto* object = value.object();
+    if (object == nullptr) return place.refuse_type(value, "an accelerator, such as H800:8, or an object of model, count and run");
+    bool good = true;
+    for (const auto& [key, member, at] : *object) {
+        const auto field = place.field(key);
+        if (key == "model") {
+            good &= read(member, field, out.model);
+        } else if (key == "count") {
+            good &= read_count(member, field, out.per_node);
+        } else if (key == "run") {
+            good &= read(member, field, out.run);
+        } else {
+            good = field.refuse(at, Fault::unknown_field, "is not known here; the fields are model, count, run");
+        }
+    }
+    if (value.find("model") == nullptr) good = place.refuse(value, Fault::missing_field, "lacks model");
+    return good;
+}
+
+void Custom<AcceleratorAsk>::to_json(const AcceleratorAsk& ask, std::string& out) {
+    if (ask.run.empty()) return append_quoted(out, ask.model + ":" + text_of(ask.per_node));
+    out += "{\"model\":";
+    append_quoted(out, ask.model);
+    out += ",\"count\":";
+    append_quoted(out, text_of(ask.per_node));
+    out += ",\"run\":";
+    append_quoted(out, ask.run);
+    out += "}";
+}
+
+std::string Custom<AcceleratorAsk>::schema(SchemaBook&) {
+    return R"({"oneOf":[{"type":"string","pattern":"^[^:]+(:[0-9]+([.][0-9]{1,3})?)?$"},{"type":"object","properties":{"model":{"type":"string"},"count":{"oneOf":[{"type":"number"},{"type":"string"}]},"run":{"type":"string"}},"required":["model"],"additionalProperties":false}]})";
+}
+
+bool Custom<std::vector<AcceleratorAsk>>::from_value(const Value& value, const Place& place, std::vector<AcceleratorAsk>& out) {
+    out.clear();
+    const auto* list = value.array();
+    if (list == nullptr) return Custom<AcceleratorAsk>::from_value(value, place, out.emplace_back());
+    bool good = true;
+    for (std::size_t i = 0; i < list->size(); ++i) good &= Custom<AcceleratorAsk>::from_value((*list)[i], place.item(i), out.emplace_back());
+    return good;
+}
+
+void Custom<std::vector<AcceleratorAsk>>::to_json(const std::vector<AcceleratorAsk>& asks, std::string& out) {
+    out += '[';
+    for (std::size_t i = 0; i < asks.size(); ++i) {
+        if (i > 0) out += ',';
+        Custom<AcceleratorAsk>::to_json(asks[i], out);
+    }
+    out += ']';
+}
+
+std::string Custom<std::vector<AcceleratorAsk>>::schema(SchemaBook& book) {
+    const auto one = Custom<AcceleratorAsk>::schema(book);
+    return R"({"oneOf":[)" + one + R"(,{"type":"array","items":)" + one + "}]}";
+}
+
+}  // namespace weir::codec

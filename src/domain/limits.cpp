@@ -1,0 +1,254 @@
+#include "domain/limits.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <set>
+#include <utility>
+
+namespace weir {
+namespace {
+
+/// Collects flaws; each check reads as a sentence.
+class Checker {
+public:
+    void range(std::string_view path, std::int64_t value, std::int64_t low, std::int64_t high, std::string_view unit = "") {
+        if (value < low || value > high) {
+            add(path, fmt::format("is {}{} and must be from {} to {}", value, unit, low, high));
+        }
+    }
+    void size(std::string_view path, std::size_t value, std::size_t most, std::string_view what) {
+        if (value > most) add(path, fmt::format("has {} {}, at most {} are taken", value, what, most));
+    }
+    void name(std::string_view path, std::string_view text) {
+        if (!is_name(text)) add(path, fmt::format("is '{}' and must be 1 to 63 of a-z, 0-9, '-' and '.', beginning and ending with a letter or digit", clip(text)));
+    }
+    void region(std::string_view path, std::string_view text) {
+        if (!text.empty() && !is_region(text)) add(path, fmt::format("is '{}' and must be a path of names such as cn/sichuan/chengdu", clip(text)));
+    }
+    void model(std::string_view path, const std::string& text, const Catalogue& catalogue) {
+        if (catalogue.contains(text)) return;
+        add(path, fmt::format("names the model '{}', which the catalogue does not have{}; list the models with: weir catalog", clip(text), nearest(text, catalogue)));
+    }
+    void text(std::string_view path, std::string_view value, std::size_t most) {
+        size(path, value.size(), most, "bytes");
+        if (value.find('\0') != std::string_view::npos) add(path, "holds a zero byte, which no program can be given");
+    }
+    void add(std::string_view path, std::string message) { flaws_.push_back({std::string{path}, std::move(message)}); }
+    std::vector<Flaw> take() { return std::move(flaws_); }
+
+private:
+    static std::string clip(std::string_view text) { return std::string{text.substr(0, 80)}; }
+    static std::string nearest(const std::string& text, const Catalogue& catalogue) {
+        std::string wanted = text;
+        std::ranges::transform(wanted, wanted.begin(), [](unsigned char c) { return std::toupper(c); });
+        for (const auto& [model, entry] : catalogue) {
+            std::string have = model;
+            std::ranges::transform(have, have.begin(), [](unsigned char c) { return std::toupper(c); });
+            if (have == wanted || have.starts_with(wanted)) return fmt::format(" (did you mean {}?)", model);
+        }
+        return "";
+    }
+    std::vector<Flaw> flaws_;
+};
+
+void check_accelerators(Checker& check, const ResourceAsk& ask, const Catalogue& catalogue) {
+    if (ask.accelerators.empty()) check.add("resources.accelerators", "is empty; name at least one model, such as H800:8 or cpu:1");
+    check.size("resources.accelerators", ask.accelerators.size(), limits::alternatives_max, "alternatives");
+    std::set<std::string> seen;
+    for (std::size_t i = 0; i < ask.accelerators.size(); ++i) {
+        const auto& one = ask.accelerators[i];
+        const auto path = fmt::format("resources.accelerators[{}]", i);
+        check.model(path, one.model, catalogue);
+        const auto milli = one.per_node.value;
+        check.range(path + ".per_node", milli, 1, limits::cards_per_node_max * 1000, " milli-cards");
+        if (milli > 1000 && milli % 1000 != 0) {
+            check.add(path + ".per_node", fmt::format("asks for {}.{:03} cards; more than one card must be a whole number, ask for {} or {}", milli / 1000,
+                                                      milli % 1000, milli / 1000, milli / 1000 + 1));
+        }
+        check.text(path + ".run", one.run, limits::script_bytes_max);
+        if (!seen.insert(one.model).second) check.add(path, fmt::format("names {} a second time; each model may be named once", one.model));
+    }
+}
+
+void check_envs(Checker& check, const std::map<std::string, std::string>& envs) {
+    check.size("envs", envs.size(), limits::envs_max, "variables");
+    std::size_t total = 0;
+    for (const auto& [key, value] : envs) {
+        total += key.size() + value.size();
+        const auto path = fmt::format("envs.{}", key.substr(0, 80));
+        const auto fine = [](char c) { return c == '_' || (c >= 'A' && c <= 'Z') || (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9'); };
+        if (key.empty() || key.size() > 128 || (key[0] >= '0' && key[0] <= '9') || !std::ranges::all_of(key, fine)) {
+            check.add(path, "is not a name of an environment variable: letters, digits and '_', not beginning with a digit, 128 at most");
+        }
+        if (key.starts_with("WEIR_")) check.add(path, "begins with WEIR_, which is kept for the network's own variables; choose another name");
+        check.text(path, value, limits::env_bytes_max);
+    }
+    check.size("envs", total, limits::envs_bytes_max, "bytes in all");
+}
+
+void check_retry(Checker& check, const RetryAsk& retry) {
+    check.range("retry.max_restarts", retry.max_restarts, 0, limits::restarts_max);
+    check.range("retry.max_restarts_on_site_fault", retry.max_restarts_on_site_fault, 0, limits::restarts_max);
+    check.range("retry.backoff", retry.backoff.value, 0, 3600, " s");
+    check.size("retry.exit_codes", retry.exit_codes.size(), limits::list_max, "codes");
+    for (const auto code : retry.exit_codes) check.range("retry.exit_codes", code, 1, 255);
+}
+
+}  // namespace
+
+std::vector<Flaw> flaws(const JobSpec& spec, const Catalogue& catalogue) {
+    Checker check;
+    check.name("name", spec.name);
+    check_accelerators(check, spec.resources, catalogue);
+    check.range("resources.cpus", spec.resources.cpus.value, 0, limits::cpus_milli_max, " milli-cpus");
+    check.range("resources.memory", spec.resources.memory.value, 1, limits::memory_mib_max, " MiB");
+    check.range("resources.accelerator_memory", spec.resources.accelerator_memory.value, 0, limits::memory_mib_max, " MiB");
+    check.range("num_nodes", spec.num_nodes, 1, limits::nodes_max);
+    check.range("processes_per_node", spec.processes_per_node, 1, limits::processes_per_node_max);
+    check.text("setup", spec.setup, limits::script_bytes_max);
+    check.text("run", spec.run, limits::script_bytes_max);
+    const bool every_model_has_a_command =
+        !spec.resources.accelerators.empty() && std::ranges::all_of(spec.resources.accelerators, [](const auto& ask) { return !ask.run.empty(); });
+    if (spec.run.empty() && !every_model_has_a_command) check.add("run", "is empty; give the command that the job is to run");
+    check_envs(check, spec.envs);
+    check.region("residency", spec.residency);
+    check.size("trust", spec.trust.size(), limits::list_max, "sites");
+    check.range("checkpoint.interval", spec.checkpoint.interval.value, 0, limits::duration_s_max, " s");
+    check_retry(check, spec.retry);
+    check.size("after", spec.after.size(), limits::list_max, "jobs");
+    check.range("max_duration", spec.max_duration.value, 1, limits::duration_s_max, " s");
+    if (spec.estimated_duration) {
+        check.range("estimated_duration", spec.estimated_duration->value, 1, limits::duration_s_max, " s");
+        if (*spec.estimated_duration > spec.max_duration) {
+            check.add("estimated_duration", fmt::format("is {} s, longer than max_duration, which is {} s; raise max_duration or lower the estimate",
+                                                        spec.estimated_duration->value, spec.max_duration.value));
+        }
+    }
+    if (spec.budget) check.range("budget", spec.budget->fen.value, 1, limits::fen_max, " fen");
+    check.size("funding", spec.funding.size(), limits::list_max, "sources");
+    for (std::size_t i = 0; i < spec.funding.size(); ++i) {
+        for (std::size_t j = 0; j < i; ++j) {
+            if (spec.funding[i] == spec.funding[j]) check.add(fmt::format("funding[{}]", i), "names a source a second time; each may be named once");
+        }
+    }
+    return check.take();
+}
+
+std::vector<Flaw> flaws(const Organisation& organisation) {
+    Checker check;
+    check.name("name", organisation.name.value);
+    check.text("title", organisation.title, limits::title_bytes_max);
+    check.region("registered_in", organisation.registered_in);
+    if (!organisation.control_group.empty()) check.name("control_group", organisation.control_group);
+    if (!organisation.credit_code.empty()) {
+        const auto fine = [](char c) { return (c >= '0' && c <= '9') || (c >= 'A' && c <= 'Z'); };
+        if (organisation.credit_code.size() != 18 || !std::ranges::all_of(organisation.credit_code, fine)) {
+            check.add("credit_code", "must be the 18 digits and capital letters of a unified social credit code");
+        }
+    }
+    if (organisation.kind == OrganisationKind::person &&
+        !(organisation.title.empty() && organisation.credit_code.empty() && organisation.registered_in.empty())) {
+        check.add("kind", "is person, and the journal holds no personal datum: leave title, credit_code and registered_in empty");
+    }
+    return check.take();
+}
+
+std::vector<Flaw> flaws(const Project& project) {
+    Checker check;
+    check.name("name", project.name.value);
+    check.name("organisation", project.organisation.value);
+    check.size("quota", project.quota.size(), limits::quota_lines_max, "lines");
+    for (std::size_t i = 0; i < project.quota.size(); ++i) {
+        check.range(fmt::format("quota[{}].milli_cards", i), project.quota[i].milli_cards.value, 0, INT64_MAX / 2, " milli-cards");
+        for (std::size_t j = 0; j < i; ++j) {
+            if (project.quota[i].model == project.quota[j].model) {
+                check.add(fmt::format("quota[{}].model", i), fmt::format("names {} a second time", project.quota[i].model));
+            }
+        }
+    }
+    check.size("trusted", project.trusted.size(), limits::list_max, "sites");
+    check.range("live_jobs_max", project.live_jobs_max, 1, static_cast<std::int64_t>(limits::live_jobs_per_project_max));
+    return check.take();
+}
+
+std::vector<Flaw> flaws(const Site& site, const Catalogue& catalogue) {
+    Checker check;
+    check.name("name", site.name.value);
+    check.name("owner", site.owner.value);
+    if (site.region.empty()) check.add("region", "is empty; give the site's place in the region tree, such as cn/sichuan/chengdu");
+    check.region("region", site.region);
+    check.size("tariff", site.tariff.size(), limits::list_max, "lines");
+    std::set<std::string> priced;
+    for (std::size_t i = 0; i < site.tariff.size(); ++i) {
+        const auto path = fmt::format("tariff[{}]", i);
+        check.model(path + ".model", site.tariff[i].model, catalogue);
+        check.range(path + ".fen_per_card_hour", site.tariff[i].fen_per_card_hour.value, 0, 100'000'000, " fen");
+        if (!priced.insert(site.tariff[i].model).second) check.add(path + ".model", fmt::format("prices {} a second time", site.tariff[i].model));
+    }
+    check.size("links", site.links.size(), limits::list_max, "links");
+    for (std::size_t i = 0; i < site.links.size(); ++i) {
+        const auto path = fmt::format("links[{}]", i);
+        check.name(path + ".to", site.links[i].to.value);
+        check.range(path + ".megabit_per_s", site.links[i].megabit_per_s, 1, 100'000'000);
+        check.range(path + ".latency_us", site.links[i].latency_us, 0, 10'000'000);
+        check.range(path + ".fen_per_gib", site.links[i].fen_per_gib.value, 0, 1'000'000);
+    }
+    check.range("pue_milli", site.pue_milli, 1000, 5000);
+    return check.take();
+}
+
+std::vector<Flaw> flaws(const Node& node) {
+    Checker check;
+    check.name("name", node.name.value);
+    check.size("cards", node.cards.size(), 16, "card groups");
+    for (std::size_t i = 0; i < node.cards.size(); ++i) {
+        const auto path = fmt::format("cards[{}]", i);
+        check.range(path + ".count", node.cards[i].count, 1, limits::cards_per_node_max);
+        check.range(path + ".memory", node.cards[i].memory.value, 0, limits::memory_mib_max, " MiB");
+        check.size(path + ".model", node.cards[i].model.size(), 64, "bytes");
+    }
+    check.range("cpus", node.cpus.value, 0, limits::cpus_milli_max, " milli-cpus");
+    check.range("memory", node.memory.value, 0, limits::memory_mib_max, " MiB");
+    check.size("position", node.position.size(), 8, "levels");
+    for (const auto& level : node.position) check.name("position", level);
+    check.size("address", node.address.size(), 255, "bytes");
+    return check.take();
+}
+
+std::vector<Flaw> flaws(const Programme& programme) {
+    Checker check;
+    check.name("name", programme.name.value);
+    check.text("title", programme.title, limits::title_bytes_max);
+    check.name("funder", programme.funder);
+    check.range("fiscal_year", programme.fiscal_year, 2000, 2200);
+    check.range("budget", programme.budget.value, 0, limits::fen_max, " fen");
+    check.range("entity_cap", programme.entity_cap.value, 0, limits::fen_max, " fen");
+    check.range("validity_days", programme.validity_days, 1, 3660);
+    if (programme.effective_to <= programme.effective_from) {
+        check.add("effective_to", fmt::format("is {}, not after effective_from, which is {}", format_utc(programme.effective_to), format_utc(programme.effective_from)));
+    }
+    if (programme.ratio.empty()) check.add("ratio", "is empty; say what part of a charge the programme pays");
+    check.size("ratio", programme.ratio.size(), limits::list_max, "lines");
+    for (std::size_t i = 0; i < programme.ratio.size(); ++i) {
+        check.range(fmt::format("ratio[{}].per_mille", i), programme.ratio[i].per_mille, 0, 1000);
+    }
+    for (const auto& region : programme.registered_in.any_of) check.region("registered_in", region);
+    return check.take();
+}
+
+bool lies_within(std::string_view region, std::string_view within) {
+    return within.empty() || region == within || (region.starts_with(within) && region.size() > within.size() && region[within.size()] == '/');
+}
+
+bool is_region(std::string_view text) {
+    std::size_t parts = 0;
+    while (true) {
+        const auto slash = text.find('/');
+        if (!is_name(text.substr(0, slash)) || ++parts > 8) return false;
+        if (slash == std::string_view::npos) return true;
+        text.remove_prefix(slash + 1);
+    }
+}
+
+}  // namespace weir

@@ -1,0 +1,61 @@
+// domain/limits.hpp: the bounds of everything a person can send, and the check of a job against them.
+#pragma once
+
+#include "domain/accelerator.hpp"
+#include "domain/job.hpp"
+#include "domain/organisation.hpp"
+#include "domain/programme.hpp"
+#include "domain/site.hpp"
+
+#include <cstddef>
+#include <cstdint>
+#include <string>
+#include <vector>
+
+namespace weir {
+
+namespace limits {
+inline constexpr std::int64_t nodes_max = 4096;
+inline constexpr std::int64_t cards_per_node_max = 64;
+inline constexpr std::int64_t processes_per_node_max = 256;
+inline constexpr std::size_t alternatives_max = 16;
+inline constexpr std::size_t script_bytes_max = 65'536;
+inline constexpr std::size_t envs_max = 256;
+inline constexpr std::size_t env_bytes_max = 32'768;      ///< Of one value.
+inline constexpr std::size_t envs_bytes_max = 131'072;    ///< Of all together.
+inline constexpr std::size_t list_max = 256;              ///< after, trust, exit_codes, funding.
+inline constexpr std::int64_t duration_s_max = 31 * 86'400;
+inline constexpr std::int64_t restarts_max = 100;
+inline constexpr std::int64_t cpus_milli_max = 4'096'000;
+inline constexpr std::int64_t memory_mib_max = 64LL * 1024 * 1024;
+inline constexpr std::int64_t fen_max = 100'000'000'000'00;  ///< A hundred milliard yuan: no single amount is larger.
+inline constexpr std::size_t title_bytes_max = 200;
+inline constexpr std::size_t live_jobs_per_project_max = 1'000'000;
+inline constexpr std::size_t nodes_per_site_max = 65'536;
+inline constexpr std::size_t keys_per_scope_max = 10'000; ///< Idempotency keys of one subject.
+inline constexpr std::size_t tokens_per_subject_max = 64;
+inline constexpr std::size_t quota_lines_max = 64;
+}  // namespace limits
+
+/// One thing wrong with a value: where, and what was given, allowed and advised.
+struct Flaw {
+    std::string path;
+    std::string message;
+    bool operator==(const Flaw&) const = default;
+};
+
+/// All that is wrong with a job, the catalogue included; empty where it may be submitted.
+[[nodiscard]] std::vector<Flaw> flaws(const JobSpec& spec, const Catalogue& catalogue);
+[[nodiscard]] std::vector<Flaw> flaws(const Organisation& organisation);
+[[nodiscard]] std::vector<Flaw> flaws(const Project& project);
+[[nodiscard]] std::vector<Flaw> flaws(const Site& site, const Catalogue& catalogue);
+[[nodiscard]] std::vector<Flaw> flaws(const Node& node);
+[[nodiscard]] std::vector<Flaw> flaws(const Programme& programme);
+
+/// Whether `region` lies in `within`: equal, or a longer path below it. Everything lies within the empty region.
+[[nodiscard]] bool lies_within(std::string_view region, std::string_view within);
+
+/// Whether text is a region path: names joined by '/', at most eight of them.
+[[nodiscard]] bool is_region(std::string_view text);
+
+}  // namespace weir

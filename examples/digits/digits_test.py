@@ -23,7 +23,7 @@ import exchange  # noqa: E402
 import model  # noqa: E402
 import train  # noqa: E402
 
-STEPS, EVERY = 160, 20
+STEPS, EVERY = 100, 20
 
 
 def free_port():
@@ -95,7 +95,7 @@ class Digits(unittest.TestCase):
             self.assertEqual(set(run.end()), {0})
             return final, run.lines
 
-    def interrupted(self, moment="checkpoint step-000080 published"):
+    def interrupted(self, moment="checkpoint step-000060 published"):
         with Training(self.root, pace_ms=5) as run:
             run.until(moment)
             for rank in run.ranks:
@@ -155,12 +155,12 @@ class Digits(unittest.TestCase):
         for asked in (0, 1):
             with self.subTest(rank=asked):
                 shutil.rmtree(self.root / "checkpoints", ignore_errors=True)
-                with Training(self.root, pace_ms=5, every=50) as run:
-                    run.until("checkpoint step-000050")
+                with Training(self.root, pace_ms=5, every=30) as run:
+                    run.until("checkpoint step-000030")
                     run.ranks[asked].terminate()
                     self.assertEqual(run.end(), [143, 143])
                     self.assertTrue(any("(asked to stop)" in line for line in run.lines), run.lines)
-                self.assertGreater(next(checkpoint.newest(self.root / "checkpoints"))[0], 50)
+                self.assertGreater(next(checkpoint.newest(self.root / "checkpoints"))[0], 30)
                 self.assertEqual(self.finish()[0], self.unbroken)
 
     def test_asked_to_stop_without_its_peers_it_still_saves(self):

@@ -7,13 +7,27 @@ Reads RANK, WORLD_SIZE, MASTER_ADDR, MASTER_PORT, WEIR_CHECKPOINT_DIR, WEIR_RESU
 sets, and DIGITS_PACE_MS (least milliseconds a step). README.md beside this file explains the protocol.
 Exit status: 0 learned, 1 a peer was lost, 2 wrong settings, 143 stopped by SIGTERM after a checkpoint.
 """
+import signal
+
+STOP, SAVE = 1, 2      # wishes that travel with the gradients
+wishes = 0
+
+
+def wish(number, _frame):
+    global wishes   # a signal handler has nowhere else to write
+    wishes |= STOP if number == signal.SIGTERM else SAVE
+
+
+if __name__ == "__main__":
+    signal.signal(signal.SIGTERM, wish)   # before the slow imports: an early SIGUSR1 would end the process
+    signal.signal(signal.SIGUSR1, wish)
+
 import argparse
 import hashlib
 import io
 import json
 import os
 import pathlib
-import signal
 import sys
 import time
 
@@ -23,7 +37,8 @@ sys.dont_write_bytecode = True
 try:
     import numpy as np
 except ImportError:
-    sys.exit(f"{sys.executable} has no NumPy; run this with Debian's /usr/bin/python3 and the package python3-numpy")
+    print(f"{sys.executable} has no NumPy; run this with Debian's /usr/bin/python3 and the package python3-numpy", file=sys.stderr)
+    sys.exit(2)
 
 import checkpoint
 import exchange
@@ -32,14 +47,6 @@ import model
 STOPPED, WRONG = 143, 2
 PATIENCE_S, HURRY_S = 60, 2      # how long a peer may be silent; and once this rank was asked to stop
 KEEP = 3
-STOP, SAVE = 1, 2      # wishes that travel with the gradients
-
-wishes = 0
-
-
-def wish(number, _frame):
-    global wishes   # a signal handler has nowhere else to write
-    wishes |= STOP if number == signal.SIGTERM else SAVE
 
 
 def patience():
@@ -241,8 +248,6 @@ def digest(chosen):
 
 def main():
     chosen = settings()
-    signal.signal(signal.SIGTERM, wish)
-    signal.signal(signal.SIGUSR1, wish)
     training, test = model.load(find_data(chosen.data))
     try:
         return lead(chosen, training, test) if chosen.rank == 0 else follow(chosen, training)

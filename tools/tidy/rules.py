@@ -16,7 +16,7 @@ ASIO_UNITS = 6       # translation units that may see Asio or Beast
 
 CODE = (".cpp", ".hpp", ".py", ".cmake", ".sh", "CMakeLists.txt", "dev", ".ci/run")
 TEXT = CODE + (".md", ".yaml", ".yml", ".json", ".txt", ".html", ".css", ".ts", ".tsx", ".js", ".sql", ".toml", "LICENSE")
-NOT_OURS = ("/corpus/", "/golden/", "bench/results/", "package-lock.json", "LICENSE")
+NOT_OURS = ("/corpus/", "/seeds/", "/golden/", "bench/results/", "package-lock.json", "LICENSE")
 
 
 class Tree:

@@ -1,0 +1,59 @@
+// weir-supervisor: the parent of one task on one node. See supervisor/supervise.hpp.
+//
+//     weir-supervisor [--report DESCRIPTOR] DIRECTORY/spec
+//     weir-supervisor --init                                 (inside the task; see supervisor/init.hpp)
+#include "supervisor/init.hpp"
+#include "supervisor/supervise.hpp"
+#include "supervisor/text.hpp"
+
+#include <cstring>
+
+#include <fcntl.h>
+#include <linux/close_range.h>
+#include <sys/prctl.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+namespace {
+
+constexpr const char* usage = "usage: weir-supervisor [--report DESCRIPTOR] DIRECTORY/spec\n";
+
+/// Keeps `kept` alone of what the agent had open. Input, output and errors go nowhere: the status file is what is said.
+void close_all_but(int kept) {
+    const int nothing = open("/dev/null", O_RDWR);
+    for (int number = 0; number < 3; ++number) {
+        if (number != kept) dup2(nothing, number);
+    }
+    if (kept < 3) {
+        syscall(SYS_close_range, 3U, ~0U, 0);
+        return;
+    }
+    const auto at = static_cast<unsigned>(kept);
+    if (at > 3) syscall(SYS_close_range, 3U, at - 1, 0);
+    syscall(SYS_close_range, at + 1, ~0U, 0);
+    fcntl(kept, F_SETFD, FD_CLOEXEC);
+}
+
+}  // namespace
+
+int main(int count, char** arguments) {
+    using weir::supervisor::Outcome;
+    if (count == 2 && std::strcmp(arguments[1], "--init") == 0) return weir::supervisor::run_init();
+    int report_to = -1;
+    int at = 1;
+    if (count >= 3 && std::strcmp(arguments[1], "--report") == 0) {
+        const auto number = weir::supervisor::parse_number(arguments[2]);
+        report_to = number && *number > 2 && *number < 1'000'000 ? static_cast<int>(*number) : -2;
+        at = 3;
+    }
+    if (at + 1 != count || report_to == -2) {
+        (void)!write(STDERR_FILENO, usage, std::strlen(usage));
+        return static_cast<int>(Outcome::bad_usage);
+    }
+    close_all_but(report_to);
+    setsid();
+    // A tenant under the same user must not be able to trace its own fence.
+    prctl(PR_SET_DUMPABLE, 0, 0, 0, 0);
+    const auto outcome = weir::supervisor::supervise(arguments[at], report_to);
+    return static_cast<int>(outcome);
+}

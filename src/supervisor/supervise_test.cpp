@@ -1,0 +1,401 @@
+// Goal: whatever a task does, its supervisor tells how it ended, and leaves nobody behind.
+// Method: the real program with real processes; a task says through a FIFO where it is, and the test waits for that.
+#include "supervisor/test_rig.hpp"
+
+#include "supervisor/processes.hpp"
+
+#include <set>
+
+namespace weir::supervisor {
+namespace {
+
+std::set<std::string> lines_of(const std::string& text) {
+    std::set<std::string> lines;
+    std::istringstream stream(text);
+    for (std::string line; std::getline(stream, line);) lines.insert(line);
+    return lines;
+}
+
+// A daemon as good as they come: a session of its own, no parent, deaf to SIGTERM. It says its pid on the FIFO `born`.
+const std::string deaf_daemon =
+    "(trap '' TERM HUP; setsid sh -c 'trap \"\" TERM HUP; (trap \"\" TERM HUP; echo daemon; sh -c \"echo \\$PPID\" ; while :; do read x "
+    "</proc/self/fd/9; done) "
+    "9<>$WEIR_OUTPUT_DIR/never >$WEIR_OUTPUT_DIR/born' &) ; ";
+
+TEST(Supervise, ReportsTheExitCodeOfItsTask) {
+    Rig rig;
+    rig.run("exit 7");
+    EXPECT_EQ(rig.start(), "running");
+    const auto status = rig.end_status();
+    EXPECT_EQ(status.phase, Phase::ended);
+    EXPECT_EQ(status.reason, Reason::exited);
+    EXPECT_EQ(status.exit_code, 7);
+    EXPECT_EQ(status.ends[0].kind, RankEnd::Kind::exited);
+    EXPECT_EQ(status.ends[0].code, 7);
+    EXPECT_GT(status.started_at_s, 1'700'000'000);
+    EXPECT_GE(status.ended_at_s, status.started_at_s);
+}
+
+TEST(Supervise, ReportsTheSignalThatKilledItsTask) {
+    Rig rig;
+    rig.run("kill -KILL $$");
+    EXPECT_EQ(rig.start(), "running");
+    const auto status = rig.end_status();
+    EXPECT_EQ(status.reason, Reason::signalled);
+    EXPECT_EQ(status.exit_code, 128 + SIGKILL);
+    EXPECT_EQ(status.ends[0].kind, RankEnd::Kind::signalled);
+    EXPECT_EQ(status.ends[0].code, SIGKILL);
+}
+
+TEST(Supervise, EachRankFindsItsPlaceAndNothingOfTheAgent) {
+    setenv("AGENT_SECRET", "must not be seen", 1);
+    Rig rig;
+    rig.set("processes", "2").set("nproc_per_node", "4").set("rank_offset", "2").set("world_size", "4").set("node_rank", "1");
+    rig.set("nnodes", "2").set("stack", "cuda").add("card", "3").add("card", "5").add("env", "LR=0.1").add("env", "PATH=/bin:/usr/bin");
+    rig.run("env > $WEIR_OUTPUT_DIR/env.$LOCAL_RANK");
+    EXPECT_EQ(rig.start(), "running");
+    EXPECT_EQ(rig.end_status().exit_code, 0);
+    for (const std::string rank : {"0", "1"}) {
+        const std::string world_rank = rank == "0" ? "2" : "3";
+        auto found = lines_of(slurp(rig.path("outputs/env." + rank)));
+        found.erase("PWD=" + rig.path("work"));  // the shell's own
+        const std::set<std::string> wanted{"LR=0.1",
+                                           "PATH=/bin:/usr/bin",
+                                           "WEIR_TASK=job-1/3/1",
+                                           "WEIR_JOB=job-1",
+                                           "WEIR_GENERATION=3",
+                                           "WEIR_NODE_RANK=1",
+                                           "WEIR_NNODES=2",
+                                           "WEIR_NPROC_PER_NODE=4",
+                                           "WORLD_SIZE=4",
+                                           "LOCAL_WORLD_SIZE=2",
+                                           "MASTER_ADDR=127.0.0.1",
+                                           "MASTER_PORT=29500",
+                                           "WEIR_CHECKPOINT_DIR=" + rig.path("checkpoints"),
+                                           "WEIR_RESUME_DIR=",
+                                           "WEIR_OUTPUT_DIR=" + rig.path("outputs"),
+                                           "WEIR_CARDS=3,5",
+                                           "WEIR_CARDS_EMULATED=0",
+                                           "CUDA_VISIBLE_DEVICES=3,5",
+                                           "ASCEND_RT_VISIBLE_DEVICES=",
+                                           "LOCAL_RANK=" + rank,
+                                           "RANK=" + world_rank,
+                                           "WEIR_RANK=" + world_rank};
+        EXPECT_EQ(found, wanted);
+    }
+}
+
+TEST(Supervise, AscendCardsAreNamedInTheVariableOfTheirStack) {
+    Rig rig;
+    rig.set("stack", "cann")
+        .set("emulated", "1")
+        .add("card", "6")
+        .run("echo $ASCEND_RT_VISIBLE_DEVICES/$CUDA_VISIBLE_DEVICES/$WEIR_CARDS_EMULATED");
+    rig.start();
+    rig.end_status();
+    EXPECT_EQ(rig.log("0.out"), "6//1\n");
+}
+
+TEST(Supervise, TheTenantHasNoPrivilegeNoInputAndNoOpenFile) {
+    Rig rig;
+    rig.run(
+        "grep -E '^(Uid|Gid|Groups|NoNewPrivs|CapEff|CapPrm):' /proc/self/status; readlink /proc/$$/fd/0; ls /proc/self/fd > "
+        "$WEIR_OUTPUT_DIR/open; ulimit -c; umask");
+    const int leaked = open("/dev/null", O_RDONLY);  // without close-on-exec: the agent may be careless
+    rig.start();
+    close(leaked);
+    rig.end_status();
+    const auto id = std::to_string(tenant_id());
+    const auto group = std::to_string(tenant_group());
+    const auto tabbed = [](const std::string& text) { return "\t" + text + "\t" + text + "\t" + text + "\t" + text + "\n"; };
+    const auto text = rig.log("0.out");
+    EXPECT_NE(text.find("Uid:" + tabbed(id)), std::string::npos) << text;
+    EXPECT_NE(text.find("Gid:" + tabbed(group)), std::string::npos) << text;
+    if (geteuid() == 0) EXPECT_NE(text.find("Groups:\t \n"), std::string::npos) << text;
+    EXPECT_NE(text.find("NoNewPrivs:\t1"), std::string::npos) << text;
+    EXPECT_NE(text.find("CapEff:\t0000000000000000"), std::string::npos) << text;
+    EXPECT_NE(text.find("/dev/null\n0\n0022\n"), std::string::npos) << text << rig.log("0.err");
+    EXPECT_EQ(slurp(rig.path("outputs/open")), "0\n1\n2\n3\n");  // 3 is ls reading the directory
+}
+
+TEST(Supervise, TenantCodeAsRootIsRefused) {
+    for (const char* const key : {"uid", "gid"}) {
+        Rig rig;
+        rig.set(key, "0").run("touch $WEIR_OUTPUT_DIR/ran");
+        EXPECT_EQ(rig.start(), std::string{"refused "} + key + ": tenant code as root is refused; give a user and a group other than 0");
+        EXPECT_EQ(rig.exit_code(), 65);
+        EXPECT_EQ(rig.status().reason, Reason::start_failed);
+        EXPECT_FALSE(std::filesystem::exists(rig.path("outputs/ran")));
+    }
+}
+
+TEST(Supervise, ASpecThatIsNotUnderstoodStartsNothing) {
+    Rig rig;
+    rig.add("nice", "10");
+    EXPECT_TRUE(rig.start().starts_with("refused nice: the key is not known"));
+    EXPECT_EQ(rig.exit_code(), 65);
+    EXPECT_EQ(rig.status().phase, Phase::ended);
+    EXPECT_EQ(rig.status().reason, Reason::start_failed);
+}
+
+TEST(Supervise, AMissingWorkingDirectoryIsAStartThatFailedAndCostsNothing) {
+    Rig rig;
+    rig.set("workdir", "/nowhere/at/all");
+    EXPECT_EQ(rig.start(), "refused the task could not enter the working directory: No such file or directory");
+    const auto status = rig.end_status();
+    EXPECT_EQ(status.reason, Reason::start_failed);
+    EXPECT_EQ(status.metered_s, 0);
+}
+
+TEST(Supervise, ATaskIsStartedOnceEver) {
+    Rig rig;
+    rig.make_fifo("born");
+    rig.make_fifo("never");
+    rig.run("echo once >> $WEIR_OUTPUT_DIR/runs; echo up > $WEIR_OUTPUT_DIR/born; read x < $WEIR_OUTPUT_DIR/never");
+    EXPECT_EQ(rig.start(), "running");
+    EXPECT_EQ(rig.await_line("born"), "up");
+    const pid_t first = rig.supervisor();
+    EXPECT_EQ(rig.start_again(), "refused another supervisor has this task");
+    EXPECT_EQ(rig.exit_code(), 66);
+    EXPECT_EQ(rig.command("kill"), "ok");
+    int status = 0;
+    EXPECT_EQ(waitpid(first, &status, 0), first);
+    EXPECT_EQ(rig.start_again(), "refused this task was started before");
+    EXPECT_EQ(rig.exit_code(), 66);
+    EXPECT_EQ(slurp(rig.path("outputs/runs")), "once\n");
+}
+
+TEST(Supervise, ALeaseThatIsOverStartsNothing) {
+    Rig rig;
+    rig.run("touch $WEIR_OUTPUT_DIR/ran");
+    rig.lease_until_ns(boot_now_ns());
+    EXPECT_EQ(rig.start(), "ended");
+    EXPECT_EQ(rig.end_status().reason, Reason::lease_ended);
+    EXPECT_FALSE(std::filesystem::exists(rig.path("outputs/ran")));
+}
+
+TEST(Supervise, ALeaseOfAnotherBootIsOver) {
+    Rig rig;
+    rig.lease_until_ns(boot_now_ns() + 3'600'000'000'000, "00000000-0000-0000-0000-000000000000");
+    EXPECT_EQ(rig.start(), "ended");
+    EXPECT_EQ(rig.end_status().reason, Reason::lease_ended);
+}
+
+TEST(Supervise, WhenTheLeaseEndsEvenADeafDaemonIsGone) {
+    Rig rig;
+    rig.make_fifo("born");
+    rig.make_fifo("never");
+    rig.set("kill_grace_s", "0").run(deaf_daemon + "trap '' TERM; read x < $WEIR_OUTPUT_DIR/never");
+    rig.lease_until_ns(boot_now_ns() + 1'500'000'000);
+    EXPECT_EQ(rig.start(), "running");
+    EXPECT_EQ(rig.await_line("born"), "daemon");
+    const auto daemon = static_cast<pid_t>(std::stol(rig.await_line("born")));
+    ASSERT_GT(daemon, 1);
+    const auto status = rig.end_status();
+    EXPECT_EQ(status.reason, Reason::lease_ended);
+    EXPECT_EQ(status.ends[0].code, SIGKILL);
+    EXPECT_FALSE(process_lives(daemon));
+}
+
+TEST(Supervise, ATaskThatEndsTakesItsDaemonsAlong) {
+    Rig rig;
+    rig.make_fifo("born");
+    rig.make_fifo("never");
+    rig.make_fifo("go");
+    rig.run(deaf_daemon + "read x < $WEIR_OUTPUT_DIR/go; exit 4");
+    EXPECT_EQ(rig.start(), "running");
+    EXPECT_EQ(rig.await_line("born"), "daemon");
+    const auto daemon = static_cast<pid_t>(std::stol(rig.await_line("born")));
+    EXPECT_TRUE(process_lives(daemon));
+    std::ofstream(rig.path("outputs/go")) << "go\n";
+    EXPECT_EQ(rig.end_status().exit_code, 4);
+    EXPECT_FALSE(process_lives(daemon));
+}
+
+TEST(Supervise, ARenewedLeaseOutlivesItsFirstDeadline) {
+    Rig rig;
+    rig.make_fifo("never");
+    rig.run("read x < $WEIR_OUTPUT_DIR/never");
+    const auto first_ns = boot_now_ns() + 500'000'000;
+    rig.lease_until_ns(first_ns);
+    EXPECT_EQ(rig.start(), "running");
+    rig.lease_for_s(3600);
+    ASSERT_TRUE(eventually([&] { return boot_now_ns() > first_ns + 50'000'000; }));
+    EXPECT_EQ(rig.command("ping"), "ok");
+    EXPECT_EQ(rig.status().phase, Phase::running);
+    EXPECT_EQ(rig.command("stop"), "ok");
+    EXPECT_EQ(rig.end_status().reason, Reason::stopped);
+}
+
+TEST(Supervise, AnOlderLeaseTakesNothingAway) {
+    Rig rig;
+    rig.make_fifo("never");
+    rig.run("read x < $WEIR_OUTPUT_DIR/never");
+    EXPECT_EQ(rig.start(), "running");
+    rig.lease_until_ns(1);
+    EXPECT_EQ(rig.command("renew"), "ok");
+    EXPECT_EQ(rig.command("ping"), "ok");
+    EXPECT_EQ(rig.status().phase, Phase::running);
+}
+
+TEST(Supervise, AStopLetsTheTaskFinishItsWork) {
+    Rig rig;
+    rig.make_fifo("up");
+    rig.make_fifo("never");
+    // The shell around it dies of SIGTERM at once; what it started saves its work and counts.
+    rig.run(
+        "sh -c 'trap \"echo saved > $WEIR_CHECKPOINT_DIR/work; exit 0\" TERM; echo up > $WEIR_OUTPUT_DIR/up; while :; do read x < "
+        "$WEIR_OUTPUT_DIR/never; done'; true");
+    EXPECT_EQ(rig.start(), "running");
+    EXPECT_EQ(rig.await_line("up"), "up");
+    EXPECT_EQ(rig.command("stop"), "ok");
+    EXPECT_EQ(rig.end_status().reason, Reason::stopped);
+    EXPECT_EQ(slurp(rig.path("checkpoints/work")), "saved\n");
+}
+
+TEST(Supervise, SigtermToTheSupervisorIsAStop) {
+    Rig rig;
+    rig.make_fifo("never");
+    rig.run("read x < $WEIR_OUTPUT_DIR/never");
+    EXPECT_EQ(rig.start(), "running");
+    kill(rig.supervisor(), SIGTERM);
+    const auto status = rig.end_status();
+    EXPECT_EQ(status.reason, Reason::stopped);
+    EXPECT_EQ(status.exit_code, 128 + SIGTERM);
+}
+
+TEST(Supervise, WhenTheGraceIsOverTheDeafAreKilled) {
+    Rig rig;
+    rig.make_fifo("up");
+    rig.make_fifo("never");
+    rig.set("kill_grace_s", "1").run("trap '' TERM; echo up > $WEIR_OUTPUT_DIR/up; while :; do read x < $WEIR_OUTPUT_DIR/never; done");
+    EXPECT_EQ(rig.start(), "running");
+    EXPECT_EQ(rig.await_line("up"), "up");
+    EXPECT_EQ(rig.command("stop"), "ok");
+    const auto status = rig.end_status();
+    EXPECT_EQ(status.reason, Reason::stopped);
+    EXPECT_EQ(status.ends[0].kind, RankEnd::Kind::signalled);
+    EXPECT_EQ(status.ends[0].code, SIGKILL);
+    EXPECT_GE(status.metered_s, 1);
+}
+
+TEST(Supervise, ARankThatFailsEndsTheOthersAndNamesTheTask) {
+    Rig rig;
+    rig.make_fifo("never");
+    rig.set("processes", "3").set("world_size", "3").run("[ $RANK = 1 ] && exit 9; read x < $WEIR_OUTPUT_DIR/never");
+    EXPECT_EQ(rig.start(), "running");
+    const auto status = rig.end_status();
+    EXPECT_EQ(status.reason, Reason::exited);
+    EXPECT_EQ(status.exit_code, 9);
+    EXPECT_EQ(status.ends[1].code, 9);
+    EXPECT_EQ(status.ends[0].kind, RankEnd::Kind::signalled);
+    EXPECT_EQ(status.ends[0].code, SIGTERM);
+}
+
+TEST(Supervise, ACheckpointRequestReachesFileAndThoseWhoListen) {
+    Rig rig;
+    rig.make_fifo("up");
+    rig.make_fifo("never");
+    rig.set("checkpoint_signal", std::to_string(SIGUSR1));
+    // The outer shell does not listen to SIGUSR1 and would die of it.
+    rig.run(
+        "sh -c 'trap \"cat $WEIR_CHECKPOINT_DIR/.request > $WEIR_OUTPUT_DIR/up\" USR1; echo up > $WEIR_OUTPUT_DIR/up; while :; do read x < "
+        "$WEIR_OUTPUT_DIR/never; done'; true");
+    EXPECT_EQ(rig.start(), "running");
+    EXPECT_EQ(rig.await_line("up"), "up");
+    EXPECT_EQ(rig.command("checkpoint"), "ok 1");
+    EXPECT_EQ(rig.await_line("up"), "1");
+    EXPECT_EQ(rig.command("checkpoint"), "ok 2");
+    EXPECT_EQ(rig.await_line("up"), "2");
+    EXPECT_EQ(rig.status().checkpoint_requests, 2);
+    EXPECT_EQ(rig.status().phase, Phase::running);
+}
+
+TEST(Supervise, ALinkInPlaceOfTheRequestIsReplacedAndNotFollowed) {
+    Rig rig;
+    rig.make_fifo("never");
+    rig.run(
+        "ln -s ../victim $WEIR_CHECKPOINT_DIR/.request; ln -s ../victim $WEIR_CHECKPOINT_DIR/.request.new; echo up; read x < "
+        "$WEIR_OUTPUT_DIR/never");
+    std::ofstream(rig.path("victim")) << "untouched";
+    EXPECT_EQ(rig.start(), "running");
+    ASSERT_TRUE(eventually([&] { return rig.log("0.out") == "up\n"; }));
+    EXPECT_EQ(rig.command("checkpoint"), "ok 1");
+    EXPECT_EQ(slurp(rig.path("victim")), "untouched");
+    EXPECT_EQ(slurp(rig.path("checkpoints/.request")), "1\n");
+}
+
+TEST(Supervise, ASignalReachesEveryProcess) {
+    Rig rig;
+    rig.make_fifo("up");
+    rig.make_fifo("never");
+    rig.run("trap 'exit 33' USR2; echo up > $WEIR_OUTPUT_DIR/up; while :; do read x < $WEIR_OUTPUT_DIR/never; done");
+    EXPECT_EQ(rig.start(), "running");
+    EXPECT_EQ(rig.await_line("up"), "up");
+    EXPECT_EQ(rig.command("signal 12"), "ok 1");
+    EXPECT_EQ(rig.end_status().exit_code, 33);
+}
+
+TEST(Supervise, UnknownWordsAreRefused) {
+    Rig rig;
+    rig.make_fifo("never");
+    rig.run("read x < $WEIR_OUTPUT_DIR/never");
+    rig.start();
+    for (const char* const text : {"dance", "signal", "signal 0", "signal 65", "signal x", "stop now", " "}) {
+        EXPECT_EQ(rig.command(text), "refused the command is not known") << text;
+    }
+    EXPECT_EQ(rig.command("ping"), "ok");
+}
+
+TEST(Supervise, OutputBeyondTheQuotaGoesOnAndKeepsItsEnd) {
+    Rig rig;
+    rig.set("log_quota", "32768").run("i=0; while [ $i -lt 20000 ]; do echo line $i; i=$((i+1)); done; echo told >&2");
+    rig.start();
+    EXPECT_EQ(rig.end_status().exit_code, 0);
+    std::string all;
+    for (int i = 0; i < 20'000; ++i) all += "line " + std::to_string(i) + "\n";
+    const auto kept = rig.log("0.out");
+    EXPECT_LE(kept.size(), 16'384U);  // half the quota is the other stream's
+    EXPECT_GE(kept.size(), 8'192U);
+    EXPECT_TRUE(all.ends_with(kept));
+    EXPECT_EQ(rig.log("0.err"), "told\n");
+}
+
+TEST(Supervise, WithoutItsSupervisorAProcessDies) {
+    Rig rig;
+    rig.make_fifo("up");
+    rig.make_fifo("never");
+    rig.run("echo $$ > $WEIR_OUTPUT_DIR/up; while :; do read x < $WEIR_OUTPUT_DIR/never; done");
+    EXPECT_EQ(rig.start(), "running");
+    const auto pid = static_cast<pid_t>(std::stol(rig.await_line("up")));
+    EXPECT_TRUE(process_lives(pid));
+    kill(rig.supervisor(), SIGKILL);
+    rig.exit_code();
+    EXPECT_TRUE(eventually([&] { return !process_lives(pid); }));
+    EXPECT_EQ(rig.status().phase, Phase::running);  // which is how the backend knows
+    EXPECT_FALSE(is_locked(rig.directory(), lock_file));
+}
+
+TEST(Supervise, IsSmallOnDiskAndInMemory) {
+    EXPECT_LT(std::filesystem::file_size(WEIR_SUPERVISOR), 2U << 20U);
+    Rig rig;
+    rig.make_fifo("never");
+    rig.set("processes", "64").set("world_size", "64").run("head -c 100000 /dev/zero; read x < $WEIR_OUTPUT_DIR/never");
+    EXPECT_EQ(rig.start(), "running");
+    ASSERT_TRUE(eventually([&] {
+        for (int rank = 0; rank < 64; ++rank) {
+            if (rig.log(std::to_string(rank) + ".out").empty()) return false;
+        }
+        return true;
+    }));
+    EXPECT_EQ(rig.command("checkpoint"), "ok 1");
+    const auto text = slurp("/proc/" + std::to_string(rig.supervisor()) + "/status");
+    const auto at = text.find("VmHWM:");
+    ASSERT_NE(at, std::string::npos);
+    const auto peak_kib = std::stol(text.substr(at + 6));
+    RecordProperty("peak_kib", static_cast<int>(peak_kib));
+    EXPECT_LT(peak_kib, 3 * 1024);
+}
+
+}  // namespace
+}  // namespace weir::supervisor

@@ -62,7 +62,7 @@ MAY_INCLUDE = {
     "engines": ("base", "domain"),
     "ports": ("base", "codec", "domain"),
     "control": ("base", "codec", "domain", "engines", "ports"),
-    "adapters": ("base", "codec", "domain", "ports"),
+    "adapters": ("base", "codec", "domain", "ports", "supervisor"),
     "transport": ("base", "codec", "domain", "engines", "ports", "control"),
     "supervisor": ("base",),
     "agent": ("base", "codec", "domain", "ports", "supervisor"),

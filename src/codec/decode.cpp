@@ -89,7 +89,12 @@ std::string describe(const Problems& problems) {
 }
 
 Problem problem_of(ReadError error, std::string_view origin) {
-    return {.origin = std::string{origin}, .path = {}, .line = error.line, .column = error.column, .code = error.code, .message = std::move(error.message)};
+    return {.origin = std::string{origin},
+            .path = {},
+            .line = error.line,
+            .column = error.column,
+            .code = error.code,
+            .message = std::move(error.message)};
 }
 
 bool Place::refuse(Position at, Fault code, std::string message) const {
@@ -118,6 +123,11 @@ std::string Place::path() const {
 }
 
 namespace detail {
+
+Problems in_order(Report report) {
+    std::ranges::sort(report.problems, {}, [](const Problem& problem) { return std::pair{problem.line, problem.column}; });
+    return std::move(report.problems);
+}
 
 bool read_boolean(const Value& value, const Place& place, bool& out) {
     const bool* content = value.boolean();
@@ -168,8 +178,9 @@ bool read_string(const Value& value, const Place& place, const Field& rule, std:
     if (text == nullptr) {
         const bool scalar = value.array() == nullptr && value.object() == nullptr && !value.is_null();
         const std::string is = show_value(value);
-        return place.refuse(value, Fault::wrong_type,
-                            scalar ? fmt::format("must be a string, is {0}; write \"{0}\"", is) : fmt::format("must be a string, is {}", is));
+        std::string message = fmt::format("must be a string, is {}", is);
+        if (scalar) message += fmt::format("; write \"{}\"", is);
+        return place.refuse(value, Fault::wrong_type, std::move(message));
     }
     if (rule.min_length != 0 || rule.max_length != SIZE_MAX) {
         if (!check_length(value, place, rule, count_characters(*text), "characters")) return false;
@@ -309,7 +320,8 @@ bool refuse_repeated(const Value& value, const Place& place) {
 }
 
 bool refuse_count(const Value& value, const Place& place, std::size_t count, std::size_t wanted) {
-    return place.refuse(value, count > wanted ? Fault::too_long : Fault::too_short, fmt::format("must have {} items, has {}", wanted, count));
+    const Fault code = count > wanted ? Fault::too_long : Fault::too_short;
+    return place.refuse(value, code, fmt::format("must have {} items, has {}", wanted, count));
 }
 
 }  // namespace detail

@@ -57,6 +57,7 @@
 #include "codec/kinds.hpp"
 #include "codec/value.hpp"
 
+#include <algorithm>
 #include <cstdint>
 #include <limits>
 #include <span>
@@ -122,6 +123,9 @@ private:
 
 namespace detail {
 
+/// The problems by line and column.
+[[nodiscard]] Problems in_order(Report report);
+
 /// A rule that says nothing.
 inline constexpr Field no_rule{};
 
@@ -149,9 +153,6 @@ bool refuse_key(const Member& member, const Place& place, std::string_view expec
 bool refuse_repeated(const Value& value, const Place& place);
 bool refuse_count(const Value& value, const Place& place, std::size_t count, std::size_t wanted);
 
-/// What of a container's rule holds for its items: the bounds of numbers.
-constexpr Field item_rule(const Field& rule) { return Field{.min = rule.min, .max = rule.max}; }
-
 template <class T>
 bool read(const Value& value, const Place& place, T& out, const Field& rule = no_rule);
 
@@ -159,10 +160,10 @@ template <Integer T>
 bool read_integer(const Value& value, const Place& place, T& out, const Field& rule) {
     using Limit = std::numeric_limits<T>;
     if constexpr (std::signed_integral<T>) {
+        const std::int64_t min = std::max<std::int64_t>(Limit::min(), rule.min);
+        const std::int64_t max = std::min<std::int64_t>(Limit::max(), rule.max);
         std::int64_t wide = 0;
-        if (!read_signed(value, place, std::max<std::int64_t>(Limit::min(), rule.min), std::min<std::int64_t>(Limit::max(), rule.max), wide)) {
-            return false;
-        }
+        if (!read_signed(value, place, min, max, wide)) return false;
         out = static_cast<T>(wide);
     } else {
         const std::uint64_t min = rule.min < 0 ? 0 : static_cast<std::uint64_t>(rule.min);
@@ -347,13 +348,13 @@ bool read(const Value& value, const Place& place, T& out) {
     return detail::read(value, place, out);
 }
 
-/// The value as a T, or all its problems (at least one, at most most_problems) in the document's order of reading.
+/// The value as a T, or all its problems (at least one, at most most_problems), in the order of their places.
 template <class T>
 [[nodiscard]] Result<T, Problems> decode(const Value& value, std::string_view origin) {
     Report report{.origin = origin};
     T out{};
     detail::read(value, Place{report}, out);
-    if (!report.problems.empty()) return fail(std::move(report.problems));
+    if (!report.problems.empty()) return fail(detail::in_order(std::move(report)));
     return out;
 }
 

@@ -128,6 +128,9 @@ constexpr bool every_rule_names_a_member() {
 template <class T, class D>
 inline constexpr Field rule = rule_of<T>(D::name);
 
+/// What of a container's rule holds for its items: the bounds of numbers.
+constexpr Field item_rule(const Field& rule) { return Field{.min = rule.min, .max = rule.max}; }
+
 /// Calls `visit` with each member's descriptor, in the order of declaration, as long as it returns true.
 template <class T, class Visit>
 constexpr bool all_members(Visit&& visit) {

@@ -1,5 +1,9 @@
 #include "codec/number.hpp"
 
+#include "codec/text.hpp"
+
+#include <fmt/format.h>
+
 #include <charconv>
 #include <cmath>
 #include <optional>
@@ -96,6 +100,15 @@ std::optional<Value> short_integer(std::string_view text, Position at) {
 }
 
 }  // namespace
+
+std::string describe_number(NumberError error, std::string_view spelling) {
+    switch (error) {
+        case NumberError::not_a_number: return fmt::format("{} is not a number", show(spelling));
+        case NumberError::too_big: return fmt::format("the number {} does not fit in 64 bits; quote it if it is text", show(spelling));
+        case NumberError::too_small: return fmt::format("the number {} is too near to zero for 64 bits; write 0", show(spelling));
+    }
+    return {};
+}
 
 std::size_t json_number_length(std::string_view text) {
     std::size_t at = text.starts_with('-') ? 1 : 0;

@@ -4,6 +4,7 @@
 #include "base/result.hpp"
 #include "codec/value.hpp"
 
+#include <string>
 #include <string_view>
 
 namespace weir::codec {
@@ -13,6 +14,9 @@ enum class NumberError : std::uint8_t {
     too_big = 2,    ///< An integer beyond uint64 or below int64, or a real beyond double.
     too_small = 3,  ///< A real nearer to zero than double tells from zero.
 };
+
+/// The number was refused for that: what to tell.
+[[nodiscard]] std::string describe_number(NumberError error, std::string_view spelling);
 
 /// How JSON spells numbers: the length of the number at the front of `text`, or 0 where there is none.
 [[nodiscard]] std::size_t json_number_length(std::string_view text);

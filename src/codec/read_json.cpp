@@ -77,7 +77,7 @@ private:
     bool read_value(Value& out, std::size_t depth) {
         if (nodes_left_ == 0) return refuse(Fault::too_large, "the document has more values than the limit allows; split it");
         --nodes_left_;
-        if (at_ == text_.size()) return refuse(Fault::bad_syntax, "the document ends where a value is expected");
+        if (at_ == text_.size()) return no_value();
         switch (text_[at_]) {
             case '{': return enter(depth) && read_object(out, depth + 1);
             case '[': return enter(depth) && read_array(out, depth + 1);
@@ -107,7 +107,8 @@ private:
         return true;
     }
 
-    bool no_value() { return refuse(Fault::bad_syntax, fmt::format("a value is expected, not {}", show_here())); }
+    bool expected(std::string_view what) { return refuse(Fault::bad_syntax, fmt::format("expected {}, found {}", what, show_here())); }
+    bool no_value() { return expected("a value"); }
 
     bool read_number(Value& out) {
         const char first = text_[at_];
@@ -121,9 +122,7 @@ private:
         }
         auto number = parse_number(spelling, here());
         if (!number) {
-            return refuse(Fault::out_of_range, number.error() == NumberError::too_small
-                                                   ? fmt::format("the number {} is too near to zero for 64 bits", show(spelling))
-                                                   : fmt::format("the number {} does not fit in 64 bits", show(spelling)));
+            return refuse(Fault::out_of_range, describe_number(number.error(), spelling));
         }
         at_ += length;
         out = std::move(*number);
@@ -140,7 +139,7 @@ private:
                 if (!read_value(items.emplace_back(), depth)) return false;
                 skip_space();
                 if (next_is(']')) break;
-                if (!next_is(',')) return refuse(Fault::bad_syntax, fmt::format("',' or ']' is expected in a list, not {}", show_here()));
+                if (!next_is(',')) return expected("',' or ']' in a list");
                 ++at_;
                 skip_space();
             }
@@ -160,7 +159,7 @@ private:
                 if (!read_member(members.emplace_back(), depth)) return false;
                 skip_space();
                 if (next_is('}')) break;
-                if (!next_is(',')) return refuse(Fault::bad_syntax, fmt::format("',' or '}}' is expected in an object, not {}", show_here()));
+                if (!next_is(',')) return expected("',' or '}' in an object");
                 ++at_;
                 skip_space();
             }
@@ -172,11 +171,11 @@ private:
     }
 
     bool read_member(Member& member, std::size_t depth) {
-        if (!next_is('"')) return refuse(Fault::bad_syntax, fmt::format("a key in double quotes is expected, not {}", show_here()));
+        if (!next_is('"')) return expected("a key in double quotes");
         member.at = here();
         if (!read_string(member.key)) return false;
         skip_space();
-        if (!next_is(':')) return refuse(Fault::bad_syntax, fmt::format("':' is expected after a key, not {}", show_here()));
+        if (!next_is(':')) return expected("':' after a key");
         ++at_;
         skip_space();
         return read_value(member.value, depth);
@@ -237,7 +236,8 @@ private:
         }
         out += run;
         if (at_ < text_.size() && static_cast<unsigned char>(text_[at_]) < 0x20) {
-            return refuse(Fault::bad_syntax, fmt::format("a control character in a string is written \\u{:04x}", static_cast<unsigned>(text_[at_])));
+            const auto byte = static_cast<unsigned>(text_[at_]);
+            return refuse(Fault::bad_syntax, fmt::format("a control character in a string is written \\u{:04x}", byte));
         }
         return true;
     }
@@ -248,7 +248,9 @@ private:
         constexpr std::string_view meanings = "\"\\/\b\f\n\r\t";
         if (c == 'u') return read_code_point(out);
         const std::size_t which = letters.find(c);
-        if (which == std::string_view::npos) return refuse(Fault::bad_syntax, "there is no such escape; a backslash itself is written \\\\");
+        if (which == std::string_view::npos) {
+            return refuse(Fault::bad_syntax, "there is no such escape; a backslash itself is written \\\\");
+        }
         out.push_back(meanings[which]);
         at_ += 2;
         return true;
@@ -259,9 +261,9 @@ private:
         if (!text_.substr(std::min(from, text_.size())).starts_with("\\u") || from + 6 > text_.size()) return std::nullopt;
         std::uint32_t number = 0;
         for (const char c : text_.substr(from + 2, 4)) {
-            const int digit = c >= '0' && c <= '9' ? c - '0' : c >= 'a' && c <= 'f' ? c - 'a' + 10 : c >= 'A' && c <= 'F' ? c - 'A' + 10 : -1;
-            if (digit < 0) return std::nullopt;
-            number = number * 16 + static_cast<std::uint32_t>(digit);
+            const std::size_t digit = std::string_view{"0123456789abcdef0123456789ABCDEF"}.find(c);
+            if (digit == std::string_view::npos) return std::nullopt;
+            number = number * 16 + static_cast<std::uint32_t>(digit % 16);
         }
         return number;
     }
@@ -296,9 +298,8 @@ private:
 
 Result<Value, ReadError> read_json(std::string_view text, const Limits& limits) {
     if (text.size() > limits.max_bytes) {
-        return fail(ReadError{.line = 1, .column = 1,
-                              .message = fmt::format("the document has {} bytes and the limit is {}; split it", text.size(), limits.max_bytes),
-                              .code = Fault::too_large});
+        auto message = fmt::format("the document has {} bytes and the limit is {}; split it", text.size(), limits.max_bytes);
+        return fail(ReadError{.line = 1, .column = 1, .message = std::move(message), .code = Fault::too_large});
     }
     return JsonReader{text, limits}.read();
 }

@@ -47,7 +47,7 @@ std::optional<Value> based_integer(std::string_view text, Position at) {
     std::uint64_t number = 0;
     const auto [end, error] = std::from_chars(text.data() + 2, text.data() + text.size(), number, base);
     if (end != text.data() + text.size()) return std::nullopt;
-    if (error != std::errc{}) refuse(at, Fault::out_of_range, fmt::format("the number {} does not fit in 64 bits", show(text)));
+    if (error != std::errc{}) refuse(at, Fault::out_of_range, describe_number(NumberError::too_big, text));
     return Value{number, at};
 }
 
@@ -64,9 +64,7 @@ Value resolve(const std::string& text, Position at) {
     auto number = parse_number(text, at);
     if (number) return std::move(*number);
     if (number.error() == NumberError::not_a_number) return Value{text, at};
-    refuse(at, Fault::out_of_range, number.error() == NumberError::too_small
-                                        ? fmt::format("the number {} is too near to zero for 64 bits", show(text))
-                                        : fmt::format("the number {} does not fit in 64 bits; a text of digits goes in quotes", show(text)));
+    refuse(at, Fault::out_of_range, describe_number(number.error(), text));
 }
 
 class TreeBuilder : public YAML::EventHandler {
@@ -93,7 +91,8 @@ public:
         if (wants_key()) refuse(at, Fault::bad_syntax, "a key must be a name, not an alias");
         if (stack_.size() + known->second.depth > max_depth_) refuse_depth(at);
         count(known->second.nodes, at);
-        add(Value{known->second.value}, 0);
+        if (!stack_.empty()) stack_.back().deepest_inside = std::max(stack_.back().deepest_inside, known->second.depth);
+        place(Value{known->second.value});
     }
 
     void OnScalar(const YAML::Mark& mark, const std::string& tag, YAML::anchor_t anchor, const std::string& text) override {
@@ -134,7 +133,9 @@ private:
         std::size_t depth = 0;
     };
 
-    [[nodiscard]] bool wants_key() const { return !stack_.empty() && stack_.back().value.object() != nullptr && !stack_.back().key_pending; }
+    [[nodiscard]] bool wants_key() const {
+        return !stack_.empty() && stack_.back().value.object() != nullptr && !stack_.back().key_pending;
+    }
 
     [[noreturn]] void refuse_depth(Position at) const {
         refuse(at, Fault::too_deep, fmt::format("nested deeper than {} levels", max_depth_));
@@ -233,9 +234,20 @@ void guard(std::string_view text, std::size_t max_bytes) {
     }
 }
 
+/// yaml-cpp's word for what is wrong, or a better one where we know it.
+std::string explain(const YAML::Exception& wrong, std::string_view text) {
+    std::string_view line = text;
+    for (int i = 0; i < wrong.mark.line && !line.empty(); ++i) line.remove_prefix(std::min(line.find('\n') + 1, line.size()));
+    if (line.substr(0, line.find_first_not_of(" \t")).find('\t') != std::string_view::npos) return "a tab cannot indent; use spaces";
+    if (wrong.msg == "illegal map value") return "a ':' cannot stand here; put the text in quotes, or the key on a line of its own";
+    if (wrong.msg == "illegal document indicator in scalar") return "the document ends inside a text in quotes; close the quotes";
+    return wrong.msg;
+}
+
 Value parse(std::string_view text, const Limits& limits) {
     guard(text, std::min(limits.max_bytes, largest_yaml_bytes));
-    std::istringstream input{std::string{text}};
+    // Without an explicit end yaml-cpp takes a text whose quotes are never closed.
+    std::istringstream input{std::string{text} + (text.ends_with('\n') || text.empty() ? "...\n" : "\n...\n")};
     YAML::Parser parser{input};
     TreeBuilder tree{limits};
     if (!parser.HandleNextDocument(tree)) return Value::null({1, 1});
@@ -260,7 +272,7 @@ Result<Value, ReadError> read_yaml(std::string_view text, const Limits& limits) 
         return fail(ReadError{.line = at.line, .column = at.column, .message = "nested too deeply", .code = Fault::too_deep});
     } catch (const YAML::Exception& wrong) {
         const Position at = position_of(wrong.mark);
-        return fail(ReadError{.line = at.line, .column = at.column, .message = wrong.msg, .code = Fault::bad_syntax});
+        return fail(ReadError{.line = at.line, .column = at.column, .message = explain(wrong, text), .code = Fault::bad_syntax});
     }
 }
 

@@ -133,8 +133,9 @@ struct Everything {
     };
 };
 BOOST_DESCRIBE_STRUCT(Everything, (),
-                      (flag, tiny, octet, middle, natural, wide, widest, real, text, tier, role, price_fen, at, grace, site, job, uid, digest,
-                       version, cards, empty, maybe, resources, words, bits, gaps, triple, sites, envs, by_job, by_tier_fen, outcomes, tree))
+                      (flag, tiny, octet, middle, natural, wide, widest, real, text, tier, role, price_fen, at, grace, site, job,
+                       uid, digest, version, cards, empty, maybe, resources, words, bits, gaps, triple, sites, envs, by_job,
+                       by_tier_fen, outcomes, tree))
 
 }  // namespace weir::codec::sample
 

@@ -8,7 +8,8 @@ namespace {
 
 /// An integer that is often at an edge.
 std::int64_t edgy(Random& random) {
-    constexpr std::array<std::int64_t, 10> edges{INT64_MIN, INT64_MIN + 1, -(1LL << 53) - 1, -(1LL << 53), -1LL, 0LL, 1LL, 1LL << 53, (1LL << 53) + 1, INT64_MAX};
+    constexpr std::array<std::int64_t, 10> edges{INT64_MIN, INT64_MIN + 1, -(1LL << 53) - 1, -(1LL << 53), -1,
+                                                 0,         1,             1LL << 53,        (1LL << 53) + 1, INT64_MAX};
     if (random.chance(1, 3)) return edges[random.below(edges.size())];
     return static_cast<std::int64_t>(random.next()) >> random.below(64);
 }
@@ -25,7 +26,8 @@ double real(Random& random) {
 }
 
 std::string text(Random& random) {
-    constexpr std::array<std::string_view, 14> pieces{"a", "B7", "\"", "\\", "\n", "\x01", "\x7f", "é", "堰", "😀", "/", "no", "5", "\xEF\xBF\xBD"};
+    constexpr std::array<std::string_view, 14> pieces{"a",  "B7", "\"", "\\", "\n", "\x01", "\x7f",
+                                                      "é",  "堰", "😀", "/",  "no", "5",    "\xEF\xBF\xBD"};
     std::string out;
     for (auto left = random.below(8); left > 0; --left) out += pieces[random.below(pieces.size())];
     if (random.chance(1, 9)) out.push_back('\0');

@@ -19,8 +19,8 @@ std::string same_length_range(const std::string& low, const std::string& high) {
     while (low[shared] == high[shared]) ++shared;
     const std::string prefix = low.substr(0, shared);
     const std::size_t rest = low.size() - shared - 1;
-    const bool low_is_floor = std::all_of(low.begin() + static_cast<std::ptrdiff_t>(shared) + 1, low.end(), [](char c) { return c == '0'; });
-    const bool high_is_ceiling = std::all_of(high.begin() + static_cast<std::ptrdiff_t>(shared) + 1, high.end(), [](char c) { return c == '9'; });
+    const bool low_is_floor = low.find_first_not_of('0', shared + 1) == std::string::npos;
+    const bool high_is_ceiling = high.find_first_not_of('9', shared + 1) == std::string::npos;
     std::vector<std::string> parts;
     char from = low[shared];
     char to = high[shared];
@@ -51,14 +51,18 @@ std::string decimal_range(std::uint64_t low, std::uint64_t high) {
     return fmt::format("({})", fmt::join(parts, "|"));
 }
 
-/// An integer as a number, and beyond 2^53 also as a string; the strings' expressions are empty where there are none.
-std::string number_or_string(const std::string& min, const std::string& max, const std::string& negative, const std::string& positive) {
-    const std::string number = fmt::format(R"({{"type":"integer","minimum":{},"maximum":{}}})", min, max);
-    if (negative.empty() && positive.empty()) return number;
-    std::vector<std::string> forms;
-    if (!negative.empty()) forms.push_back("-" + negative);
-    if (!positive.empty()) forms.push_back(positive);
-    return fmt::format(R"({{"anyOf":[{},{{"type":"string","pattern":"^({})$"}}]}})", number, fmt::join(forms, "|"));
+/// The strings from `low` to `high`, both beyond 2^53 and of one sign.
+std::string string_range(std::string_view sign, std::uint64_t low, std::uint64_t high) {
+    return std::string{sign} + decimal_range(low, high);
+}
+
+std::string number_form(const std::string& min, const std::string& max) {
+    return fmt::format(R"({{"type":"integer","minimum":{},"maximum":{}}})", min, max);
+}
+
+std::string either_form(const std::string& number, const std::vector<std::string>& strings) {
+    if (strings.empty()) return number;
+    return fmt::format(R"({{"anyOf":[{},{{"type":"string","pattern":"^({})$"}}]}})", number, fmt::join(strings, "|"));
 }
 
 }  // namespace
@@ -78,23 +82,22 @@ std::string with_description(std::string schema, std::string_view doc) {
 }
 
 std::string integer_schema(std::int64_t min, std::int64_t max) {
-    std::string negative;
-    std::string positive;
+    std::vector<std::string> strings;
     if (min < -largest_plain_integer) {
         const std::uint64_t low = std::max(plain_magnitude + 1, max < 0 ? 0 - static_cast<std::uint64_t>(max) : 0);
-        negative = decimal_range(low, 0 - static_cast<std::uint64_t>(min));
+        strings.push_back(string_range("-", low, 0 - static_cast<std::uint64_t>(min)));
     }
     if (max > largest_plain_integer) {
         const std::uint64_t low = std::max(plain_magnitude + 1, min > 0 ? static_cast<std::uint64_t>(min) : 0);
-        positive = decimal_range(low, static_cast<std::uint64_t>(max));
+        strings.push_back(string_range("", low, static_cast<std::uint64_t>(max)));
     }
-    return number_or_string(std::to_string(min), std::to_string(max), negative, positive);
+    return either_form(number_form(std::to_string(min), std::to_string(max)), strings);
 }
 
 std::string unsigned_schema(std::uint64_t min, std::uint64_t max) {
-    std::string positive;
-    if (max > plain_magnitude) positive = decimal_range(std::max(plain_magnitude + 1, min), max);
-    return number_or_string(std::to_string(min), std::to_string(max), "", positive);
+    std::vector<std::string> strings;
+    if (max > plain_magnitude) strings.push_back(string_range("", std::max(plain_magnitude + 1, min), max));
+    return either_form(number_form(std::to_string(min), std::to_string(max)), strings);
 }
 
 std::string real_schema(const Field& rule) {

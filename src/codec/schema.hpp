@@ -12,6 +12,7 @@
 #include "codec/kinds.hpp"
 #include "codec/text.hpp"
 
+#include <algorithm>
 #include <cstdint>
 #include <limits>
 #include <map>
@@ -119,16 +120,26 @@ template <class T>
 std::string SchemaBook::integer(const Field& rule) {
     using Limit = std::numeric_limits<T>;
     if constexpr (std::signed_integral<T>) {
-        return detail::integer_schema(std::max<std::int64_t>(Limit::min(), rule.min), std::min<std::int64_t>(Limit::max(), rule.max));
+        const std::int64_t min = std::max<std::int64_t>(Limit::min(), rule.min);
+        const std::int64_t max = std::min<std::int64_t>(Limit::max(), rule.max);
+        // The expressions of the usual ranges are long; they are written once.
+        const auto make = [&] { return detail::integer_schema(min, max); };
+        if (max == INT64_MAX && min == INT64_MIN) return define("Int64", make);
+        if (max == INT64_MAX && min == 0) return define("NaturalInt64", make);
+        if (max == INT64_MAX && min == 1) return define("PositiveInt64", make);
+        return make();
     } else {
+        const std::uint64_t min = rule.min < 0 ? 0 : static_cast<std::uint64_t>(rule.min);
         const std::uint64_t max = rule.max == INT64_MAX ? UINT64_MAX : static_cast<std::uint64_t>(rule.max);
-        return detail::unsigned_schema(rule.min < 0 ? 0 : static_cast<std::uint64_t>(rule.min), std::min<std::uint64_t>(Limit::max(), max));
+        const std::uint64_t most = std::min<std::uint64_t>(Limit::max(), max);
+        return most == UINT64_MAX && min == 0 ? define("Uint64", [] { return detail::unsigned_schema(0, UINT64_MAX); })
+                                              : detail::unsigned_schema(min, most);
     }
 }
 
 template <class T>
 std::string SchemaBook::items(const Field& rule) {
-    std::string out = "{\"type\":\"array\",\"items\":" + schema<typename T::value_type>(Field{.min = rule.min, .max = rule.max});
+    std::string out = "{\"type\":\"array\",\"items\":" + schema<typename T::value_type>(detail::item_rule(rule));
     if constexpr (detail::Set<T>) out += ",\"uniqueItems\":true";
     if constexpr (detail::FixedList<T>) {
         const std::string count = std::to_string(std::tuple_size_v<T>);
@@ -142,7 +153,7 @@ std::string SchemaBook::items(const Field& rule) {
 template <class T>
 std::string SchemaBook::entries(const Field& rule) {
     using K = typename T::key_type;
-    std::string out = "{\"type\":\"object\",\"additionalProperties\":" + schema<typename T::mapped_type>(Field{.min = rule.min, .max = rule.max});
+    std::string out = "{\"type\":\"object\",\"additionalProperties\":" + schema<typename T::mapped_type>(detail::item_rule(rule));
     if constexpr (detail::DescribedEnum<K>) {
         out += ",\"propertyNames\":" + detail::enum_schema(detail::enum_names<K>);
     } else if constexpr (detail::Word<K>) {
@@ -178,7 +189,8 @@ std::string SchemaBook::members(std::string_view tag) {
         properties += detail::with_description(schema<M>(detail::rule<T, D>), detail::rule<T, D>.doc);
         if (info.required) add_name(required, info.name);
     });
-    std::string out = "{\"type\":\"object\",\"properties\":{" + properties + "},\"required\":[" + required + "],\"additionalProperties\":false}";
+    std::string out = "{\"type\":\"object\",\"properties\":{" + properties + "},\"required\":[" + required + "]";
+    out += ",\"additionalProperties\":false}";
     if constexpr (detail::HasDoc<T>) out = detail::with_description(std::move(out), T::doc);
     return out;
 }
@@ -197,7 +209,8 @@ std::string SchemaBook::choice(const std::variant<A...>*) {
 template <class T>
 std::string SchemaBook::schema(const Field& rule) {
     if constexpr (detail::Word<T>) {
-        return detail::with_description(detail::string_schema(rule, detail::word_pattern<T>()), detail::TextCustom<T> ? detail::word_expected<T>() : "");
+        const std::string doc = detail::TextCustom<T> ? detail::word_expected<T>() : "";
+        return detail::with_description(detail::string_schema(rule, detail::word_pattern<T>()), doc);
     } else if constexpr (detail::HasCustom<T>) {
         return Custom<T>::schema(*this);
     } else if constexpr (std::same_as<T, bool>) {

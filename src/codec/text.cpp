@@ -8,7 +8,6 @@
 #include <chrono>
 #include <cmath>
 #include <cstring>
-#include <vector>
 
 namespace weir::codec {
 namespace {
@@ -74,19 +73,22 @@ struct Unit {
 constexpr std::array units{Unit{"d", 86'400'000'000'000}, Unit{"h", 3'600'000'000'000}, Unit{"m", 60'000'000'000}, Unit{"s", 1'000'000'000},
                            Unit{"ms", 1'000'000},         Unit{"us", 1'000},            Unit{"ns", 1}};
 
+constexpr std::size_t longest_word = 64;
+
+/// Insertions, deletions, replacements and swaps of neighbours that make `b` of `a`; both at most longest_word long.
 std::size_t edit_distance(std::string_view a, std::string_view b) {
-    std::vector<std::size_t> row(b.size() + 1);
-    for (std::size_t j = 0; j <= b.size(); ++j) row[j] = j;
+    std::array<std::array<std::size_t, longest_word + 1>, longest_word + 1> cost{};
+    for (std::size_t i = 0; i <= a.size(); ++i) cost[i][0] = i;
+    for (std::size_t j = 0; j <= b.size(); ++j) cost[0][j] = j;
     for (std::size_t i = 1; i <= a.size(); ++i) {
-        std::size_t diagonal = row[0];
-        row[0] = i;
         for (std::size_t j = 1; j <= b.size(); ++j) {
-            const std::size_t above = row[j];
-            row[j] = std::min({above + 1, row[j - 1] + 1, diagonal + (a[i - 1] == b[j - 1] ? 0 : 1)});
-            diagonal = above;
+            const std::size_t replaced = cost[i - 1][j - 1] + (a[i - 1] == b[j - 1] ? 0 : 1);
+            cost[i][j] = std::min({cost[i - 1][j] + 1, cost[i][j - 1] + 1, replaced});
+            const bool swapped = i > 1 && j > 1 && a[i - 1] == b[j - 2] && a[i - 2] == b[j - 1];
+            if (swapped) cost[i][j] = std::min(cost[i][j], cost[i - 2][j - 2] + 1);
         }
     }
-    return row[b.size()];
+    return cost[a.size()][b.size()];
 }
 
 }  // namespace
@@ -278,14 +280,14 @@ std::string show(std::string_view text) {
 }
 
 std::optional<std::string_view> nearest(std::string_view word, std::span<const std::string_view> candidates) {
-    constexpr std::size_t longest = 64;
-    if (word.size() > longest) return std::nullopt;
+    if (word.size() > longest_word) return std::nullopt;
     std::optional<std::string_view> best;
-    std::size_t best_distance = word.size() / 3 + 2;
+    std::size_t best_distance = 0;
     for (const std::string_view candidate : candidates) {
-        if (candidate.size() > longest || candidate.size() + 2 < word.size() / 2) continue;
+        if (candidate.size() > longest_word) continue;
         const std::size_t distance = edit_distance(word, candidate);
-        if (distance < best_distance && distance < std::max(word.size(), candidate.size())) {
+        if (distance >= std::max(word.size(), candidate.size()) || distance > word.size() / 3 + 1) continue;
+        if (!best || distance < best_distance) {
             best = candidate;
             best_distance = distance;
         }

@@ -1,0 +1,107 @@
+// transport/http/server/loop.hpp: one io thread, its connections, its clock and its mail.
+//
+// The loop is the strand: whatever belongs to it is touched by its thread alone. Deadlines lie in one flat
+// table that is swept at each tick, so that arming one is a store and ten thousand idle streams cost a scan of
+// a few hundred kilobytes four times a second.
+//
+// Private to the server: includes Asio.
+#pragma once
+
+#include "transport/http/server/mailbox.hpp"
+#include "transport/http/server/metrics.hpp"
+#include "transport/http/server/server.hpp"
+#include "transport/http/server/socket.hpp"
+
+#include <atomic>
+#include <condition_variable>
+#include <cstdint>
+#include <memory>
+#include <mutex>
+#include <string>
+#include <string_view>
+#include <thread>
+#include <vector>
+
+namespace weir::http {
+
+class Connection;
+
+/// What all loops of a server share; constant but for the counts.
+struct Shared {
+    Router router;
+    ServerOptions options;
+    /// First part of every request id, mixed; another at each start.
+    std::uint64_t id_seed = 0;
+    std::atomic<std::uint64_t> requests = 0;
+    std::atomic<std::uint64_t> connections = 0;
+    std::atomic<bool> draining = false;
+    /// Signalled when `connections` falls while draining.
+    std::mutex mutex;
+    std::condition_variable changed;
+
+    void log(LogLevel level, std::string_view event, std::string detail) const {
+        if (options.log) options.log({.level = level, .event = event, .detail = std::move(detail)});
+    }
+};
+
+/// Never, as a deadline.
+constexpr std::int64_t no_deadline = INT64_MAX;
+
+class Loop {
+public:
+    explicit Loop(Shared& shared);
+    ~Loop();
+    Loop(const Loop&) = delete;
+    Loop& operator=(const Loop&) = delete;
+
+    void run_in_thread();
+    /// From any thread: closes what is idle and ends streams.
+    void drain();
+    /// From any thread: cuts what is left and joins the thread.
+    void stop();
+
+    // ---- on the loop's thread ----
+
+    void adopt(Socket socket);
+    void release(ConnectionId id);
+    void set_deadline(ConnectionId id, std::int64_t at_ns) { slots_[id.slot].deadline_ns = at_ns; }
+    /// Nanoseconds of the steady clock.
+    [[nodiscard]] std::int64_t now_ns() const;
+    /// Value of the Date header, at most a second old.
+    [[nodiscard]] std::string_view date();
+    [[nodiscard]] std::uint64_t next_request_id();
+    [[nodiscard]] asio::io_context& context() { return context_; }
+    [[nodiscard]] Shared& shared() { return shared_; }
+    [[nodiscard]] const std::shared_ptr<Mailbox>& mailbox() const { return mailbox_; }
+    [[nodiscard]] Counters& counters() { return counters_; }
+    [[nodiscard]] const Counters& counters() const { return counters_; }
+
+private:
+    struct Slot {
+        std::int64_t deadline_ns = no_deadline;
+        std::uint32_t generation = 0;
+        std::shared_ptr<Connection> connection;
+    };
+
+    [[nodiscard]] std::shared_ptr<Connection> find(ConnectionId id) const;
+    void run();
+    void deliver_mail();
+    void arm_tick();
+    void tick();
+
+    Shared& shared_;
+    asio::io_context context_{1};
+    asio::executor_work_guard<asio::io_context::executor_type> work_;
+    Timer timer_;
+    std::int64_t tick_ns_;
+    std::vector<Slot> slots_;
+    std::vector<std::uint32_t> free_;
+    std::shared_ptr<Mailbox> mailbox_;
+    std::vector<Mail> mail_;
+    Counters counters_;
+    std::int64_t date_s_ = 0;
+    std::string date_;
+    std::thread thread_;
+};
+
+}  // namespace weir::http

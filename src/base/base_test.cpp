@@ -29,10 +29,10 @@ TEST(Time, TextAndInstantAgree) {
                                        "2026-01-01 00:00:00+8", "9999-01-01T00:00:00Z", "2026-01-01T00:00:00Zx"}) {
         EXPECT_EQ(parse_utc(bad), std::nullopt) << bad;
     }
-    rc::check("format then parse is the identity", [](std::int64_t ns) {
+    EXPECT_TRUE(rc::check("format then parse is the identity", [](std::int64_t ns) {
         const Instant t{ns / 2};
         RC_ASSERT(parse_utc(format_utc(t)) == t);
-    });
+    }));
 }
 
 TEST(Time, DurationsReadLikeSpeech) {
@@ -53,9 +53,9 @@ TEST(Id, NamesAreSafeInPathsUrlsAndLogs) {
 }
 
 TEST(Id, AUidSurvivesItsTextAndSortsByTime) {
-    rc::check("format then parse is the identity", [](std::uint64_t high, std::uint64_t low) {
+    EXPECT_TRUE(rc::check("format then parse is the identity", [](std::uint64_t high, std::uint64_t low) {
         RC_ASSERT(parse_uid(format_uid({high, low})) == (Uid{high, low}));
-    });
+    }));
     const auto early = make_uid(Instant{1'000'000'000}, ~0ULL, ~0ULL);
     const auto late = make_uid(Instant{1'001'000'000}, 0, 0);
     EXPECT_LT(format_uid(early), format_uid(late));

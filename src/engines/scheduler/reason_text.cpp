@@ -19,11 +19,13 @@ std::string cards(const std::string& model, std::int64_t milli) {
     return fmt::format("{} x {}", decimal(milli), model);
 }
 
+std::string_view was_or_were(std::int64_t milli) { return milli <= whole_card_milli ? "was" : "were"; }
+
 std::string count(std::int64_t n, std::string_view noun) { return fmt::format("{} {}{}", n, noun, n == 1 ? "" : "s"); }
 
 std::string gang(const Reason& r) {
     const std::string each = cards(r.model, r.room.milli_asked);
-    if (r.room.nodes_asked == 1) return fmt::format("{} on one node {} asked", each, r.room.milli_asked == 1000 ? "was" : "were");
+    if (r.room.nodes_asked == 1) return fmt::format("{} on one node {} asked", each, was_or_were(r.room.milli_asked));
     return fmt::format("{} with {} each were asked", count(r.room.nodes_asked, "node"), each);
 }
 
@@ -47,11 +49,12 @@ std::string shortfall(const Room& room) {
         std::string_view what;
     };
     std::string text;
-    for (const auto& [nodes, what] : {Line{room.short_of_health, "not healthy"}, Line{room.short_of_trust, "excluded for this job"},
-                                      Line{room.short_of_reality, "emulated"}, Line{room.short_of_position, "without the position asked"},
-                                      Line{room.short_of_slicing, "not to be shared"}, Line{room.short_of_card_memory, "short of card memory"},
-                                      Line{room.short_of_cards, "short of free cards"}, Line{room.short_of_cpus, "short of CPUs"},
-                                      Line{room.short_of_memory, "short of memory"}}) {
+    for (const auto& [nodes, what] :
+         {Line{room.short_of_health, "not healthy"}, Line{room.short_of_trust, "excluded for this job"},
+          Line{room.short_of_reality, "emulated"}, Line{room.short_of_position, "without the position asked"},
+          Line{room.short_of_slicing, "not to be shared"}, Line{room.short_of_card_memory, "short of card memory"},
+          Line{room.short_of_cards, "short of free cards"}, Line{room.short_of_cpus, "short of CPUs"},
+          Line{room.short_of_memory, "short of memory"}}) {
         if (nodes > 0) text += fmt::format("{}{} {}", text.empty() ? "" : ", ", nodes, what);
     }
     return fmt::format("; of {}{}{}", count(room.nodes_total, "node"), text.empty() ? ", none is in the way" : ": ", text);
@@ -63,41 +66,62 @@ std::string clauses(const Reason& r) {
     return text.empty() ? std::string{"no source of the funding order pays here"} : text;
 }
 
-std::string in_words(const Reason& r) {
+std::string of_the_job(const Reason& r) {
     switch (r.code) {
         case ReasonCode::dependency_unresolved:
-            return fmt::format("{} must end first; it is considered when {} ended", count(r.asked, "job"), r.asked == 1 ? "that has" : "they have");
+            return fmt::format("{} must end first; it is considered when {} ended", count(r.asked, "job"),
+                               r.asked == 1 ? "that has" : "they have");
         case ReasonCode::backing_off:
             return fmt::format("it backs off until {} after an attempt that ended; it is considered again then", format_utc(r.until));
         case ReasonCode::quota_reached:
-            return fmt::format("{} were asked, the project holds {} and may hold {}; wait for its own jobs to end, or ask for a larger quota",
-                               cards(r.model, r.asked), decimal(r.has), decimal(r.limit));
+            return fmt::format("{} {} asked, the project holds {} and may hold {}; wait for its own jobs to end, or ask for a larger quota",
+                               cards(r.model, r.asked), was_or_were(r.asked), decimal(r.has), decimal(r.limit));
         case ReasonCode::quota_too_small:
-            return fmt::format("{} were asked, the project may hold {} at once; ask for fewer, or for a larger quota",
-                               cards(r.model, r.asked), decimal(r.limit));
-        case ReasonCode::no_sites: return "1 site is needed, the network has 0; wait for a site to join";
+            return fmt::format("{} {} asked, the project may hold {} at once; ask for fewer, or for a larger quota",
+                               cards(r.model, r.asked), was_or_were(r.asked), decimal(r.limit));
+        default: return "1 site is needed, the network has 0; wait for a site to join";
+    }
+}
+
+std::string of_the_site(const Reason& r) {
+    switch (r.code) {
         case ReasonCode::site_closed: return "the site takes no new work now; wait until it opens";
         case ReasonCode::site_not_trusted: return "the site is not on the job's trust list; add it there to use it";
         case ReasonCode::site_excluded: return "the job excludes the site; take it off that list to use it";
         case ReasonCode::outside_residency:
             return fmt::format("the site is in {}, outside the job's residency; widen the residency to use it", r.text);
         case ReasonCode::tier_differs:
-            return fmt::format("tier {} is required, the site is {}; prefer the tier instead of requiring it", tier_name(r.asked), tier_name(r.has));
-        case ReasonCode::funding_refused: return fmt::format("the job's funding may not pay here ({}); add a source that may", clauses(r));
-        case ReasonCode::funding_unanswered: return "the job's funding has not been judged for this site yet; wait for the judgement";
-        case ReasonCode::level_unknown: return fmt::format("the job must stay in one {}, the site declares no such level; ask for another level", r.text);
+            return fmt::format("tier {} is required, the site is {}; prefer the tier instead of requiring it", tier_name(r.asked),
+                               tier_name(r.has));
+        case ReasonCode::funding_refused:
+            return fmt::format("the job's funding may not pay here ({}); add a source that may", clauses(r));
+        case ReasonCode::funding_unanswered:
+            return "the job's funding has not been judged for this site yet; wait for the judgement";
+        default:
+            return fmt::format("the job must stay in one {}, the site declares no such level; ask for another level", r.text);
+    }
+}
+
+std::string of_the_room(const Reason& r) {
+    switch (r.code) {
         case ReasonCode::model_absent:
-            return fmt::format("{}, the site has no {}; name another model as an alternative", gang(r), r.model.empty() ? "node" : r.model);
+            return fmt::format("{}, the site has no {}; name another model as an alternative", gang(r),
+                               r.model.empty() ? "node" : r.model);
         case ReasonCode::never_fits:
             return fmt::format("{}, {} even when all is free ({} at most on one node); ask for fewer, or name another model", gang(r),
                                nodes_have_room(r.room.nodes_fit), decimal(r.room.milli_largest));
         case ReasonCode::room_lacking:
             return fmt::format("{}, {} now and {} of {} are free in pieces; wait, or ask for fewer, or name another model", gang(r),
                                nodes_have_room(r.room.nodes_fit), decimal(r.room.milli_free), decimal(r.room.milli_total));
-        case ReasonCode::awaits_plan:
-            return fmt::format("{}, {}; the next plan takes it unless a job before it needs the room", gang(r), nodes_have_room(r.room.nodes_fit));
+        default:
+            return fmt::format("{}, {}; the next plan takes it unless a job before it needs the room", gang(r),
+                               nodes_have_room(r.room.nodes_fit));
     }
-    return "unknown reason";
+}
+
+std::string in_words(const Reason& r) {
+    if (r.code < ReasonCode::site_closed) return of_the_job(r);
+    return r.code < ReasonCode::model_absent ? of_the_site(r) : of_the_room(r);
 }
 
 }  // namespace
@@ -136,10 +160,11 @@ std::string_view ask_refusal_text(AskRefusal refusal) {
     switch (refusal) {
         case AskRefusal::project_is_empty: return "the job names no project; name one";
         case AskRefusal::nodes_out_of_range: return "num_nodes must be 1 to 65536; ask for a number in that range";
-        case AskRefusal::alternatives_out_of_range: return "1 to 16 alternatives of accelerators are allowed; name at least one and at most 16";
+        case AskRefusal::alternatives_out_of_range: return "1 to 16 alternatives of accelerators are allowed; name that many";
         case AskRefusal::model_without_cards: return "an accelerator needs both a model and a number of cards; give both or neither";
         case AskRefusal::cards_not_whole: return "above one card only whole cards can be asked; round the number of cards";
-        case AskRefusal::amount_out_of_range: return "an amount is negative or too large; at most 1024 cards per node, CPUs and memory from 0 up";
+        case AskRefusal::amount_out_of_range:
+            return "an amount is negative or too large; ask for 0 or more, and for at most 1024 cards per node";
         case AskRefusal::list_too_long: return "a list of sites, nodes or regions has more than 1024 entries; shorten it";
     }
     return "unknown refusal";

@@ -11,10 +11,12 @@ inline Uid uid(std::uint64_t n) { return {0, n}; }
 
 inline SiteSet site(const std::string& name) { return {.site = name, .region = "cn/sichuan/chengdu", .levels = {"rack"}}; }
 
-inline NodeSet node(const std::string& site_name, const std::string& name, std::int32_t cards, const std::string& model = "H800") {
+inline NodeSet node(const std::string& site_name, const std::string& name, std::int32_t cards,
+                    const std::string& model = "H800") {
     NodeSet made{.site = site_name, .node = name, .cpus_milli = 64'000, .memory_mib = 512'000};
     if (cards > 0) {
-        made.accelerators = {{.model = model, .cards = cards, .memory_mib = 80'000, .slicing = Slicing::fractional, .slicing_owner = "weir"}};
+        made.accelerators = {{.model = model, .cards = cards, .memory_mib = 80'000, .slicing = Slicing::fractional,
+                              .slicing_owner = "weir"}};
     }
     return made;
 }

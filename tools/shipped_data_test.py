@@ -35,7 +35,7 @@ def asked(job):
             model, _, count = one.partition(":")
             yield model, float(count or 1)
         else:
-            yield one["model"], float(one["per_node"])
+            yield one["model"], float(one["count"])
 
 
 class Catalogue(unittest.TestCase):

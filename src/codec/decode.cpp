@@ -182,9 +182,7 @@ bool read_string(const Value& value, const Place& place, const Field& rule, std:
         if (scalar) message += fmt::format("; write \"{}\"", is);
         return place.refuse(value, Fault::wrong_type, std::move(message));
     }
-    if (rule.min_length != 0 || rule.max_length != SIZE_MAX) {
-        if (!check_length(value, place, rule, count_characters(*text), "characters")) return false;
-    }
+    if (!check_characters(value, place, rule, *text)) return false;
     out = *text;
     return true;
 }
@@ -305,6 +303,11 @@ bool check_length(const Value& value, const Place& place, const Field& rule, std
         return place.refuse(value, Fault::too_short, fmt::format("must have at least {} {}, has {}", rule.min_length, unit, length));
     }
     return true;
+}
+
+bool check_characters(const Value& value, const Place& place, const Field& rule, std::string_view text) {
+    if (rule.min_length == 0 && rule.max_length == SIZE_MAX) return true;
+    return check_length(value, place, rule, count_characters(text), "characters");
 }
 
 bool refuse_word(const Value& value, const Place& place, std::string_view text, std::string_view expected) {

@@ -148,6 +148,7 @@ bool read_tag(const Value& value, const Place& place, std::span<const std::strin
 const Value::Array* read_list(const Value& value, const Place& place, const Field& rule);
 const Value::Object* read_map(const Value& value, const Place& place, const Field& rule);
 bool check_length(const Value& value, const Place& place, const Field& rule, std::size_t length, std::string_view unit);
+bool check_characters(const Value& value, const Place& place, const Field& rule, std::string_view text);
 bool refuse_word(const Value& value, const Place& place, std::string_view text, std::string_view expected);
 bool refuse_key(const Member& member, const Place& place, std::string_view expected);
 bool refuse_repeated(const Value& value, const Place& place);
@@ -179,7 +180,7 @@ template <Word T>
 bool read_word(const Value& value, const Place& place, T& out, const Field& rule) {
     const std::string* text = value.string();
     if (text == nullptr) return place.refuse_type(value, word_expected<T>());
-    if (!check_length(value, place, rule, text->size(), "characters")) return false;
+    if (!check_characters(value, place, rule, *text)) return false;
     auto word = parse_word<T>(*text);
     if (!word) return refuse_word(value, place, *text, word_expected<T>());
     out = std::move(*word);

@@ -135,7 +135,8 @@ Result<Value, NumberError> parse_number(std::string_view text, Position at) {
     const auto number = take_apart(text);
     if (!number) return fail(NumberError::not_a_number);
     if (number->digits.empty()) return number->negative ? Value{-0.0, at} : Value{std::int64_t{0}, at};
-    if (const auto magnitude = integral(*number)) {
+    const auto magnitude = integral(*number);
+    if (magnitude && (!number->has_point_or_exponent || *magnitude <= static_cast<std::uint64_t>(largest_plain_integer))) {
         if (auto value = as_integer(number->negative, *magnitude, at)) return std::move(*value);
     }
     if (!number->has_point_or_exponent) return fail(NumberError::too_big);
@@ -143,8 +144,8 @@ Result<Value, NumberError> parse_number(std::string_view text, Position at) {
     double real = 0;
     const auto [end, error] = std::from_chars(plain.data(), plain.data() + plain.size(), real);
     if (error != std::errc{} || end != plain.data() + plain.size()) {
-        const std::int64_t magnitude = static_cast<std::int64_t>(number->digits.size()) + number->exponent;
-        return fail(magnitude > 0 ? NumberError::too_big : NumberError::too_small);
+        const std::int64_t digits_before_point = static_cast<std::int64_t>(number->digits.size()) + number->exponent;
+        return fail(digits_before_point > 0 ? NumberError::too_big : NumberError::too_small);
     }
     if (!std::isfinite(real)) return fail(NumberError::too_big);
     return Value{real, at};

@@ -21,8 +21,8 @@ enum class NumberError : std::uint8_t {
 /// How JSON spells numbers: the length of the number at the front of `text`, or 0 where there is none.
 [[nodiscard]] std::size_t json_number_length(std::string_view text);
 
-/// `[+-]digits[.digits][e[+-]digits]`, also `.5` and `5.`. Whatever has an integral value that 64 bits hold is an
-/// integer, `5.0` and `1e3` too; only `-0` stays a real, since no integer has its sign.
+/// `[+-]digits[.digits][e[+-]digits]`, also `.5` and `5.`. With a point or an exponent it is an integer where its value
+/// is one of at most 2^53 (`5.0`, `1e3`), otherwise a real. `-0` is a real, since no integer has its sign.
 [[nodiscard]] Result<Value, NumberError> parse_number(std::string_view text, Position at);
 
 }  // namespace weir::codec

@@ -127,7 +127,9 @@ std::string enum_schema(std::span<const std::string_view> names) {
 }
 
 std::string instant_schema() {
-    return R"({"type":"string","format":"date-time"})";
+    return R"({"type":"string","format":"date-time","pattern":"^(167[89]|16[89][0-9]|1[7-9][0-9]{2}|2[01][0-9]{2}|22[0-5][0-9]|226[01])-)"
+           R"((0[1-9]|1[0-2])-(0[1-9]|[12][0-9]|3[01])[Tt ]([01][0-9]|2[0-3]):[0-5][0-9]:[0-5][0-9](\\.[0-9]{1,9})?)"
+           R"(([Zz]|[+-]([01][0-9]|2[0-3]):[0-5][0-9])$"})";
 }
 
 std::string duration_schema() {

@@ -55,7 +55,18 @@ const Value* Value::find(std::string_view key) const {
     return found == members->end() ? nullptr : &found->value;
 }
 
-bool operator==(const Value& a, const Value& b) { return a.data_ == b.data_; }
+namespace {
+
+bool same_number(const Value& a, const Value& b) {
+    const double* real = a.real();
+    const std::int64_t* integer = b.integer();
+    if (real == nullptr || integer == nullptr) return false;
+    return *integer >= -largest_plain_integer && *integer <= largest_plain_integer && static_cast<double>(*integer) == *real;
+}
+
+}  // namespace
+
+bool operator==(const Value& a, const Value& b) { return a.data_ == b.data_ || same_number(a, b) || same_number(b, a); }
 
 void write_json(const Value& value, std::string& out) {
     switch (value.kind()) {

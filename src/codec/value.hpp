@@ -3,8 +3,9 @@
 // Answers: is this text a well-formed document, and what does it hold? What the document *means*
 // is decode.hpp's question. Both readers are strict: nothing is repaired, guessed or dropped.
 //
-// Numbers are values, not spellings: `5`, `5.0` and `0.5e1` are the same integer. An integer that
-// neither int64 nor uint64 holds is an error, never a rounded double; NaN and infinities are errors.
+// Numbers are values, not spellings: `5`, `5.0` and `0.5e1` are the same integer (up to 2^53; beyond, only digits
+// alone are). An integer that neither int64 nor uint64 holds is an error, never a rounded double; NaN and infinities
+// are errors.
 // Lines and columns count from 1; a column is a byte of its line.
 #pragma once
 
@@ -107,7 +108,8 @@ public:
     /// The member's value, or nullptr where there is none or this is no object.
     [[nodiscard]] const Value* find(std::string_view key) const;
 
-    /// Equal content; where it was written does not matter, the order of members does.
+    /// Equal content: a real equals the integer of its value; where it was written does not matter, the order of
+    /// members does.
     friend bool operator==(const Value& a, const Value& b);
 
 private:

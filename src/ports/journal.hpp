@@ -62,18 +62,18 @@ inline constexpr std::size_t snapshots_kept = 3;
 /// Why the journal did not do what it was asked. In descending precedence: when several apply, the first is given.
 /// All but outcome_unknown mean that nothing was written. Values are stable: they reach metrics.
 enum class JournalFault : std::uint8_t {
-    outcome_unknown = 1,     ///< The commit may or may not be durable. End the process and replay; the object refuses all else.
-    fenced = 2,              ///< Another opening took a newer epoch. End the process.
-    limit_exceeded = 3,      ///< A record, a batch, a snapshot or a value is empty or too large.
-    does_not_continue = 4,   ///< The batch's revision or hash does not follow from the head: a bug of the caller.
-    unknown_format = 5,      ///< Written by a newer program, or by another program.
-    in_use = 6,              ///< Another process has it open for writing.
-    read_only = 7,           ///< The medium or the file refuses writes.
-    disk_full = 8,           ///< No space; the journal is intact and an append can be tried again when there is room.
-    damaged = 9,             ///< Bytes that were durable are gone or changed. Restore; nothing is repaired by guessing.
-    not_found = 10,          ///< There is no such store, snapshot or backup.
-    already_exists = 11,     ///< The target of a backup or a restore is there already; it is never overwritten.
-    unavailable = 12,        ///< The store cannot be reached or read now (permissions, I/O error while reading).
+    outcome_unknown = 1,    ///< The commit may or may not be durable. End the process and replay; the object refuses all else.
+    fenced = 2,             ///< Another opening took a newer epoch. End the process.
+    limit_exceeded = 3,     ///< A record, a batch, a snapshot or a value is empty or too large.
+    does_not_continue = 4,  ///< The batch's revision or hash does not follow from the head: a bug of the caller.
+    unknown_format = 5,     ///< Written by a newer program, or by another program.
+    in_use = 6,             ///< Another process has it open for writing.
+    read_only = 7,          ///< The medium or the file refuses writes.
+    disk_full = 8,          ///< No space; the journal is intact and an append can be tried again when there is room.
+    damaged = 9,            ///< Bytes that were durable are gone or changed. Restore; nothing is repaired by guessing.
+    not_found = 10,         ///< There is no such store, snapshot or backup.
+    already_exists = 11,    ///< The target of a backup or a restore is there already; it is never overwritten.
+    unavailable = 12,       ///< The store cannot be reached or read now (permissions, I/O error while reading).
 };
 
 struct JournalError {
@@ -87,15 +87,15 @@ using JournalResult = Result<T, JournalError>;
 /// The first record that does not hold in a range that was verified.
 struct BadRecord {
     std::uint64_t revision = 0;
-    Digest stored;         ///< Zero if the record is missing or cannot be read.
-    Digest computed;       ///< chain(stored hash before, stored text); zero likewise.
-    std::string problem;   ///< What is wrong and what to do, in words.
+    Digest stored;        ///< Zero if the record is missing or cannot be read.
+    Digest computed;      ///< chain(stored hash before, stored text); zero likewise.
+    std::string problem;  ///< What is wrong and what to do, in words.
 };
 
 struct Verification {
-    Head end;                        ///< The last record that holds.
-    std::uint64_t records = 0;       ///< How many were checked and hold.
-    std::optional<BadRecord> bad;    ///< Nothing: every record of the range holds.
+    Head end;                      ///< The last record that holds.
+    std::uint64_t records = 0;     ///< How many were checked and hold.
+    std::optional<BadRecord> bad;  ///< Nothing: every record of the range holds.
 };
 
 /// State at a revision, as bytes that only the caller can read.
@@ -114,9 +114,9 @@ struct SnapshotSearch {
 
 /// Who this store is. A restored or copied-on-purpose store has an id of its own and says where it came from.
 struct StoreIdentity {
-    std::string store_id;             ///< Text of a Uid, made at creation.
+    std::string store_id;  ///< Text of a Uid, made at creation.
     std::uint32_t format_version = 0;
-    std::string lineage;              ///< Empty for an original; else one line per ancestor, the nearest first.
+    std::string lineage;  ///< Empty for an original; else one line per ancestor, the nearest first.
 };
 
 struct Checkpoint {
@@ -126,7 +126,7 @@ struct Checkpoint {
 };
 
 struct BackupReport {
-    Head head;                  ///< The last record of the backup; its chain was verified from revision 1.
+    Head head;  ///< The last record of the backup; its chain was verified from revision 1.
     std::uint64_t size_bytes = 0;
 };
 

@@ -15,6 +15,7 @@
 #pragma once
 
 #include "ports/journal.hpp"
+#include "ports/record_chain.hpp"
 
 #include <gtest/gtest.h>
 
@@ -30,16 +31,6 @@
 #include <vector>
 
 namespace weir::ports {
-
-/// Records that follow `head`, one per text.
-inline std::vector<Record> records_after(Head head, const std::vector<std::string>& texts) {
-    std::vector<Record> records;
-    for (const auto& text : texts) {
-        head = {head.revision + 1, chain(head.hash, text)};
-        records.push_back({head.revision, text, head.hash});
-    }
-    return records;
-}
 
 inline std::vector<std::string> numbered_texts(std::size_t count, std::string_view word = "event") {
     std::vector<std::string> texts;
@@ -144,8 +135,9 @@ TYPED_TEST_P(JournalConformance, ABatchThatDoesNotContinueTheHeadIsRefusedWhole)
     gap.erase(gap.begin() + 1);
     EXPECT_EQ(refused(gap), JournalFault::does_not_continue) << "a gap inside";
     EXPECT_EQ(refused({batch.begin() + 1, batch.end()}), JournalFault::does_not_continue) << "a gap before";
-    EXPECT_EQ(refused(records_after({2, Digest{}}, {"x"})), JournalFault::does_not_continue) << "a revision again";
-    EXPECT_EQ(refused(records_after({3, sha256("another history")}, {"x"})), JournalFault::does_not_continue) << "another chain";
+    EXPECT_EQ(refused(records_after({2, Digest{}}, std::vector<std::string>{"x"})), JournalFault::does_not_continue) << "a revision again";
+    EXPECT_EQ(refused(records_after({3, sha256("another history")}, std::vector<std::string>{"x"})), JournalFault::does_not_continue)
+        << "another chain";
     auto forged = batch;
     forged.back().text += " ";
     EXPECT_EQ(refused(forged), JournalFault::does_not_continue) << "a text that its hash does not cover";
@@ -160,12 +152,13 @@ TYPED_TEST_P(JournalConformance, EverythingHasALimit) {
     auto journal = this->must_open();
     ASSERT_TRUE(journal);
     const auto refused = [&](const std::vector<Record>& batch) { return this->fault(journal->append(batch, journal->epoch())); };
-    EXPECT_EQ(refused(records_after({}, {""})), JournalFault::limit_exceeded);
-    EXPECT_EQ(refused(records_after({}, {std::string(max_record_bytes + 1, 'x')})), JournalFault::limit_exceeded);
+    EXPECT_EQ(refused(records_after({}, std::vector<std::string>{""})), JournalFault::limit_exceeded);
+    EXPECT_EQ(refused(records_after({}, std::vector<std::string>{std::string(max_record_bytes + 1, 'x')})), JournalFault::limit_exceeded);
     EXPECT_EQ(refused(records_after({}, std::vector<std::string>(max_batch_records + 1, "x"))), JournalFault::limit_exceeded);
     const std::vector<std::string> heavy(max_batch_bytes / max_record_bytes + 1, std::string(max_record_bytes, 'x'));
     EXPECT_EQ(refused(records_after({}, heavy)), JournalFault::limit_exceeded);
-    EXPECT_EQ(refused(records_after({}, {std::string(max_record_bytes, 'x')})), std::nullopt) << "the exact boundary is allowed";
+    EXPECT_EQ(refused(records_after({}, std::vector<std::string>{std::string(max_record_bytes, 'x')})), std::nullopt)
+        << "the exact boundary is allowed";
     EXPECT_EQ(this->fault(journal->put_snapshot({0, 1, {}, ""})), JournalFault::limit_exceeded);
     EXPECT_EQ(this->fault(journal->set_meta("", "x", journal->epoch())), JournalFault::limit_exceeded);
     EXPECT_EQ(this->fault(journal->set_meta("weir.epoch", "9", journal->epoch())), JournalFault::limit_exceeded);
@@ -193,7 +186,7 @@ TYPED_TEST_P(JournalConformance, AnOldEpochIsFencedEvenWhereTheLockDoesNotHold) 
     EXPECT_GT((*now)->epoch(), old->epoch());
     EXPECT_EQ((*now)->head()->revision, 2U);
 
-    const auto batch = records_after(old->head().value(), {"from the past"});
+    const auto batch = records_after(old->head().value(), std::vector<std::string>{"from the past"});
     EXPECT_EQ(this->fault(old->append(batch, old->epoch())), JournalFault::fenced);
     EXPECT_EQ(this->fault(old->append(batch, (*now)->epoch())), JournalFault::fenced) << "another's epoch is no help";
     EXPECT_EQ(this->fault(old->set_meta("key", "past", old->epoch())), JournalFault::fenced);
@@ -221,7 +214,8 @@ TYPED_TEST_P(JournalConformance, ReadersOnOtherThreadsSeeOnlyWholeBatchesWhileTh
                 last = done;
                 const auto head = mine->head();
                 const auto records = mine->read(seen.revision + 1, 1'000, 1U << 20U);
-                if (!head || !records) ++errors;
+                if (!head || !records)
+                    ++errors;
                 else {
                     if (head->revision % batch_size != 0) ++torn;
                     for (const auto& record : *records) {
@@ -235,9 +229,7 @@ TYPED_TEST_P(JournalConformance, ReadersOnOtherThreadsSeeOnlyWholeBatchesWhileTh
     }
     for (int i = 0; i < 60; ++i) {
         this->must_append(*journal, numbered_texts(batch_size));
-        if (i % 20 == 10) {
-            EXPECT_TRUE(journal->checkpoint());
-        }
+        if (i % 20 == 10) { EXPECT_TRUE(journal->checkpoint()); }
     }
     done = true;
     for (auto& thread : threads) thread.join();
@@ -325,9 +317,7 @@ TYPED_TEST_P(JournalConformance, ABackupTakenWhileTheWriterAppendsIsAWholePrefix
         done = true;
     }};
     int batches = 0;
-    do {
-        this->must_append(*journal, numbered_texts(batch_size));
-    } while (++batches < 1'000 && !done);
+    do { this->must_append(*journal, numbered_texts(batch_size)); } while (++batches < 1'000 && !done);
     backup.join();
     ASSERT_TRUE(report) << report.error().message;
     EXPECT_EQ(report->head.revision % batch_size, 0U);
@@ -346,9 +336,10 @@ TYPED_TEST_P(JournalConformance, ABackupTakenWhileTheWriterAppendsIsAWholePrefix
 }
 
 REGISTER_TYPED_TEST_SUITE_P(JournalConformance, ANewStoreIsEmptyAndHasAnIdentity, WhatIsAppendedIsReadBackByteForByteAndSurvivesReopening,
-                            ReadingIsBoundedByRecordsAndBytesButAlwaysAdvances, ABatchThatDoesNotContinueTheHeadIsRefusedWhole, EverythingHasALimit,
-                            EachOpeningTakesANewEpochAndASecondServerIsRefused, AnOldEpochIsFencedEvenWhereTheLockDoesNotHold,
-                            ReadersOnOtherThreadsSeeOnlyWholeBatchesWhileTheWriterAppends, TheNewestSnapshotOfAVersionIsFoundAndOldOnesAreForgotten,
-                            MetaIsKept, ACheckpointLosesNothing, VerificationCoversExactlyTheRangeAsked, ABackupTakenWhileTheWriterAppendsIsAWholePrefix);
+                            ReadingIsBoundedByRecordsAndBytesButAlwaysAdvances, ABatchThatDoesNotContinueTheHeadIsRefusedWhole,
+                            EverythingHasALimit, EachOpeningTakesANewEpochAndASecondServerIsRefused,
+                            AnOldEpochIsFencedEvenWhereTheLockDoesNotHold, ReadersOnOtherThreadsSeeOnlyWholeBatchesWhileTheWriterAppends,
+                            TheNewestSnapshotOfAVersionIsFoundAndOldOnesAreForgotten, MetaIsKept, ACheckpointLosesNothing,
+                            VerificationCoversExactlyTheRangeAsked, ABackupTakenWhileTheWriterAppendsIsAWholePrefix);
 
 }  // namespace weir::ports

@@ -26,7 +26,8 @@ JournalResult<void> copy_pages(const std::string& source, const std::string& sou
     auto from = Connection::open({.path = source, .vfs = source_vfs});
     if (!from) return fail(fault_of(from, Stage::reading, source, "read the store for a backup"));
     // The open read transaction pins one state of the source, so the copy never has to start again.
-    if (from.run("BEGIN; SELECT count(*) FROM meta;") != SQLITE_OK) return fail(fault_of(from, Stage::reading, source, "read the store for a backup"));
+    if (from.run("BEGIN; SELECT count(*) FROM meta;") != SQLITE_OK)
+        return fail(fault_of(from, Stage::reading, source, "read the store for a backup"));
     auto to = Connection::open({.path = target, .writable = true, .create = true});
     if (!to) return fail(fault_of(to, Stage::reading, target, "write the backup"));
     if (to.run("PRAGMA synchronous=FULL") != SQLITE_OK) return fail(fault_of(to, Stage::reading, target, "write the backup"));
@@ -51,7 +52,8 @@ JournalResult<void> make_plain(const std::string& target) {
     return {};
 }
 
-JournalResult<void> copy_snapshots(const std::string& source, const std::string& source_vfs, const std::string& target, SqliteReader& copy, std::uint64_t head) {
+JournalResult<void> copy_snapshots(const std::string& source, const std::string& source_vfs, const std::string& target, SqliteReader& copy,
+                                   std::uint64_t head) {
     const auto path = SnapshotShelf::find(source, source_vfs);
     if (!path) return {};
     auto from = SnapshotShelf::open_to_read(*path, source_vfs);

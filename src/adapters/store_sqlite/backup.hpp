@@ -11,6 +11,7 @@ namespace weir::store {
 /// chain from revision 1, and only then gives it its name. The copy is one plain file: move it, burn it, read it
 /// with open_reader(), make a store of it with restore_store().
 /// Faults: damaged (the source's chain does not hold), already_exists, disk_full, read_only, unavailable.
-[[nodiscard]] ports::JournalResult<ports::BackupReport> write_backup(const std::string& source, const std::string& source_vfs, const std::string& target);
+[[nodiscard]] ports::JournalResult<ports::BackupReport> write_backup(const std::string& source, const std::string& source_vfs,
+                                                                     const std::string& target);
 
 }  // namespace weir::store

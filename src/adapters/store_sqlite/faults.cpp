@@ -9,7 +9,7 @@ using ports::JournalError;
 using ports::JournalFault;
 
 constexpr std::string_view restore_advice =
-    "stop, copy all files of the store aside, and restore from the newest backup (weir store restore)";
+    "stop, copy all files of the store aside, and restore from the newest backup";
 
 }  // namespace
 
@@ -24,17 +24,16 @@ JournalError fault_of(int code, Stage stage, std::string_view path, std::string_
             return {JournalFault::disk_full,
                     fmt::format("cannot {}: no space for {}; nothing was written, make room and try again", doing, path)};
         case SQLITE_CORRUPT:
-        case SQLITE_NOTADB:
-            return damaged(path, fmt::format("cannot {}: {}", doing, said));
+        case SQLITE_NOTADB: return damaged(path, fmt::format("cannot {}: {}", doing, said));
         case SQLITE_BUSY:
         case SQLITE_LOCKED:
             return {JournalFault::in_use,
                     fmt::format("cannot {}: another process holds {} ({}); stop it, or use another directory", doing, path, said)};
         case SQLITE_READONLY:
         case SQLITE_PERM:
-            return {JournalFault::read_only, fmt::format("cannot {}: {} refuses writes ({}); remount it or fix its permissions", doing, path, said)};
-        default:
-            break;
+            return {JournalFault::read_only,
+                    fmt::format("cannot {}: {} refuses writes ({}); remount it or fix its permissions", doing, path, said)};
+        default: break;
     }
     if (stage == Stage::writing) {
         return {JournalFault::outcome_unknown,

@@ -5,6 +5,9 @@
 // told apart, because the next transaction's first frame is written only after the commit before it was synced: if,
 // from the broken frame on, a sound frame of the same log follows a commit mark, then that commit was acknowledged.
 //
+// A header that does not hold hides the whole log. That is no loss where the log was about to start afresh, as all its pages
+// are in the database then; so they are compared.
+//
 // What remains invisible from the log alone: damage inside its very last transaction, which looks like a torn write.
 //
 // Nothing is written or repaired here. Frames are counted from 1. The format is SQLite's, https://sqlite.org/walformat.html.

@@ -47,7 +47,8 @@ JournalResult<bool> store_exists(const SqliteOptions& options) {
     if (size) return fail(damaged(options.path, "the file is empty (0 bytes)"));
     const auto log = file_size(options.vfs, options.path + "-wal", FileKind::other);
     if (log.value_or(0) > 0) {
-        return fail(damaged(options.path, fmt::format("the file is missing but its log {}-wal is there with {} bytes", options.path, *log)));
+        return fail(
+            damaged(options.path, fmt::format("the file is missing but its log {}-wal is there with {} bytes", options.path, *log)));
     }
     const auto shelf = SnapshotShelf::path_for(options.path);
     if (file_size(options.vfs, shelf, FileKind::database).value_or(0) > 0) {
@@ -84,13 +85,15 @@ JournalResult<Head> check_tail(const SqliteOptions& options, const ports::StoreI
 
     const auto shelf_path = SnapshotShelf::path_for(options.path);
     if (!file_size(options.vfs, shelf_path, FileKind::database)) return head;
-    auto shelf = SnapshotShelf::open_to_read(shelf_path, options.vfs);
+    // For writing, since only a writer can undo a snapshot that a crash has interrupted.
+    auto shelf = SnapshotShelf::open_to_write(shelf_path, options.vfs);
     if (!shelf) return head;
     const auto newest = shelf->newest_revision(identity.store_id);
     if (newest && *newest && **newest > head.revision) {
-        return fail(damaged(options.path, fmt::format("its journal ends at revision {} but {} holds a snapshot of revision {}, so the tail is lost; "
-                                                      "if an older journal was put here on purpose, remove that file",
-                                                      head.revision, shelf_path, **newest)));
+        return fail(damaged(options.path,
+                            fmt::format("its journal ends at revision {} but {} holds a snapshot of revision {}, so the tail is lost; "
+                                        "if an older journal was put here on purpose, remove that file",
+                                        head.revision, shelf_path, **newest)));
     }
     return head;
 }
@@ -117,10 +120,15 @@ JournalResult<Epoch> take_epoch(Connection& connection, const SqliteOptions& opt
 JournalResult<Connection> connect(const SqliteOptions& options) {
     auto connection = Connection::open({.path = options.path, .vfs = options.vfs, .writable = true});
     if (!connection) return fail(fault_of(connection, Stage::reading, options.path, "open the store for writing"));
+    if (sqlite3_db_readonly(connection.handle(), "main") == 1) {
+        return fail(fault_of(SQLITE_READONLY, Stage::reading, options.path, "open the store for writing", "it can only be read"));
+    }
     // A batch stays in memory until its commit, so that a refused one has touched no file.
-    const auto settings = fmt::format("PRAGMA synchronous={}; PRAGMA wal_autocheckpoint=0; PRAGMA cache_spill=OFF; PRAGMA cache_size=-16384; PRAGMA secure_delete=OFF;",
-                                      static_cast<int>(options.synchronous));
-    if (connection.run(settings) != SQLITE_OK) return fail(fault_of(connection, Stage::reading, options.path, "open the store for writing"));
+    const auto settings = fmt::format(
+        "PRAGMA synchronous={}; PRAGMA wal_autocheckpoint=0; PRAGMA cache_spill=OFF; PRAGMA cache_size=-16384; PRAGMA secure_delete=OFF;",
+        static_cast<int>(options.synchronous));
+    if (connection.run(settings) != SQLITE_OK)
+        return fail(fault_of(connection, Stage::reading, options.path, "open the store for writing"));
     return connection;
 }
 
@@ -133,13 +141,15 @@ JournalResult<OpenStore> open_files(const SqliteOptions& options) {
     WEIR_CHECK(discard_unfinished(options));
     if (!WEIR_TRY(store_exists(options))) {
         if (!options.create) {
-            return fail(JournalError{JournalFault::not_found, fmt::format("there is no store at {}; name the right file, or start without --no-create", options.path)});
+            return fail(
+                JournalError{JournalFault::not_found,
+                             fmt::format("there is no store at {}; name the right file, or allow a new one to be made", options.path)});
         }
         WEIR_CHECK(make_store(options));
     }
     if (const auto lost = find_lost_commits(options.vfs, options.path)) {
-        return fail(damaged(options.path, fmt::format("{}-wal breaks at frame {} of {}, before the acknowledged commit at frame {}", options.path,
-                                                      lost->broken_frame, lost->log_frames, lost->commit_frame)));
+        return fail(damaged(options.path, fmt::format("{}-wal breaks at frame {} of {}, before the acknowledged commit at frame {}",
+                                                      options.path, lost->broken_frame, lost->log_frames, lost->commit_frame)));
     }
     OpenStore store;
     store.connection = WEIR_TRY(connect(options));

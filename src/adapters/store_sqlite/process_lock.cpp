@@ -18,10 +18,11 @@ using ports::JournalError;
 using ports::JournalFault;
 
 JournalError refused(const std::string& path, int error) {
-    const auto fault = error == EROFS || error == EACCES ? JournalFault::read_only
+    const auto fault = error == EROFS || error == EACCES    ? JournalFault::read_only
                        : error == ENOSPC || error == EDQUOT ? JournalFault::disk_full
                                                             : JournalFault::unavailable;
-    return {fault, fmt::format("cannot lock {}: {}; look at the directory, its permissions and its free space", path, std::strerror(error))};
+    return {fault,
+            fmt::format("cannot lock {}: {}; look at the directory, its permissions and its free space", path, std::strerror(error))};
 }
 
 std::string holder(int descriptor) {
@@ -39,9 +40,10 @@ ports::JournalResult<ProcessLock> ProcessLock::take(const std::string& path) {
     if (lock.descriptor_ < 0) return fail(refused(path, errno));
     if (::flock(lock.descriptor_, LOCK_EX | LOCK_NB) != 0) {
         if (errno != EWOULDBLOCK) return fail(refused(path, errno));
-        return fail(JournalError{JournalFault::in_use, fmt::format("the store is open for writing by {} (lock file {}): two servers cannot share "
-                                                                   "one store; stop that one, or use another directory",
-                                                                   holder(lock.descriptor_), path)});
+        return fail(
+            JournalError{JournalFault::in_use, fmt::format("the store is open for writing by {} (lock file {}): two servers cannot share "
+                                                           "one store; stop that one, or use another directory",
+                                                           holder(lock.descriptor_), path)});
     }
     const auto line = fmt::format("{}\n", ::getpid());
     const auto written = ::ftruncate(lock.descriptor_, 0) == 0 ? ::pwrite(lock.descriptor_, line.data(), line.size(), 0) : -1;

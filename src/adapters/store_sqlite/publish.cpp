@@ -25,7 +25,8 @@ JournalError refused(const std::string& path, int error) {
     const auto fault = error == EROFS || error == EACCES || error == EPERM ? JournalFault::read_only
                        : error == ENOSPC || error == EDQUOT                ? JournalFault::disk_full
                                                                            : JournalFault::unavailable;
-    return {fault, fmt::format("cannot write {}: {}; look at the directory, its permissions and its free space", path, std::strerror(error))};
+    return {fault,
+            fmt::format("cannot write {}: {}; look at the directory, its permissions and its free space", path, std::strerror(error))};
 }
 
 /// Syncs a file or a directory by name; the errno of the failure, or 0.
@@ -57,7 +58,7 @@ JournalResult<void> publish(const std::string& from, const std::string& to) {
 }
 
 JournalResult<void> must_be_absent(const std::string& path) {
-    struct stat found {};
+    struct stat found{};
     if (::lstat(path.c_str(), &found) == 0) return fail(exists(path));
     if (errno != ENOENT) return fail(refused(path, errno));
     return {};

@@ -54,9 +54,9 @@ int create_schema(Connection& connection, const ports::StoreIdentity& identity, 
         application_id);
     if (const int code = connection.run(sql); code != SQLITE_OK) return code;
     const std::array<std::pair<std::string_view, std::string>, 4> rows{{{meta_key::store_id, identity.store_id},
-                                                                      {meta_key::format, fmt::to_string(identity.format_version)},
-                                                                      {meta_key::epoch, fmt::to_string(epoch.number)},
-                                                                      {meta_key::lineage, identity.lineage}}};
+                                                                        {meta_key::format, fmt::to_string(identity.format_version)},
+                                                                        {meta_key::epoch, fmt::to_string(epoch.number)},
+                                                                        {meta_key::lineage, identity.lineage}}};
     for (const auto& [key, value] : rows) {
         if (const int code = write_meta(connection, key, value); code != SQLITE_OK) return code;
     }
@@ -67,15 +67,17 @@ JournalResult<ports::StoreIdentity> read_identity(Connection& connection, const 
     const auto application = connection.integer("PRAGMA application_id");
     if (!application) return fail(fault_of(connection, Stage::reading, path, "read the store's header"));
     if (*application != application_id) {
-        return fail(JournalError{JournalFault::unknown_format,
-                                 fmt::format("{} is a database of another program (application id {}, a Weir store has {}); name the right file",
-                                             path, *application, application_id)});
+        return fail(
+            JournalError{JournalFault::unknown_format,
+                         fmt::format("{} is a database of another program (application id {}, a Weir store has {}); name the right file",
+                                     path, *application, application_id)});
     }
     const auto format = WEIR_TRY(required_number(connection, path, meta_key::format));
     if (format > format_version) {
-        return fail(JournalError{JournalFault::unknown_format, fmt::format("{} has store format {}, this program knows formats up to {}; start the program "
-                                                                           "that wrote it, or a newer one",
-                                                                           path, format, format_version)});
+        return fail(JournalError{JournalFault::unknown_format,
+                                 fmt::format("{} has store format {}, this program knows formats up to {}; start the program "
+                                             "that wrote it, or a newer one",
+                                             path, format, format_version)});
     }
     ports::StoreIdentity identity;
     identity.format_version = static_cast<std::uint32_t>(format);
@@ -95,7 +97,8 @@ JournalResult<std::optional<std::string>> read_meta(Connection& connection, cons
 }
 
 int write_meta(Connection& connection, std::string_view key, std::string_view value) {
-    Statement statement = connection.prepare("INSERT INTO meta(key,value) VALUES(?1,?2) ON CONFLICT(key) DO UPDATE SET value=excluded.value");
+    Statement statement =
+        connection.prepare("INSERT INTO meta(key,value) VALUES(?1,?2) ON CONFLICT(key) DO UPDATE SET value=excluded.value");
     if (!statement) return connection.code();
     statement.bind_text(1, key);
     statement.bind_text(2, value);

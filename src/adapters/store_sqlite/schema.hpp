@@ -28,7 +28,8 @@ inline constexpr std::string_view lineage = "weir.lineage";
 /// Reads who the file is. Faults: unknown_format, damaged, unavailable.
 [[nodiscard]] ports::JournalResult<ports::StoreIdentity> read_identity(Connection& connection, const std::string& path);
 
-[[nodiscard]] ports::JournalResult<std::optional<std::string>> read_meta(Connection& connection, const std::string& path, std::string_view key);
+[[nodiscard]] ports::JournalResult<std::optional<std::string>> read_meta(Connection& connection, const std::string& path,
+                                                                         std::string_view key);
 
 /// Inside the caller's transaction; SQLITE_OK or an error.
 [[nodiscard]] int write_meta(Connection& connection, std::string_view key, std::string_view value);

@@ -45,9 +45,11 @@ JournalResult<SnapshotShelf> SnapshotShelf::open_to_read(const std::string& path
 JournalResult<SnapshotShelf> SnapshotShelf::open_to_write(const std::string& path, const std::string& vfs) {
     auto connection = Connection::open({.path = path, .vfs = vfs, .writable = true, .create = true});
     if (!connection) return fail(shelf_fault(connection, path, "open the snapshots"));
+    // EXTRA: with a rollback journal, FULL leaves the journal's removal, which is the commit, to the directory's luck.
     const int code = connection.run(
-        "PRAGMA synchronous=FULL; PRAGMA secure_delete=OFF;"
-        "CREATE TABLE IF NOT EXISTS snapshot(id INTEGER PRIMARY KEY, revision INTEGER NOT NULL, version INTEGER NOT NULL, store_id TEXT NOT NULL,"
+        "PRAGMA synchronous=EXTRA; PRAGMA secure_delete=OFF;"
+        "CREATE TABLE IF NOT EXISTS snapshot(id INTEGER PRIMARY KEY, revision INTEGER NOT NULL, version INTEGER NOT NULL, store_id TEXT "
+        "NOT NULL,"
         " state BLOB NOT NULL, journal_hash BLOB NOT NULL, content_hash BLOB NOT NULL, bytes BLOB NOT NULL, UNIQUE(version,revision))");
     if (code != SQLITE_OK) return fail(shelf_fault(connection, path, "open the snapshots"));
     return SnapshotShelf{std::move(connection), path};
@@ -85,7 +87,8 @@ JournalResult<void> SnapshotShelf::put(const Snapshot& snapshot, const Digest& h
 
 JournalResult<std::vector<SnapshotShelf::Row>> SnapshotShelf::rows(std::uint64_t at_most) {
     std::vector<Row> found;
-    Statement select = connection_.prepare("SELECT id,revision,version FROM snapshot WHERE revision<=?1 ORDER BY revision DESC, version DESC");
+    Statement select =
+        connection_.prepare("SELECT id,revision,version FROM snapshot WHERE revision<=?1 ORDER BY revision DESC, version DESC");
     if (!select) return fail(shelf_fault(connection_, path_, "list the snapshots"));
     select.bind(1, static_cast<std::int64_t>(std::min<std::uint64_t>(at_most, std::numeric_limits<std::int64_t>::max())));
     int code = SQLITE_OK;
@@ -120,8 +123,9 @@ SnapshotSearch SnapshotShelf::search(std::uint32_t version, std::uint64_t at_mos
         return result;
     }
     const auto pass = [&](const Row& row, std::string_view why) {
-        result.passed_over.push_back(fmt::format("{}: the snapshot of revision {} is passed over: {}; an older one, or the whole journal, is replayed",
-                                                 path_, row.revision, why));
+        result.passed_over.push_back(
+            fmt::format("{}: the snapshot of revision {} is passed over: {}; an older one, or the whole journal, is replayed", path_,
+                        row.revision, why));
     };
     for (const auto& row : *candidates) {
         if (row.revision > at_most) continue;
@@ -149,7 +153,8 @@ JournalResult<std::optional<std::uint64_t>> SnapshotShelf::newest_revision(const
     return static_cast<std::uint64_t>(select.integer(0));
 }
 
-JournalResult<std::size_t> SnapshotShelf::copy_to(SnapshotShelf& target, std::uint64_t at_most, const std::string& store_id, const HashAt& hash_at) {
+JournalResult<std::size_t> SnapshotShelf::copy_to(SnapshotShelf& target, std::uint64_t at_most, const std::string& store_id,
+                                                  const HashAt& hash_at) {
     std::size_t copied = 0;
     for (const auto& row : WEIR_TRY(rows(at_most))) {
         const auto snapshot = load(row, hash_at);

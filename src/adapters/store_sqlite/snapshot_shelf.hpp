@@ -40,7 +40,8 @@ public:
     [[nodiscard]] ports::JournalResult<std::optional<std::uint64_t>> newest_revision(const std::string& store_id);
 
     /// Copies the sound snapshots at or below `at_most` to `target`: how many.
-    [[nodiscard]] ports::JournalResult<std::size_t> copy_to(SnapshotShelf& target, std::uint64_t at_most, const std::string& store_id, const HashAt& hash_at);
+    [[nodiscard]] ports::JournalResult<std::size_t> copy_to(SnapshotShelf& target, std::uint64_t at_most, const std::string& store_id,
+                                                            const HashAt& hash_at);
 
 private:
     struct Row {

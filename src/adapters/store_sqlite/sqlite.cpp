@@ -32,9 +32,7 @@ int Connection::code() const {
     return sqlite3_extended_errcode(handle_.get());
 }
 
-std::string Connection::message() const {
-    return handle_ == nullptr ? sqlite3_errstr(open_code_) : sqlite3_errmsg(handle_.get());
-}
+std::string Connection::message() const { return handle_ == nullptr ? sqlite3_errstr(open_code_) : sqlite3_errmsg(handle_.get()); }
 
 int Connection::run(const std::string& sql) { return sqlite3_exec(handle_.get(), sql.c_str(), nullptr, nullptr, nullptr); }
 

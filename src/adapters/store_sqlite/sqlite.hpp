@@ -69,7 +69,7 @@ public:
     [[nodiscard]] int code() const;
     [[nodiscard]] std::string message() const;
 
-    [[nodiscard]] int run(const std::string& sql);  ///< SQLITE_OK or an extended error code; rows are dropped.
+    [[nodiscard]] int run(const std::string& sql);          ///< SQLITE_OK or an extended error code; rows are dropped.
     [[nodiscard]] Statement prepare(std::string_view sql);  ///< Empty on an error; see code().
     /// The first column of the first row as an integer; nothing on an error or without a row.
     [[nodiscard]] std::optional<std::int64_t> integer(std::string_view sql);

@@ -111,9 +111,15 @@ private:
 };
 
 SqliteJournal::SqliteJournal(SqliteOptions options, ProcessLock lock, OpenStore store, std::unique_ptr<SqliteReader> reader)
-    : options_{std::move(options)}, lock_{std::move(lock)}, epoch_{store.epoch}, head_{store.head}, durable_revision_{store.head.revision},
-      connection_{std::move(store.connection)}, stored_epoch_{connection_.prepare("SELECT value FROM meta WHERE key='weir.epoch'")},
-      insert_{connection_.prepare("INSERT INTO journal(revision,text,hash) VALUES(?1,?2,?3)")}, reader_{std::move(reader)} {
+    : options_{std::move(options)},
+      lock_{std::move(lock)},
+      epoch_{store.epoch},
+      head_{store.head},
+      durable_revision_{store.head.revision},
+      connection_{std::move(store.connection)},
+      stored_epoch_{connection_.prepare("SELECT value FROM meta WHERE key='weir.epoch'")},
+      insert_{connection_.prepare("INSERT INTO journal(revision,text,hash) VALUES(?1,?2,?3)")},
+      reader_{std::move(reader)} {
     const auto page_bytes = connection_.integer("PRAGMA page_size").value_or(options_.page_bytes);
     checkpoint_pages_ = (static_cast<std::uint64_t>(options_.checkpoint_log_mib) << 20U) / static_cast<std::uint64_t>(page_bytes);
     sqlite3_wal_hook(connection_.handle(), &SqliteJournal::count_log_pages, this);
@@ -134,16 +140,18 @@ int SqliteJournal::count_log_pages(void* self, sqlite3*, const char*, int pages)
 
 JournalResult<void> SqliteJournal::certain() const {
     if (!outcome_unknown_) return {};
-    return fail(JournalError{JournalFault::outcome_unknown,
-                             fmt::format("{} is not used any more since a commit's outcome is unknown; end this process and start again", options_.path)});
+    return fail(JournalError{
+        JournalFault::outcome_unknown,
+        fmt::format("{} is not used any more since a commit's outcome is unknown; end this process and start again", options_.path)});
 }
 
 JournalResult<void> SqliteJournal::usable(Epoch epoch) const {
     if (ended_) return fail(*ended_);
     if (epoch != epoch_) {
-        return fail(JournalError{JournalFault::fenced, fmt::format("epoch {} does not write to {}: this opening has epoch {}; end the process that "
-                                                                   "holds the other one",
-                                                                   epoch.number, options_.path, epoch_.number)});
+        return fail(
+            JournalError{JournalFault::fenced, fmt::format("epoch {} does not write to {}: this opening has epoch {}; end the process that "
+                                                           "holds the other one",
+                                                           epoch.number, options_.path, epoch_.number)});
     }
     return {};
 }
@@ -152,24 +160,28 @@ JournalResult<void> SqliteJournal::check_batch(std::span<const Record> batch) co
     const auto too_much = [](std::string message) { return fail(JournalError{JournalFault::limit_exceeded, std::move(message)}); };
     const auto wrong = [](std::string message) { return fail(JournalError{JournalFault::does_not_continue, std::move(message)}); };
     if (batch.empty()) return too_much("a batch has 0 records; append at least 1");
-    if (batch.size() > ports::max_batch_records) return too_much(fmt::format("a batch has {} records, at most {} fit; split it", batch.size(), ports::max_batch_records));
+    if (batch.size() > ports::max_batch_records)
+        return too_much(fmt::format("a batch has {} records, at most {} fit; split it", batch.size(), ports::max_batch_records));
     std::size_t bytes = 0;
     for (const auto& record : batch) {
         if (record.text.empty() || record.text.size() > ports::max_record_bytes) {
-            return too_much(fmt::format("revision {} has {} bytes, a record has 1 to {}; write a smaller event", record.revision, record.text.size(), ports::max_record_bytes));
+            return too_much(fmt::format("revision {} has {} bytes, a record has 1 to {}; write a smaller event", record.revision,
+                                        record.text.size(), ports::max_record_bytes));
         }
         bytes += record.text.size();
     }
-    if (bytes > ports::max_batch_bytes) return too_much(fmt::format("a batch has {} bytes, at most {} fit; split it", bytes, ports::max_batch_bytes));
+    if (bytes > ports::max_batch_bytes)
+        return too_much(fmt::format("a batch has {} bytes, at most {} fit; split it", bytes, ports::max_batch_bytes));
     Head end = head_;
     for (const auto& record : batch) {
         if (record.revision != end.revision + 1) {
-            return wrong(fmt::format("revision {} does not follow the head {}; append revision {} next", record.revision, end.revision, end.revision + 1));
+            return wrong(fmt::format("revision {} does not follow the head {}; append revision {} next", record.revision, end.revision,
+                                     end.revision + 1));
         }
         const auto hash = chain(end.hash, record.text);
         if (record.hash != hash) {
-            return wrong(fmt::format("revision {} comes with hash {}, its text after the head gives {}; compute it from the head's hash", record.revision,
-                                     record.hash.text(), hash.text()));
+            return wrong(fmt::format("revision {} comes with hash {}, its text after the head gives {}; compute it from the head's hash",
+                                     record.revision, record.hash.text(), hash.text()));
         }
         end = {record.revision, hash};
     }
@@ -202,8 +214,9 @@ JournalResult<void> SqliteJournal::begin(std::string_view doing) {
     const std::string stored{stored_epoch_.bytes(0)};
     stored_epoch_.reset();
     if (stored == fmt::to_string(epoch_.number)) return {};
-    return fail(give_up({JournalFault::fenced, fmt::format("cannot {}: {} is at epoch {} since another server opened it, this one has epoch {}; end this process",
-                                                           doing, options_.path, stored, epoch_.number)}));
+    return fail(give_up({JournalFault::fenced,
+                         fmt::format("cannot {}: {} is at epoch {} since another server opened it, this one has epoch {}; end this process",
+                                     doing, options_.path, stored, epoch_.number)}));
 }
 
 JournalResult<void> SqliteJournal::insert(const Record& record) {
@@ -237,9 +250,10 @@ JournalResult<Head> SqliteJournal::append(std::span<const Record> batch, Epoch e
 JournalResult<void> SqliteJournal::set_meta(const std::string& key, const std::string& value, Epoch epoch) {
     WEIR_CHECK(usable(epoch));
     if (key.empty() || key.size() > 100 || key.starts_with("weir.") || value.size() > ports::max_meta_bytes) {
-        return fail(JournalError{JournalFault::limit_exceeded, fmt::format("meta '{}' with {} bytes: a key has 1 to 100 bytes and does not start with 'weir.', a "
-                                                                           "value has at most {} bytes",
-                                                                           key.substr(0, 100), value.size(), ports::max_meta_bytes)});
+        return fail(JournalError{JournalFault::limit_exceeded,
+                                 fmt::format("meta '{}' with {} bytes: a key has 1 to 100 bytes and does not start with 'weir.', a "
+                                             "value has at most {} bytes",
+                                             key.substr(0, 100), value.size(), ports::max_meta_bytes)});
     }
     const auto doing = fmt::format("set meta {}", key);
     WEIR_CHECK(begin(doing));
@@ -251,12 +265,13 @@ JournalResult<void> SqliteJournal::put_snapshot(const Snapshot& snapshot) {
     WEIR_CHECK(certain());
     const auto durable = durable_revision_.load(std::memory_order_acquire);
     if (snapshot.revision > durable) {
-        return fail(JournalError{JournalFault::does_not_continue, fmt::format("a snapshot of revision {} is ahead of the durable head {}; take it of the reader's state",
-                                                                              snapshot.revision, durable)});
+        return fail(JournalError{JournalFault::does_not_continue,
+                                 fmt::format("a snapshot of revision {} is ahead of the durable head {}; take it of the reader's state",
+                                             snapshot.revision, durable)});
     }
     if (snapshot.bytes.empty() || snapshot.bytes.size() > ports::max_snapshot_bytes) {
-        return fail(JournalError{JournalFault::limit_exceeded,
-                                 fmt::format("a snapshot has {} bytes, 1 to {} fit; compress it", snapshot.bytes.size(), ports::max_snapshot_bytes)});
+        return fail(JournalError{JournalFault::limit_exceeded, fmt::format("a snapshot has {} bytes, 1 to {} fit; compress it",
+                                                                           snapshot.bytes.size(), ports::max_snapshot_bytes)});
     }
     const std::scoped_lock hold{snapshot_mutex_};
     if (!snapshot_reader_) snapshot_reader_ = WEIR_TRY(SqliteReader::open(options_.path, options_.vfs));
@@ -281,11 +296,14 @@ JournalResult<Checkpoint> SqliteJournal::checkpoint() {
         checkpointer_ = WEIR_TRY(connect(options_));
         sqlite3_busy_timeout(checkpointer_.handle(), checkpoint_patience_ms);
     }
-    const auto run = [&](int mode, int& log, int& moved) { return sqlite3_wal_checkpoint_v2(checkpointer_.handle(), "main", mode, &log, &moved); };
+    const auto run = [&](int mode, int& log, int& moved) {
+        return sqlite3_wal_checkpoint_v2(checkpointer_.handle(), "main", mode, &log, &moved);
+    };
     int log = 0, moved = 0;
-    int code = run(SQLITE_CHECKPOINT_PASSIVE, log, moved);  // The bulk, while appends go on.
+    int code = run(SQLITE_CHECKPOINT_PASSIVE, log, moved);                     // The bulk, while appends go on.
     if (code == SQLITE_OK) code = run(SQLITE_CHECKPOINT_RESTART, log, moved);  // What came meanwhile, and the hand-over.
-    if (code != SQLITE_OK && (code & 0xFF) != SQLITE_BUSY) return fail(fault_of(checkpointer_, Stage::reading, options_.path, "move the log into the main file"));
+    if (code != SQLITE_OK && (code & 0xFF) != SQLITE_BUSY)
+        return fail(fault_of(checkpointer_, Stage::reading, options_.path, "move the log into the main file"));
     const bool complete = code == SQLITE_OK;
     return Checkpoint{static_cast<std::uint64_t>(std::max(log, 0)), static_cast<std::uint64_t>(std::max(moved, 0)), complete};
 }

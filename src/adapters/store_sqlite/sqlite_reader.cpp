@@ -53,7 +53,8 @@ bool is_damage(int code) { return (code & 0xFF) == SQLITE_CORRUPT || (code & 0xF
 JournalResult<std::unique_ptr<SqliteReader>> SqliteReader::open(const std::string& path, const std::string& vfs) {
     const auto size = file_size(vfs, path, FileKind::database);
     if (!size) {
-        return fail(JournalError{JournalFault::not_found, fmt::format("there is no store at {}, or it cannot be read; name the right file", path)});
+        return fail(
+            JournalError{JournalFault::not_found, fmt::format("there is no store at {}, or it cannot be read; name the right file", path)});
     }
     if (*size == 0) return fail(damaged(path, "the file is empty (0 bytes)"));
     auto connection = Connection::open({.path = path, .vfs = vfs});
@@ -63,7 +64,10 @@ JournalResult<std::unique_ptr<SqliteReader>> SqliteReader::open(const std::strin
 }
 
 SqliteReader::SqliteReader(Connection connection, std::string path, std::string vfs, ports::StoreIdentity identity)
-    : path_{std::move(path)}, vfs_{std::move(vfs)}, identity_{std::move(identity)}, connection_{std::move(connection)},
+    : path_{std::move(path)},
+      vfs_{std::move(vfs)},
+      identity_{std::move(identity)},
+      connection_{std::move(connection)},
       range_{connection_.prepare("SELECT revision,text,hash FROM journal WHERE revision>=?1 ORDER BY revision LIMIT ?2")},
       last_{connection_.prepare("SELECT revision,hash FROM journal ORDER BY revision DESC LIMIT 1")},
       hash_{connection_.prepare("SELECT hash FROM journal WHERE revision=?1")} {}
@@ -116,19 +120,25 @@ JournalResult<bool> SqliteReader::verify_some(Verification& so_far, std::uint64_
         if (expected > to) return false;
         const int code = range_.step();
         if (is_damage(code)) {
-            return bad({}, {}, fmt::format("{}: revision {} cannot be read: {}; restore until revision {}", path_, expected, connection_.message(), expected - 1));
+            return bad({}, {},
+                       fmt::format("{}: revision {} cannot be read: {}; restore until revision {}", path_, expected, connection_.message(),
+                                   expected - 1));
         }
-        if (code == SQLITE_DONE) return bad({}, {}, fmt::format("{}: revision {} is missing before {}; restore from a backup", path_, expected, to));
+        if (code == SQLITE_DONE)
+            return bad({}, {}, fmt::format("{}: revision {} is missing before {}; restore from a backup", path_, expected, to));
         if (code != SQLITE_ROW) return fail(fault_of(connection_, Stage::reading, path_, fmt::format("verify revision {}", expected)));
         const auto revision = static_cast<std::uint64_t>(range_.integer(0));
         if (revision != expected) {
-            return bad({}, {}, fmt::format("{}: revision {} is missing, the next is {}; restore until revision {}", path_, expected, revision, expected - 1));
+            return bad({}, {},
+                       fmt::format("{}: revision {} is missing, the next is {}; restore until revision {}", path_, expected, revision,
+                                   expected - 1));
         }
         const auto stored = digest_of(range_.bytes(2)).value_or(Digest{});
         const auto computed = chain(so_far.end.hash, range_.bytes(1));
         if (stored != computed) {
-            return bad(stored, computed, fmt::format("{}: revision {} is stored with hash {}, its text gives {}; restore until revision {}", path_,
-                                                     expected, stored.text(), computed.text(), expected - 1));
+            return bad(stored, computed,
+                       fmt::format("{}: revision {} is stored with hash {}, its text gives {}; restore until revision {}", path_, expected,
+                                   stored.text(), computed.text(), expected - 1));
         }
         so_far.end = {revision, computed};
         ++so_far.records;
@@ -140,13 +150,16 @@ JournalResult<Verification> SqliteReader::verify(std::uint64_t from, std::uint64
     const auto first = std::max<std::uint64_t>(from, 1);
     Verification result;
     const auto last = head();
-    if (last) to = std::min(to, last->revision);
-    else if (last.error().fault != JournalFault::damaged) return fail(last.error());
+    if (last)
+        to = std::min(to, last->revision);
+    else if (last.error().fault != JournalFault::damaged)
+        return fail(last.error());
     if (first > to) return result;
     auto before = hash_at(first - 1);
     if (!before && before.error().fault != JournalFault::damaged) return fail(before.error());
     if (!before || !*before) {
-        result.bad = ports::BadRecord{first - 1, {}, {}, fmt::format("{}: revision {} is missing or cannot be read; verify from revision 1", path_, first - 1)};
+        result.bad = ports::BadRecord{
+            first - 1, {}, {}, fmt::format("{}: revision {} is missing or cannot be read; verify from revision 1", path_, first - 1)};
         return result;
     }
     result.end = {first - 1, **before};
@@ -161,7 +174,8 @@ JournalResult<ports::SnapshotSearch> SqliteReader::latest_snapshot(std::uint32_t
     if (!shelf_path) return ports::SnapshotSearch{};
     auto shelf = SnapshotShelf::open_to_read(*shelf_path, vfs_);
     if (!shelf) return ports::SnapshotSearch{std::nullopt, {shelf.error().message}};
-    return shelf->search(version, std::min(at_most, last.revision), last.revision, [this](std::uint64_t revision) { return hash_at(revision); });
+    return shelf->search(version, std::min(at_most, last.revision), last.revision,
+                         [this](std::uint64_t revision) { return hash_at(revision); });
 }
 
 JournalResult<std::optional<std::string>> SqliteReader::meta(const std::string& key) { return read_meta(connection_, path_, key); }
@@ -172,7 +186,8 @@ JournalResult<std::optional<Digest>> SqliteReader::hash_at(std::uint64_t revisio
     hash_.bind(1, signed_limit(revision));
     const int code = hash_.step();
     if (code == SQLITE_DONE) return std::nullopt;
-    if (code != SQLITE_ROW) return fail(fault_of(connection_, Stage::reading, path_, fmt::format("read the hash of revision {}", revision)));
+    if (code != SQLITE_ROW)
+        return fail(fault_of(connection_, Stage::reading, path_, fmt::format("read the hash of revision {}", revision)));
     return digest_of(hash_.bytes(0));
 }
 

@@ -16,40 +16,38 @@ std::string full_path(sqlite3_vfs* vfs, const std::string& path) {
     return buffer.data();
 }
 
-/// An open file handle in memory that the VFS chose the size of, or null.
-sqlite3_file* open_file(const std::string& vfs_name, const std::string& path, int flags) {
-    sqlite3_vfs* vfs = find(vfs_name);
-    if (vfs == nullptr) return nullptr;
-    auto* file = static_cast<sqlite3_file*>(std::calloc(1, static_cast<std::size_t>(vfs->szOsFile)));
-    if (file == nullptr) return nullptr;
-    const auto full = full_path(vfs, path);
-    const auto name = sqlite3_create_filename(full.c_str(), "", "", 0, nullptr);
-    const int code = vfs->xOpen(vfs, name, file, flags, nullptr);
-    sqlite3_free_filename(name);
-    if (code == SQLITE_OK) return file;
-    if (file->pMethods != nullptr) file->pMethods->xClose(file);
-    std::free(file);
-    return nullptr;
-}
-
-void close_file(sqlite3_file* file) {
-    if (file == nullptr) return;
-    file->pMethods->xClose(file);
-    std::free(file);
-}
-
 }  // namespace
 
-std::optional<VfsFile> VfsFile::open(const std::string& vfs, const std::string& path, FileKind kind) {
-    const int type = kind == FileKind::database ? SQLITE_OPEN_MAIN_DB : SQLITE_OPEN_MAIN_JOURNAL;
-    sqlite3_file* file = open_file(vfs, path, SQLITE_OPEN_READONLY | type);
-    if (file == nullptr) return std::nullopt;
-    return VfsFile{file};
+std::optional<VfsFile> VfsFile::open_as(const std::string& vfs_name, const std::string& path, int flags) {
+    sqlite3_vfs* vfs = find(vfs_name);
+    if (vfs == nullptr) return std::nullopt;
+    VfsFile file;
+    auto* memory = static_cast<sqlite3_file*>(std::calloc(1, static_cast<std::size_t>(vfs->szOsFile)));
+    if (memory == nullptr) return std::nullopt;
+    file.name_ = sqlite3_create_filename(full_path(vfs, path).c_str(), "", "", 0, nullptr);
+    file.file_ = memory;
+    if (vfs->xOpen(vfs, file.name_, memory, flags, nullptr) != SQLITE_OK) return std::nullopt;
+    return file;
 }
 
-VfsFile::VfsFile(VfsFile&& other) noexcept : file_{std::exchange(other.file_, nullptr)} {}
+std::optional<VfsFile> VfsFile::open(const std::string& vfs, const std::string& path, FileKind kind) {
+    // Opened as what it is, a log would be refused where its database is missing, which is just what must be noticed.
+    const int type = kind == FileKind::database ? SQLITE_OPEN_MAIN_DB : SQLITE_OPEN_SUPER_JOURNAL;
+    return open_as(vfs, path, SQLITE_OPEN_READONLY | type);
+}
 
-VfsFile::~VfsFile() { close_file(file_); }
+std::optional<VfsFile> VfsFile::create(const std::string& vfs, const std::string& path) {
+    // The platform's VFS syncs the directory with the first sync of a new journal file.
+    return open_as(vfs, path, SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE | SQLITE_OPEN_SUPER_JOURNAL);
+}
+
+VfsFile::VfsFile(VfsFile&& other) noexcept : name_{std::exchange(other.name_, nullptr)}, file_{std::exchange(other.file_, nullptr)} {}
+
+VfsFile::~VfsFile() {
+    if (file_ != nullptr && file_->pMethods != nullptr) file_->pMethods->xClose(file_);
+    std::free(file_);
+    sqlite3_free_filename(name_);
+}
 
 std::uint64_t VfsFile::size() const {
     sqlite3_int64 size = 0;
@@ -67,14 +65,14 @@ std::optional<std::uint64_t> file_size(const std::string& vfs, const std::string
     return file->size();
 }
 
+int VfsFile::store(const std::string& text) {
+    const int code = file_->pMethods->xWrite(file_, text.data(), static_cast<int>(text.size()), 0);
+    return code == SQLITE_OK ? file_->pMethods->xSync(file_, SQLITE_SYNC_NORMAL) : code;
+}
+
 int make_durable_file(const std::string& vfs, const std::string& path) {
-    // The platform's VFS syncs the directory with the first sync of a new journal file.
-    sqlite3_file* file = open_file(vfs, path, SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE | SQLITE_OPEN_MAIN_JOURNAL);
-    if (file == nullptr) return SQLITE_CANTOPEN;
-    int code = file->pMethods->xWrite(file, "1", 1, 0);
-    if (code == SQLITE_OK) code = file->pMethods->xSync(file, SQLITE_SYNC_NORMAL);
-    close_file(file);
-    return code;
+    auto file = VfsFile::create(vfs, path);
+    return file ? file->store("1") : SQLITE_CANTOPEN;
 }
 
 int remove_durably(const std::string& vfs, const std::string& path) {

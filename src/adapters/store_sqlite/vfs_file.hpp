@@ -14,10 +14,13 @@ namespace weir::store {
 /// that the handle is one of the database's; hence it must be told.
 enum class FileKind : std::uint8_t { database = 1, other = 2 };
 
-/// Reading of one file, opened read-only.
+/// One open file.
 class VfsFile {
 public:
+    /// Opens a file that exists, for reading.
     [[nodiscard]] static std::optional<VfsFile> open(const std::string& vfs, const std::string& path, FileKind kind);
+    /// Opens a file for writing and makes it if need be.
+    [[nodiscard]] static std::optional<VfsFile> create(const std::string& vfs, const std::string& path);
     VfsFile(VfsFile&&) noexcept;
     VfsFile& operator=(VfsFile&&) = delete;
     ~VfsFile();
@@ -26,15 +29,21 @@ public:
     /// `size` bytes from `offset`; false if there are fewer or they cannot be read.
     [[nodiscard]] bool read(std::uint64_t offset, void* into, int size) const;
 
+    /// Writes `text` at the start and syncs: SQLITE_OK or an error.
+    [[nodiscard]] int store(const std::string& text);
+
 private:
-    explicit VfsFile(sqlite3_file* file) : file_{file} {}
-    sqlite3_file* file_;
+    VfsFile() = default;
+    [[nodiscard]] static std::optional<VfsFile> open_as(const std::string& vfs, const std::string& path, int flags);
+
+    sqlite3_filename name_ = nullptr;  // The VFS refers to it until the file is closed.
+    sqlite3_file* file_ = nullptr;
 };
 
 /// Bytes in the file; nothing if there is no such file.
 [[nodiscard]] std::optional<std::uint64_t> file_size(const std::string& vfs, const std::string& path, FileKind kind);
 
-/// Makes an empty file whose name survives a power cut: SQLITE_OK or an error.
+/// Makes a small file whose name survives a power cut: SQLITE_OK or an error.
 [[nodiscard]] int make_durable_file(const std::string& vfs, const std::string& path);
 
 /// Removes the file, durably; one that is not there is removed.

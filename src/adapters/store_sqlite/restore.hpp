@@ -1,0 +1,39 @@
+// adapters/store_sqlite/restore.hpp: makes a new store of a backup, up to a point in time.
+//
+// It never changes the source and never replaces a file. The source may be a backup, a stopped store, or a damaged store
+// whose records up to some revision are wanted: it is read record by record and its chain is verified on the way.
+//
+// The new store has an id of its own, a line of lineage that says where it came from, and epochs that go on above the
+// source's. Snapshots up to the last revision come along; later ones are dropped.
+#pragma once
+
+#include "ports/journal.hpp"
+
+#include <cstdint>
+#include <functional>
+#include <optional>
+#include <string>
+
+namespace weir::store {
+
+struct RestoreOptions {
+    std::string source{};
+    std::string target{};  ///< The new store; nothing may be there, nor its log or snapshots.
+    /// The last revision wanted; nothing: all. One above the source's head is refused, not cut down.
+    std::optional<std::uint64_t> until_revision{};
+    /// Restores records as long as this is true, in order: to stop at a moment, read the time out of the text.
+    std::function<bool(const ports::Record&)> keep{};
+};
+
+struct RestoreReport {
+    ports::Head head;               ///< The last record of the new store.
+    std::uint64_t left_out = 0;     ///< Records of the source after it, as far as it can be read.
+    std::size_t snapshots = 0;      ///< That came along.
+    ports::StoreIdentity identity;  ///< Of the new store.
+};
+
+/// Faults: not_found (no source, or it ends before until_revision), already_exists, damaged (the source breaks before the
+/// point asked for; the message names the last revision that can be restored), unknown_format, disk_full, read_only, unavailable.
+[[nodiscard]] ports::JournalResult<RestoreReport> restore_store(const RestoreOptions& options);
+
+}  // namespace weir::store

@@ -32,7 +32,11 @@ public:
         return slot == SlotIndex::none ? nullptr : &accounts_[slot];
     }
     [[nodiscard]] std::size_t size() const { return index_.size(); }
-    void prefetch(AccountId id) const { index_.prefetch(id.uid); }
+    /// Two steps that hide the latency of memory: the index's cell first, some time later the account it leads to.
+    void prefetch_cell(AccountId id) const { index_.prefetch(id.uid); }
+    void prefetch_row(AccountId id) const {
+        if (const std::uint32_t slot = index_.guess(id.uid); slot != SlotIndex::none) __builtin_prefetch(accounts_.data() + slot);
+    }
 
     /// Adds an account that is not there; its sums, which may be other than zero, join the totals. The caller has made
     /// sure that they fit.

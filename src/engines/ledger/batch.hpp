@@ -21,7 +21,7 @@ struct BatchResult {
 };
 
 /// Runs a batch on `Books`, which beside what Judge needs has at(), rewind(at), apply(posting), undo(posting, ended hold)
-/// and prefetch(transfer).
+/// prefetch_cells(transfer) and prefetch_rows(transfer).
 template <class Books>
 class BatchRun {
 public:
@@ -36,7 +36,6 @@ public:
             outcomes_.assign(batch_.size(), TransferOutcome::batch_too_large);
             return std::nullopt;
         }
-        for (std::size_t i = 0; i < std::min(ahead, batch_.size()); ++i) books_.prefetch(batch_[i]);
         for (std::size_t first = 0; first < batch_.size();) {
             const std::size_t end = end_of_chain(first);
             if (batch_[end - 1].has(flag::linked)) {
@@ -50,8 +49,9 @@ public:
     }
 
 private:
-    /// How many transfers before its turn a transfer's table cells are asked for.
-    static constexpr std::size_t ahead = 8;
+    /// How many transfers before its turn a transfer's index cells, and then its rows, are asked for.
+    static constexpr std::size_t cells_ahead = 16;
+    static constexpr std::size_t rows_ahead = 6;
 
     [[nodiscard]] std::size_t end_of_chain(std::size_t first) const {
         std::size_t last = first;
@@ -61,7 +61,8 @@ private:
 
     /// Judges a transfer; if it is to be applied, its posting is the last of facts_.
     TransferOutcome decide(std::size_t i) {
-        if (i + ahead < batch_.size()) books_.prefetch(batch_[i + ahead]);
+        if (i + cells_ahead < batch_.size()) books_.prefetch_cells(batch_[i + cells_ahead]);
+        if (i + rows_ahead < batch_.size()) books_.prefetch_rows(batch_[i + rows_ahead]);
         outcomes_[i] = judge_.judge(batch_[i], facts_.emplace_back());
         if (outcomes_[i] != TransferOutcome::applied) facts_.pop_back();
         return outcomes_[i];

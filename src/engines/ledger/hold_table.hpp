@@ -36,7 +36,10 @@ public:
         return slot == SlotIndex::none ? nullptr : &rows_[slot].hold;
     }
     [[nodiscard]] std::size_t size() const { return index_.size(); }
-    void prefetch(TransferId id) const { index_.prefetch(id.uid); }
+    void prefetch_cell(TransferId id) const { index_.prefetch(id.uid); }
+    void prefetch_row(TransferId id) const {
+        if (const std::uint32_t slot = index_.guess(id.uid); slot != SlotIndex::none) __builtin_prefetch(rows_.data() + slot);
+    }
 
     /// Adds a hold that is not there.
     void insert(const Hold& hold);

@@ -35,7 +35,7 @@ const SeenId* IdMemory::find(TransferId id) const {
     return slot == SlotIndex::none ? nullptr : &slice->records[slot];
 }
 
-void IdMemory::prefetch(TransferId id) const {
+void IdMemory::prefetch_cell(TransferId id) const {
     if (const Slice* slice = slice_of(id)) slice->index.prefetch(id.uid);
 }
 

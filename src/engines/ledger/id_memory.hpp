@@ -37,7 +37,7 @@ public:
     [[nodiscard]] std::size_t size() const { return size_; }
     /// Ids made before this are not remembered, whether they were applied or not. Milliseconds since 1970.
     [[nodiscard]] std::int64_t floor_ms() const { return floor_ms_; }
-    void prefetch(TransferId id) const;
+    void prefetch_cell(TransferId id) const;
 
     /// Adds an id that is not there.
     void insert(const SeenId& seen);

@@ -188,14 +188,17 @@ void Ledger::undo(const Posting& posting, const Hold* ended) {
     ids_.set_fate(ended->id, Fate::pending);
 }
 
-void Ledger::prefetch(const Transfer& transfer) const {
-    ids_.prefetch(transfer.id);
-    if (transfer.resolves()) {
-        holds_.prefetch(transfer.pending_id);
-        return;
-    }
-    accounts_.prefetch(transfer.debit);
-    accounts_.prefetch(transfer.credit);
+void Ledger::prefetch_cells(const Transfer& transfer) const {
+    ids_.prefetch_cell(transfer.id);
+    if (transfer.resolves()) return holds_.prefetch_cell(transfer.pending_id);
+    accounts_.prefetch_cell(transfer.debit);
+    accounts_.prefetch_cell(transfer.credit);
+}
+
+void Ledger::prefetch_rows(const Transfer& transfer) const {
+    if (transfer.resolves()) return holds_.prefetch_row(transfer.pending_id);
+    accounts_.prefetch_row(transfer.debit);
+    accounts_.prefetch_row(transfer.credit);
 }
 
 Result<void, Violation> Ledger::execute(std::span<const Transfer> batch, Instant now, BatchResult& result) {

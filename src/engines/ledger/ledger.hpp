@@ -92,7 +92,8 @@ private:
     friend class BatchRun<Ledger>;
     void undo(const Posting& posting, const Hold* ended);
     void rewind(Instant at) { at_ = at; }
-    void prefetch(const Transfer& transfer) const;
+    void prefetch_cells(const Transfer& transfer) const;
+    void prefetch_rows(const Transfer& transfer) const;
     [[nodiscard]] std::optional<Violation> advance(Instant to);
     [[nodiscard]] TransferId lapse_id(TransferId hold, Instant now) const;
 

@@ -23,7 +23,8 @@ public:
     [[nodiscard]] std::size_t id_count() const { return below_.id_count() + ids_made_; }
     [[nodiscard]] std::int64_t ids_floor_ms() const { return below_.ids_floor_ms(); }
     [[nodiscard]] Instant at() const { return at_; }
-    void prefetch(const Transfer&) const {}
+    void prefetch_cells(const Transfer&) const {}
+    void prefetch_rows(const Transfer&) const {}
 
     /// An account that is decided and not yet applied.
     void open(const AccountOpened& opened);

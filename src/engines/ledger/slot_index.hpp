@@ -57,6 +57,14 @@ public:
     /// Asks the processor to fetch the first cell of `key`.
     void prefetch(Uid key) const { __builtin_prefetch(cells_.data() + (static_cast<std::uint32_t>(mix(key) >> 32) & mask_)); }
 
+    /// The slot that `key` most likely has: the first whose hash agrees. For prefetching only.
+    [[nodiscard]] std::uint32_t guess(Uid key) const {
+        const auto tag = static_cast<std::uint32_t>(mix(key) >> 32);
+        std::size_t at = tag & mask_;
+        while (cells_[at].slot != none && cells_[at].tag != tag) at = (at + 1) & mask_;
+        return cells_[at].slot;
+    }
+
     [[nodiscard]] std::size_t size() const { return size_; }
 
 private:

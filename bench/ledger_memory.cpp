@@ -27,7 +27,9 @@ struct Setup {
     int batches;
 };
 
-AccountId account_at(std::size_t i) { return account_id_of(1, i % 2 == 0 ? AccountCode::voucher : AccountCode::redeemed, fmt::to_string(i)); }
+AccountId account_at(std::size_t i) {
+    return account_id_of(1, i % 2 == 0 ? AccountCode::voucher : AccountCode::redeemed, fmt::to_string(i));
+}
 
 /// Makes batches that are all applied: vouchers at even places, their payees at odd ones.
 class Source {
@@ -186,11 +188,13 @@ std::string measure(std::string_view name, const Setup& setup) {
         measure_ledger(setup, static_cast<std::uint64_t>(run), ledger);
         measure_floor(setup, static_cast<std::uint64_t>(run), floor);
     }
-    return fmt::format("  \"{}\": {{\"accounts\": {}, \"transfers_per_run\": {},\n    {},\n    {},\n    {},\n    {},\n    \"share_of_floor\": {:.3f}}}",
-                       name, setup.accounts, batch_max * static_cast<std::size_t>(setup.batches),
-                       bench::rates("per_second", ledger.per_second), bench::rates("per_core_second", ledger.per_core_second),
-                       bench::rates("floor_per_second", floor.per_second), bench::rates("floor_per_core_second", floor.per_core_second),
-                       bench::median(ledger.per_core_second) / bench::median(floor.per_core_second));
+    return fmt::format(
+        "  \"{}\": {{\"accounts\": {}, \"transfers_per_run\": {},\n"
+        "    {},\n    {},\n    {},\n    {},\n    \"share_of_floor_per_core_second\": {:.3f}}}",
+        name, setup.accounts, batch_max * static_cast<std::size_t>(setup.batches), bench::rates("per_second", ledger.per_second),
+        bench::rates("per_core_second", ledger.per_core_second), bench::rates("floor_per_second", floor.per_second),
+        bench::rates("floor_per_core_second", floor.per_core_second),
+        bench::median(ledger.per_core_second) / bench::median(floor.per_core_second));
 }
 
 }  // namespace

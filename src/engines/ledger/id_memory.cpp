@@ -58,7 +58,6 @@ void IdMemory::take_back(TransferId id) {
     slice.records.pop_back();
     slice.index.erase(id.uid, static_cast<std::uint32_t>(slice.records.size()));
     --size_;
-    if (slice.records.empty()) slices_.erase(slices_.begin() + (&slice - slices_.data()));
 }
 
 void IdMemory::forget(std::int64_t before_ms) {

@@ -367,6 +367,16 @@ TEST(Ledger, IdsAreForgottenAfterTheWindowAndThenRefused) {
     EXPECT_EQ(script.ledger().id_count(), 2U);
 }
 
+TEST(Ledger, WhatIsForgottenStaysRefusedUnderALongerWindow) {
+    Script script = voucher_script({.idempotency_window = seconds(1000)});
+    script.run("move m1 v1 red 1\nat 1002000\nforget");
+    auto longer = Ledger::import_state(script.ledger().export_state(), {.idempotency_window = seconds(100'000)});
+    ASSERT_TRUE(longer.has_value());
+    const Transfer again{.id = script.transfer("m1"), .debit = script.account("v1"), .credit = script.account("red"), .amount = 1,
+                         .ledger = 1, .code = TransferCode::award};
+    EXPECT_EQ(longer->decide(std::vector{again}, longer->at()).outcomes, std::vector{TransferOutcome::id_too_old});
+}
+
 TEST(Ledger, TimeOfTheLedgerNeverDecreases) {
     Script script = voucher_script();
     script.run(R"(

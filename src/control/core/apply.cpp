@@ -1,0 +1,258 @@
+// apply: each event makes one change. It assigns and adds what the event carries; it asks nothing and refuses nothing.
+#include "control/core/core.hpp"
+#include "control/core/feed.hpp"
+
+#include <algorithm>
+#include <cassert>
+#include <variant>
+
+namespace weir::control {
+namespace {
+
+struct At {
+    std::uint64_t revision;
+    Instant time;
+};
+
+void set_state(LiveJob& job, JobState state, Reason reason, At at) {
+    job.state = state;
+    job.reason = reason;
+    job.since = at.time;
+    job.changed_at = at.revision;
+}
+
+GenerationUsage* usage_of(LiveJob& job, std::uint32_t generation) {
+    const auto found = std::ranges::find(job.usage, generation, &GenerationUsage::generation);
+    return found == job.usage.end() ? nullptr : &*found;
+}
+
+std::string cause_name(LossCause cause) { return boost::describe::enum_to_string(cause, ""); }
+
+void leave_site(State& state, LiveJob& job, At at) {
+    if (!job.placement) return;
+    state.tasks[job.placement->site].erase(job.id);
+    state.desired_changed[job.placement->site] = at.revision;
+    if (job.started_at) state.run_ends.erase({*job.started_at + seconds(job.spec.max_duration.value), job.id});
+    job.placement.reset();
+    job.started_at.reset();
+    job.stop_ordered.reset();
+}
+
+// ---- one function per event
+
+void make(State& s, const LeaderStarted& e, At) { s.epoch = e.epoch; }
+
+void make(State& s, const OrganisationSet& e, At) { s.organisations[e.organisation.name] = e.organisation; }
+
+void make(State& s, const ProjectSet& e, At) { s.projects[e.project.name] = e.project; }
+
+void make(State& s, const RolesSet& e, At) {
+    auto& held = e.project.empty() ? s.network_roles : s.members[e.project];
+    if (e.roles.empty()) {
+        held.erase(e.subject);
+    } else {
+        held[e.subject] = e.roles;
+    }
+}
+
+void make(State& s, const TokenIssued& e, At) {
+    s.tokens[e.token.id] = e.token;
+    s.token_by_hash[e.token.hash] = e.token.id;
+}
+
+void make(State& s, const TokenEnded& e, At) {
+    const auto token = s.tokens.find(e.token);
+    if (token == s.tokens.end()) return;
+    s.token_by_hash.erase(token->second.hash);
+    s.tokens.erase(token);
+}
+
+void make(State& s, const SiteSet& e, At) { s.sites[e.site.name].site = e.site; }
+
+void make(State& s, const NodeSet& e, At) { s.sites[e.site].nodes[e.node.name] = e.node; }
+
+void make(State& s, const NodeRemoved& e, At) { s.sites[e.site].nodes.erase(e.node); }
+
+void make(State& s, const ReportTaken& e, At) {
+    auto& site = s.sites[e.site];
+    site.session = e.session;
+    site.sequence = e.sequence;
+}
+
+void make(State& s, const SiteReachable& e, At at) {
+    auto& site = s.sites[e.site];
+    site.reachable = e.reachable;
+    site.reachable_since = at.time;
+}
+
+void make(State& s, const ProgrammeOpened& e, At) { s.programmes[e.programme.name] = {e.programme, e.voucher_ledger, e.cap_ledger}; }
+
+void make(State& s, const VoucherAwarded& e, At) {
+    s.vouchers[e.voucher.id] = e.voucher;
+    s.vouchers_of[e.voucher.organisation].insert(e.voucher.id);
+}
+
+void make(State& s, const VoucherEnded& e, At) {
+    const auto voucher = s.vouchers.find(e.voucher);
+    if (voucher == s.vouchers.end()) return;
+    s.vouchers_of[voucher->second.organisation].erase(e.voucher);
+    s.vouchers.erase(voucher);
+}
+
+void make(State& s, const LedgerPosted& e, At) {
+    // A violation here is a bug of decide or a damaged journal: the caller's sweep reports it (check.hpp).
+    for (const auto& opened : e.opened) s.ledger_broken |= s.ledger.apply(opened).has_value();
+    for (const auto& posting : e.postings) s.ledger_broken |= s.ledger.apply(posting).has_value();
+    if (e.forgotten) s.ledger_broken |= s.ledger.apply(*e.forgotten).has_value();
+}
+
+void make(State& s, const JobSubmitted& e, At at) {
+    LiveJob job;
+    job.id = e.job;
+    job.project = e.project;
+    job.submitter = e.submitter;
+    job.body = e.body;
+    job.spec = e.spec;
+    job.submitted_at = at.time;
+    job.holds = e.holds;
+    job.waits_for = e.waits_for;
+    set_state(job, JobState::queued, Reason::submitted, at);
+    for (const auto& awaited : e.waits_for) s.dependents[awaited].insert(e.job);
+    ++s.live_jobs[e.project];
+    s.jobs.insert_or_assign(e.job, std::move(job));
+}
+
+void make(State& s, const JobPlaced& e, At at) {
+    auto& job = s.jobs.at(e.job);
+    job.generation = e.generation;
+    job.placement = e.placement;
+    set_state(job, JobState::placed, Reason::placed, at);
+    job.usage.push_back({e.generation, e.placement.site, e.placement.model, e.placement.emulated, e.placement.fen_per_card_hour, {}, {}, {}});
+    s.tasks[e.placement.site][e.job] = e.generation;
+    s.desired_changed[e.placement.site] = at.revision;
+}
+
+void make(State& s, const JobStateChanged& e, At at) {
+    auto& job = s.jobs.at(e.job);
+    set_state(job, e.to, e.reason, at);
+    if (e.to == JobState::running && !job.started_at) {
+        job.started_at = at.time;
+        s.run_ends.insert({at.time + seconds(job.spec.max_duration.value), e.job});
+    }
+}
+
+void make(State& s, const TaskMetered& e, At at) {
+    auto& job = s.jobs.at(e.job);
+    job.changed_at = at.revision;
+    auto meter = std::ranges::find_if(job.meters, [&](const MeterState& m) { return m.generation == e.generation && m.node_rank == e.node_rank; });
+    if (meter == job.meters.end()) {
+        job.meters.push_back({e.generation, e.node_rank, e.sequence, e.to_s});
+    } else {
+        meter->sequence = e.sequence;
+        meter->to_s = e.to_s;
+    }
+    auto* usage = usage_of(job, e.generation);
+    if (usage == nullptr) return;
+    if (e.lost_to) {
+        usage->lost[cause_name(LossCause::lease_lost)] += e.used;
+    } else {
+        usage->at_risk += e.used;
+    }
+}
+
+void make(State& s, const CheckpointStored& e, At at) {
+    auto& job = s.jobs.at(e.job);
+    job.changed_at = at.revision;
+    job.checkpoints.push_back({e.generation, e.name, e.manifest, e.bytes, at.time});
+    if (job.checkpoints.size() > 2) job.checkpoints.erase(job.checkpoints.begin());
+    if (auto* usage = usage_of(job, e.generation)) {
+        usage->secured += usage->at_risk;
+        usage->at_risk = {};
+    }
+}
+
+void make(State& s, const JobRequeued& e, At at) {
+    auto& job = s.jobs.at(e.job);
+    if (auto* usage = usage_of(job, e.generation)) {
+        usage->lost[cause_name(e.cause)] += usage->at_risk;
+        usage->at_risk = {};
+    }
+    for (const auto& node : e.avoid) job.avoid.push_back({job.placement->site, node.node});
+    leave_site(s, job, at);
+    job.not_before = e.not_before;
+    ++(e.cause == LossCause::tenant_error ? job.error_restarts : job.fault_restarts);
+    if (e.reason == Reason::node_lost) ++job.nodes_killed;
+    set_state(job, JobState::queued, e.reason, at);
+}
+
+void make(State& s, const JobStopOrdered& e, At at) {
+    auto& job = s.jobs.at(e.job);
+    job.stop_ordered = e.reason;
+    job.changed_at = at.revision;
+    if (job.started_at) s.run_ends.erase({*job.started_at + seconds(job.spec.max_duration.value), e.job});
+    if (job.placement) s.desired_changed[job.placement->site] = at.revision;
+}
+
+void make(State& s, const JobFinished& e, At at) {
+    auto found = s.jobs.find(e.job);
+    if (found == s.jobs.end()) return;
+    auto& job = found->second;
+    leave_site(s, job, at);
+    for (const auto& awaited : job.waits_for) {
+        const auto waiting = s.dependents.find(awaited);
+        if (waiting != s.dependents.end()) waiting->second.erase(e.job);
+    }
+    if (e.outcome == JobState::succeeded) {
+        for (const auto& dependent : s.dependents[e.job]) std::erase(s.jobs.at(dependent).waits_for, e.job);
+    }
+    s.dependents.erase(e.job);
+    --s.live_jobs[job.project];
+    s.finished[e.job] = {job.project, job.body, e.outcome, at.time};
+    s.jobs.erase(found);
+}
+
+void make(State& s, const RecordsForgotten& e, At at) {
+    s.forgotten_before = e.before;
+    const auto end = std::ranges::find_if(s.finished, [&](const auto& entry) { return time_of(entry.first.uid) >= e.before; });
+    s.finished.erase(s.finished.begin(), end);
+    for (auto& [scope, keys] : s.keys) std::erase_if(keys, [&](const auto& key) { return key.second.expires_at <= at.time; });
+    std::erase_if(s.keys, [](const auto& scope) { return scope.second.empty(); });
+}
+
+void make(State& s, const KeyRecorded& e, At) { s.keys[e.scope][e.key] = {e.body, e.answer, e.expires_at}; }
+
+}  // namespace
+
+void apply(Core& core, const Event& event, std::uint64_t revision, Instant at) {
+    // The scheduler is told what a job held before the job leaves, and what it waits for after it came.
+    before(core, event);
+    std::visit([&](const auto& one) { make(core.state, one, At{revision, at}); }, event);
+    core.state.revision = revision;
+    core.state.now = at;
+    after(core, event);
+}
+
+void rebuild(State& s) {
+    s.token_by_hash.clear();
+    s.run_ends.clear();
+    s.dependents.clear();
+    s.live_jobs.clear();
+    s.tasks.clear();
+    s.desired_changed.clear();
+    s.vouchers_of.clear();
+    for (const auto& [id, token] : s.tokens) s.token_by_hash[token.hash] = id;
+    for (const auto& [id, voucher] : s.vouchers) s.vouchers_of[voucher.organisation].insert(id);
+    for (const auto& [id, job] : s.jobs) {
+        ++s.live_jobs[job.project];
+        for (const auto& awaited : job.waits_for) s.dependents[awaited].insert(id);
+        if (job.placement) {
+            s.tasks[job.placement->site][id] = job.generation;
+            auto& changed = s.desired_changed[job.placement->site];
+            changed = s.revision;
+            if (job.started_at && !job.stop_ordered) s.run_ends.insert({*job.started_at + seconds(job.spec.max_duration.value), id});
+        } else if (job.not_before > s.now) {
+                }
+    }
+}
+
+}  // namespace weir::control

@@ -1,0 +1,57 @@
+// control/core/commands.hpp: everything that can be asked of the core, by people, agents and timers.
+#pragma once
+
+#include "control/core/events.hpp"
+#include "domain/agent_link.hpp"
+
+#include <optional>
+#include <string>
+#include <variant>
+#include <vector>
+
+namespace weir::control {
+
+/// Who asks. Made by the transport from a token that the reader knows; checked again by decide.
+struct Actor {
+    enum class Kind : std::uint8_t { system = 1, subject = 2, agent = 3 };
+    Kind kind = Kind::system;
+    SubjectName subject;              ///< Of a subject.
+    TokenId token;                    ///< What it came with; nil for the system.
+    SiteName site;                    ///< Of an agent.
+    [[nodiscard]] std::string text() const;  ///< For the audit log: `subject:alice`, `agent:site-a`, `system`.
+};
+
+struct SetOrganisation { Organisation organisation; };
+struct SetProject { Project project; };
+struct SetRoles { SubjectName subject; ProjectName project; std::vector<Role> roles; };
+struct IssueToken { Token token; };
+struct RevokeToken { TokenId token; };
+struct SetSite { Site site; };
+struct OpenProgramme { Programme programme; };
+struct AwardVoucher { VoucherId id; ProgrammeName programme; OrganisationName organisation; Fen amount; };
+/// Money arrives at an organisation's prepaid balance. `transfer` is made by the client.
+struct Deposit { Uid transfer; OrganisationName organisation; Fen amount; };
+
+struct SubmitJob { JobId id; ProjectName project; JobSpec spec; Digest body; };
+struct CancelJob { JobId job; };
+
+/// The keeper of leases found that this generation can no longer be running: lease, kill grace and drift bound are over.
+struct LoseTask { JobId job; std::uint32_t generation = 0; };
+/// The keeper of leases has not heard a site for longer than the policy allows.
+struct SilenceSite { SiteName site; };
+/// The first command of a leader's life: which epoch the store gave it.
+struct StartLeader { std::uint64_t epoch = 0; std::string build; };
+/// Time has passed: deadlines, expiries, and a chance to place what waits.
+struct Tick { };
+
+using Command = std::variant<SetOrganisation, SetProject, SetRoles, IssueToken, RevokeToken, SetSite, OpenProgramme, AwardVoucher, Deposit,
+                             SubmitJob, CancelJob, SiteReport, LoseTask, SilenceSite, StartLeader, Tick>;
+
+struct Request {
+    Actor actor;
+    Command command;
+    std::string key{};                ///< Of the client, for idempotency; may be empty.
+    Digest body{};                    ///< Of the request as it was sent; what makes two requests with one key the same.
+};
+
+}  // namespace weir::control

@@ -1,0 +1,63 @@
+// control/core/core.hpp: the deterministic machine: decide says what follows from a command, apply makes it so.
+//
+// The server, the simulator and the fault tests run this code. decide may look at everything and changes nothing;
+// apply takes only what the event carries, so a journal written under an older policy folds to the same state.
+#pragma once
+
+#include "control/core/commands.hpp"
+#include "control/core/events.hpp"
+#include "control/core/refusal.hpp"
+#include "control/core/state.hpp"
+#include "domain/accelerator.hpp"
+#include "engines/scheduler/scheduler.hpp"
+
+#include <cstdint>
+#include <vector>
+
+namespace weir::control {
+
+/// What the operator chooses. Policy guides decide alone; nothing of it is needed to read a journal.
+struct Policy {
+    Duration task_lease = seconds(30);          ///< Of a job that stops when its site is cut off.
+    Duration run_on_lease = hours(6);           ///< Of a job that asked to run on.
+    Duration kill_grace = seconds(10);          ///< Between SIGTERM and SIGKILL.
+    Duration drift_bound = seconds(2);          ///< Most that two clocks may differ over one lease.
+    Duration site_silence = seconds(15);        ///< After which nothing new is placed on a silent site.
+    Duration remember = hours(48);              ///< How long ids of finished work are remembered.
+    Duration clock_tolerance = hours(1);        ///< How far in the future an id may say it was made.
+    Duration key_lifetime = hours(24);          ///< Of an idempotency key.
+    std::uint32_t nodes_killed_max = 2;         ///< A job that was there when so many nodes broke is quarantined.
+    std::uint32_t placements_per_pass = 1000;
+    std::uint32_t timers_per_pass = 1000;
+};
+
+/// One instance of the state with the indexes derived from it.
+struct Core {
+    State state;
+    scheduler::Scheduler scheduler;
+    Policy policy;
+    Catalogue catalogue;
+    std::set<JobId> freed;  ///< Within one event: jobs whose wait for another is over.
+    std::map<std::string, std::uint32_t> funding_users;  ///< Derived: how many waiting jobs share a funding answer.
+};
+
+struct Decision {
+    std::vector<Event> events;
+    Answer answer;
+};
+
+/// What follows from a request at `now`: events to make durable, and the answer to give once they are.
+/// `now` is not before the time of any event applied so far.
+[[nodiscard]] Decision decide(const Core& core, const Request& request, Instant now);
+
+/// Places what waits, as far as it fits: at most policy.placements_per_pass placements.
+/// Not const: planning warms the scheduler's memory of what did not fit, which no answer depends on.
+[[nodiscard]] std::vector<Event> decide_placements(Core& core, Instant now);
+
+/// Makes an event so. `revision` and `at` are those of its journal record.
+void apply(Core& core, const Event& event, std::uint64_t revision, Instant at);
+
+/// Builds what a snapshot leaves out: the derived part of the state and the scheduler's indexes.
+void rebuild(Core& core);
+
+}  // namespace weir::control

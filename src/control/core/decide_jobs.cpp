@@ -1,0 +1,213 @@
+// Jobs come, end, come back, leave.
+#include "control/core/funding.hpp"
+#include "control/core/rules.hpp"
+#include "control/core/settle.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <set>
+
+namespace weir::control {
+namespace {
+
+/// What is known of a job that another one waits for.
+enum class Awaited : std::uint8_t { live = 1, succeeded = 2, failed = 3, unknown = 4 };
+
+Awaited look_up(const State& state, const ProjectName& project, JobId id) {
+    if (const auto live = state.jobs.find(id); live != state.jobs.end()) return live->second.project == project ? Awaited::live : Awaited::unknown;
+    const auto gone = state.finished.find(id);
+    if (gone == state.finished.end() || gone->second.project != project) return Awaited::unknown;
+    return gone->second.outcome == JobState::succeeded ? Awaited::succeeded : Awaited::failed;
+}
+
+Result<std::vector<JobId>, Refusal> still_awaited(const State& state, const ProjectName& project, const SubmitJob& command) {
+    std::vector<JobId> open;
+    for (std::size_t i = 0; i < command.spec.after.size(); ++i) {
+        const auto id = command.spec.after[i];
+        const auto field = fmt::format("after[{}]", i);
+        if (id == command.id) return fail(Refusal{RefusalCode::bad_value, fmt::format("{} names the job itself, which would wait for ever; remove it", field), field, {}});
+        switch (look_up(state, project, id)) {
+            case Awaited::live:
+                if (std::ranges::find(open, id) == open.end()) open.push_back(id);
+                break;
+            case Awaited::succeeded: break;
+            case Awaited::failed: return fail(Refusal{RefusalCode::dependency_failed, fmt::format("{} names {}, which did not succeed; remove it or run that job again", field, id.text()), field, {}});
+            case Awaited::unknown: return fail(Refusal{RefusalCode::not_found, fmt::format("{} names {}, which is not known in project {}", field, id.text(), project.value), field, {}});
+        }
+    }
+    return open;
+}
+
+std::optional<Decision> seen_before(const State& state, const SubmitJob& command) {
+    const auto differs = [&] {
+        return refuse(RefusalCode::already_exists_different, fmt::format("{} was submitted before with another body; make a new id for a new job", command.id.text()), "id");
+    };
+    if (const auto live = state.jobs.find(command.id); live != state.jobs.end()) {
+        return live->second.body == command.body && live->second.project == command.project ? repeat(command.id.text()) : differs();
+    }
+    if (const auto gone = state.finished.find(command.id); gone != state.finished.end()) {
+        return gone->second.body == command.body && gone->second.project == command.project ? repeat(command.id.text()) : differs();
+    }
+    return std::nullopt;
+}
+
+/// Doubles with each restart, up to an hour.
+Duration backoff(const RetryAsk& retry, std::uint32_t restarts) {
+    std::int64_t wait = retry.backoff.value;
+    for (std::uint32_t i = 0; i < restarts && wait < 3600; ++i) wait *= 2;
+    return seconds(std::min<std::int64_t>(wait, 3600));
+}
+
+bool retries_on(const RetryAsk& retry, std::int64_t exit_code) {
+    return retry.exit_codes.empty() || std::ranges::find(retry.exit_codes, exit_code) != retry.exit_codes.end();
+}
+
+std::vector<PlacedNode> blamed_nodes(const LiveJob& job, const std::optional<NodeName>& blamed) {
+    std::vector<PlacedNode> nodes;
+    if (!blamed || !job.placement) return nodes;
+    for (const auto& node : job.placement->nodes) {
+        if (node.node == *blamed) nodes.push_back({node.node, {}});
+    }
+    return nodes;
+}
+
+JobState outcome_of_stop(Reason ordered) {
+    return ordered == Reason::cancelled_by_tenant || ordered == Reason::cancelled_by_operator ? JobState::cancelled : JobState::failed;
+}
+
+LossCause cause_of_stop(Reason ordered) {
+    return outcome_of_stop(ordered) == JobState::cancelled ? LossCause::tenant_cancel : LossCause::tenant_error;
+}
+
+}  // namespace
+
+Decision decide(const Core& core, const Actor& actor, const SubmitJob& command, Instant now) {
+    const auto& state = core.state;
+    if (auto allowed = permit(state, actor, Action::submit, command.project); !allowed) return refuse(allowed.error());
+    const auto project = state.projects.find(command.project);
+    if (project == state.projects.end()) return refuse(RefusalCode::not_found, fmt::format("project {} is not known here; list yours with: weir project list", command.project.value), "project");
+    if (auto earlier = seen_before(state, command)) return std::move(*earlier);
+    if (auto fresh = check_new_id(core, command.id.uid, command.id.text(), now); !fresh) return refuse(fresh.error());
+    if (auto flaw = first_of(flaws(command.spec, core.catalogue), "job")) return refuse(*flaw);
+    const auto live = state.live_jobs.find(command.project);
+    if (live != state.live_jobs.end() && live->second >= project->second.live_jobs_max) {
+        return refuse(RefusalCode::limit_reached, fmt::format("project {} has {} live jobs, at most {} may wait and run; wait for some to end or ask an operator for more", command.project.value,
+                                                              live->second, project->second.live_jobs_max));
+    }
+    for (const auto& site : command.spec.trust) {
+        if (!state.sites.contains(site)) return refuse(RefusalCode::not_found, fmt::format("trust names the site {}, which is not known; see: weir site list", site.value), "trust");
+    }
+    auto awaited = still_awaited(state, command.project, command);
+    if (!awaited) return refuse(awaited.error());
+    auto holds = plan_holds(core, project->second, command.spec, command.id, now);
+    if (!holds) return refuse(holds.error());
+
+    Decision decision = accept(command.id.text(), {});
+    if (!holds->transfers.empty()) {
+        auto facts = post(core, holds->transfers, now);
+        if (!facts) return refuse(facts.error());
+        decision.events.push_back(std::move(*facts));
+    }
+    decision.events.push_back(JobSubmitted{command.id, command.project, actor.subject, command.body, command.spec, std::move(holds->holds), std::move(*awaited)});
+    return decision;
+}
+
+Decision decide(const Core& core, const Actor& actor, const CancelJob& command, Instant now) {
+    const auto job = core.state.jobs.find(command.job);
+    const auto gone = core.state.finished.find(command.job);
+    const auto unknown = [&] { return refuse(RefusalCode::not_found, fmt::format("{} is not known here; list yours with: weir job list", command.job.text()), "job"); };
+    const bool is_live = job != core.state.jobs.end();
+    if (!is_live && gone == core.state.finished.end()) return unknown();
+    const auto& project = is_live ? job->second.project : gone->second.project;
+    if (auto allowed = permit(core.state, actor, Action::cancel, project); !allowed) {
+        return allowed.error().code == RefusalCode::not_found ? unknown() : refuse(allowed.error());
+    }
+    if (!is_live) {
+        if (gone->second.outcome == JobState::cancelled) return repeat(command.job.text());
+        return refuse(RefusalCode::already_finished, fmt::format("{} has {} at {}; there is nothing left to cancel", command.job.text(),
+                                                                 boost::describe::enum_to_string(gone->second.outcome, ""), format_utc(gone->second.finished_at)), "job");
+    }
+    const bool member = actor.kind == Actor::Kind::subject && core.state.members.contains(project) && core.state.members.at(project).contains(actor.subject);
+    const auto reason = member ? Reason::cancelled_by_tenant : Reason::cancelled_by_operator;
+    std::vector<Event> events;
+    if (!job->second.placement) {
+        finish(core, job->second, JobState::cancelled, reason, 0, LossCause::tenant_cancel, now, events);
+        return accept(command.job.text(), std::move(events));
+    }
+    if (job->second.stop_ordered) return repeat(command.job.text());
+    events.push_back(JobStopOrdered{command.job, job->second.generation, reason});
+    return accept(command.job.text(), std::move(events));
+}
+
+Decision decide(const Core& core, const Actor& actor, const LoseTask& command, Instant now) {
+    if (actor.kind != Actor::Kind::system) return refuse(RefusalCode::forbidden, "only the keeper of leases says that a task is lost");
+    const auto job = core.state.jobs.find(command.job);
+    if (job == core.state.jobs.end() || job->second.generation != command.generation || !job->second.placement) return repeat(command.job.text());
+    Decision decision = accept(command.job.text(), {});
+    end_generation(core, job->second, {Reason::lease_lost, 0, std::nullopt}, now, decision.events);
+    return decision;
+}
+
+void end_generation(const Core& core, const LiveJob& job, const TaskEnd& end, Instant now, std::vector<Event>& events) {
+    if (job.stop_ordered) {
+        // A program that was done before the order reached it has succeeded.
+        const bool done = end.reason == Reason::exited && end.exit_code == 0 && *job.stop_ordered == Reason::max_duration_reached;
+        if (!done) return finish(core, job, outcome_of_stop(*job.stop_ordered), *job.stop_ordered, end.exit_code, cause_of_stop(*job.stop_ordered), now, events);
+    }
+    const auto& retry = job.spec.retry;
+    const auto requeue = [&](LossCause cause, Instant not_before) {
+        events.push_back(JobRequeued{job.id, job.generation, end.reason, cause, not_before, blamed_nodes(job, end.blamed)});
+    };
+    switch (end.reason) {
+        case Reason::exited: return finish(core, job, JobState::succeeded, Reason::exited, end.exit_code, std::nullopt, now, events);
+        case Reason::exit_code:
+        case Reason::signalled:
+        case Reason::out_of_memory:
+            if (std::cmp_less(job.error_restarts, retry.max_restarts) && retries_on(retry, end.exit_code)) {
+                return requeue(LossCause::tenant_error, now + backoff(retry, job.error_restarts));
+            }
+            return finish(core, job, JobState::failed, end.reason, end.exit_code, LossCause::tenant_error, now, events);
+        case Reason::node_lost:
+            if (job.nodes_killed + 1 >= core.policy.nodes_killed_max) {
+                return finish(core, job, JobState::failed, Reason::quarantined, end.exit_code, LossCause::provider_fault, now, events);
+            }
+            [[fallthrough]];
+        default: break;
+    }
+    const auto cause = end.reason == Reason::lease_lost ? LossCause::lease_lost : LossCause::provider_fault;
+    if (std::cmp_less(job.fault_restarts, retry.max_restarts_on_site_fault)) return requeue(cause, now);
+    finish(core, job, JobState::failed, Reason::restarts_exhausted, end.exit_code, cause, now, events);
+}
+
+void finish(const Core& core, const LiveJob& job, JobState outcome, Reason reason, std::int64_t exit_code, std::optional<LossCause> unsecured, Instant now,
+            std::vector<Event>& events) {
+    struct Leaving {
+        const LiveJob* job;
+        JobState outcome;
+        Reason reason;
+        std::int64_t exit_code;
+        std::optional<LossCause> unsecured;
+    };
+    // Those that wait for a job which did not succeed leave with it, and those that wait for them; each once.
+    std::vector<Leaving> leaving{{&job, outcome, reason, exit_code, unsecured}};
+    std::set<JobId> listed{job.id};
+    for (std::size_t i = 0; i < leaving.size(); ++i) {
+        const auto next = leaving[i];
+        auto settlement = settle(core, *next.job, next.unsecured, now);
+        if (!settlement.transfers.empty()) {
+            // The holds were made for this: a capture within them and payments from it cannot be refused (ledger, M3).
+            if (auto facts = post(core, settlement.transfers, now)) events.push_back(std::move(*facts));
+        }
+        events.push_back(JobFinished{next.job->id, next.outcome, next.reason, next.exit_code, std::move(settlement.bill), std::move(settlement.paid)});
+        if (next.outcome == JobState::succeeded) continue;
+        const auto dependents = core.state.dependents.find(next.job->id);
+        if (dependents == core.state.dependents.end()) continue;
+        for (const auto& id : dependents->second) {
+            if (!listed.insert(id).second) continue;
+            leaving.push_back({&core.state.jobs.at(id), JobState::failed, Reason::dependency_failed, 0, LossCause::tenant_error});
+        }
+    }
+}
+
+}  // namespace weir::control

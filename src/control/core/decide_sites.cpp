@@ -1,0 +1,216 @@
+// Where work runs: sites as operators set them, and what their agents report. A report is level, not edge: it may be
+// lost, repeated or late, and changes nothing the second time.
+#include "control/core/funding.hpp"
+#include "control/core/rules.hpp"
+#include "control/core/settle.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <set>
+
+namespace weir::control {
+namespace {
+
+/// The job that a line of a report is about, if the line still matters: live, of that generation, and running there.
+const LiveJob* current(const State& state, const SiteName& site, JobId id, std::uint32_t generation) {
+    const auto job = state.jobs.find(id);
+    if (job == state.jobs.end() || job->second.generation != generation) return nullptr;
+    if (!job->second.placement || job->second.placement->site != site) return nullptr;
+    return &job->second;
+}
+
+/// Inventory: nodes that changed, and nodes that are gone.
+void compare_nodes(const SiteState& site, const std::vector<Node>& reported, std::vector<Event>& events) {
+    std::set<NodeName> seen;
+    for (const auto& node : reported) {
+        seen.insert(node.name);
+        const auto known = site.nodes.find(node.name);
+        if (known == site.nodes.end() || known->second != node) events.push_back(NodeSet{site.site.name, node});
+    }
+    for (const auto& [name, node] : site.nodes) {
+        if (!seen.contains(name)) events.push_back(NodeRemoved{site.site.name, name});
+    }
+}
+
+std::optional<Refusal> check_nodes(const Core& core, const std::vector<Node>& nodes) {
+    if (nodes.size() > limits::nodes_per_site_max) {
+        return Refusal{RefusalCode::limit_reached, fmt::format("the report has {} nodes, at most {} are taken from one site", nodes.size(), limits::nodes_per_site_max), "nodes", {}};
+    }
+    std::set<NodeName> seen;
+    for (const auto& node : nodes) {
+        if (auto flaw = first_of(flaws(node), fmt::format("node {}", node.name.value))) return flaw;
+        if (!seen.insert(node.name).second) return Refusal{RefusalCode::bad_value, fmt::format("node {} is reported twice", node.name.value), "nodes", {}};
+        for (const auto& group : node.cards) {
+            if (!core.catalogue.contains(group.model)) {
+                return Refusal{RefusalCode::unknown_model, fmt::format("node {} has cards of the model '{}', which the catalogue does not have", node.name.value, group.model), "nodes", {}};
+            }
+        }
+    }
+    return std::nullopt;
+}
+
+/// Takes a meter interval once: the next number of its meter, after the interval before. Others are passed over; the
+/// agent sends them again or never.
+class Meters {
+public:
+    explicit Meters(const Core& core) : core_{core} {}
+
+    void take(const SiteName& site, const MeterReport& report, std::vector<Event>& events) {
+        const auto found = core_.state.jobs.find(report.job);
+        if (found == core_.state.jobs.end() || report.to_s <= report.from_s) return;
+        const auto& job = found->second;
+        const auto usage = std::ranges::find(job.usage, report.generation, &GenerationUsage::generation);
+        if (usage == job.usage.end() || usage->site != site) return;
+        auto& meter = state_of(job, report.generation, report.node_rank);
+        if (report.sequence != meter.sequence + 1 || report.from_s < meter.to_s) return;
+        const auto used = used_by(job, report);
+        if (!used) return;
+        meter.sequence = report.sequence;
+        meter.to_s = report.to_s;
+        used_now_[job.id] += *used;
+        // What an earlier generation still reports came after the network had given it up: nobody but its provider pays.
+        const bool late = report.generation != job.generation || !job.placement;
+        events.push_back(TaskMetered{report.job, report.generation, report.node_rank, report.sequence, report.from_s, report.to_s, *used,
+                                     late ? std::optional{Payer::provider} : std::nullopt});
+    }
+
+    /// Jobs whose use has reached what is held for them: they stop before they owe what nobody promised.
+    [[nodiscard]] std::map<JobId, JobStopOrdered> spent() const {
+        std::map<JobId, JobStopOrdered> stops;
+        for (const auto& [id, used] : used_now_) {
+            const auto& job = core_.state.jobs.at(id);
+            if (!job.placement || job.stop_ordered || job.placement->fen_per_card_hour.value == 0) continue;
+            if (accrued(job) + charge_of(used, job.placement->fen_per_card_hour) >= held(job)) stops[id] = JobStopOrdered{id, job.generation, Reason::budget_reached};
+        }
+        return stops;
+    }
+
+private:
+    MeterState& state_of(const LiveJob& job, std::uint32_t generation, std::uint32_t rank) {
+        const auto key = std::tuple{job.id, generation, rank};
+        const auto [entry, is_new] = seen_.try_emplace(key, MeterState{generation, rank, 0, 0});
+        if (is_new) {
+            for (const auto& meter : job.meters) {
+                if (meter.generation == generation && meter.node_rank == rank) entry->second = meter;
+            }
+        }
+        return entry->second;
+    }
+    /// Cards of that rank times the length; a rank beyond the gang, or a length beyond reason, is nothing.
+    static std::optional<MilliCardSeconds> used_by(const LiveJob& job, const MeterReport& report) {
+        if (report.node_rank >= static_cast<std::uint64_t>(job.spec.num_nodes)) return std::nullopt;
+        if (report.to_s - report.from_s > limits::duration_s_max) return std::nullopt;
+        std::int64_t milli = 0;
+        if (job.placement && job.generation == report.generation) {
+            milli = job.placement->per_node.value;
+        } else {
+            for (const auto& ask : job.spec.resources.accelerators) {
+                const auto usage = std::ranges::find(job.usage, report.generation, &GenerationUsage::generation);
+                if (usage != job.usage.end() && usage->model == ask.model) milli = ask.per_node.value;
+            }
+        }
+        return MilliCardSeconds{milli * (report.to_s - report.from_s)};
+    }
+    const Core& core_;
+    std::map<std::tuple<JobId, std::uint32_t, std::uint32_t>, MeterState> seen_;
+    std::map<JobId, MilliCardSeconds> used_now_;
+};
+
+Reason reason_of_progress(TaskState state) { return state == TaskState::starting ? Reason::agent_started : Reason::processes_running; }
+
+void take_task(const Core& core, const SiteName& site, const TaskReport& report, Instant now, std::vector<Event>& events) {
+    const auto* job = current(core.state, site, report.job, report.generation);
+    if (job == nullptr) return;
+    if (report.state == TaskState::ended) {
+        end_generation(core, *job, {report.reason, report.exit_code, report.blamed}, now, events);
+        return;
+    }
+    const auto to = report.state == TaskState::starting ? JobState::starting : JobState::running;
+    if (job->state != to && may_follow(job->state, to)) events.push_back(JobStateChanged{job->id, job->generation, to, reason_of_progress(report.state)});
+}
+
+/// Whether this report is the next of its agent's life; or a refusal that says what would be.
+Result<bool, Refusal> is_next(const SiteState& site, const SiteReport& report) {
+    if (report.session == site.session) {
+        if (report.sequence == site.sequence) return false;
+        if (report.sequence == site.sequence + 1) return true;
+        return fail(Refusal{RefusalCode::stale_sequence, fmt::format("report {} came where {} is next; send that, or begin a new session", report.sequence, site.sequence + 1), "sequence", {}});
+    }
+    if (report.session > site.session && report.sequence == 1) return true;
+    return fail(Refusal{RefusalCode::stale_sequence,
+                        fmt::format("report {} of session {} came, and session {} is at {}; a new session has a later id and begins at 1", report.sequence, report.session, site.session, site.sequence),
+                        "session", {}});
+}
+
+}  // namespace
+
+Decision decide(const Core& core, const Actor& actor, const SetSite& command, Instant now) {
+    if (auto allowed = permit(core.state, actor, Action::manage_network); !allowed) return refuse(allowed.error());
+    const auto& site = command.site;
+    if (auto flaw = first_of(flaws(site, core.catalogue), "site")) return refuse(*flaw);
+    if (!core.state.organisations.contains(site.owner)) {
+        return refuse(RefusalCode::not_found, fmt::format("organisation {} is not known; create it first", site.owner.value), "owner");
+    }
+    const auto known = core.state.sites.find(site.name);
+    if (known != core.state.sites.end()) {
+        if (known->second.site == site) return repeat(site.name.value);
+        if (known->second.site.owner != site.owner) {
+            return refuse(RefusalCode::already_exists_different, fmt::format("site {} belongs to {} and its earnings do too; register another name for {}", site.name.value,
+                                                                             known->second.site.owner.value, site.owner.value), "owner");
+        }
+    }
+    std::vector<Event> events{SiteSet{site}};
+    auto facts = open_accounts(core,
+                               {{account::bank(), cash_ledger, ledger::AccountCode::bank, ledger::Bound::none},
+                                {account::clearing(), cash_ledger, ledger::AccountCode::clearing, ledger::Bound::none},
+                                {account::network(), cash_ledger, ledger::AccountCode::network_loss, ledger::Bound::none},
+                                {account::supplier(site.owner), cash_ledger, ledger::AccountCode::supplier, ledger::Bound::none}},
+                               now);
+    if (!facts.empty()) events.push_back(std::move(facts));
+    return accept(site.name.value, std::move(events));
+}
+
+Decision decide(const Core& core, const Actor& actor, const SiteReport& command, Instant now) {
+    if (auto allowed = permit(core.state, actor, Action::report); !allowed) return refuse(allowed.error());
+    if (actor.kind == Actor::Kind::agent && actor.site != command.site) {
+        return refuse(RefusalCode::forbidden, fmt::format("the agent of {} may not report for {}", actor.site.value, command.site.value), "site");
+    }
+    const auto site = core.state.sites.find(command.site);
+    if (site == core.state.sites.end()) return refuse(RefusalCode::not_found, fmt::format("site {} is not known; an operator registers it first", command.site.value), "site");
+    const auto next = is_next(site->second, command);
+    if (!next) return refuse(next.error());
+    if (!*next) return repeat(fmt::format("{}", command.sequence));
+    if (command.nodes) {
+        if (auto flaw = check_nodes(core, *command.nodes)) return refuse(*flaw);
+    }
+    std::vector<Event> events;
+    if (!site->second.reachable) events.push_back(SiteReachable{command.site, true});
+    if (command.nodes) compare_nodes(site->second, *command.nodes, events);
+    Meters meters{core};
+    for (const auto& meter : command.meters) meters.take(command.site, meter, events);
+    for (const auto& point : command.checkpoints) {
+        const auto* job = current(core.state, command.site, point.job, point.generation);
+        const bool known = job != nullptr && std::ranges::any_of(job->checkpoints, [&](const auto& have) { return have.manifest == point.manifest && have.name == point.name; });
+        if (job != nullptr && !known && is_name(point.name)) events.push_back(CheckpointStored{point.job, point.generation, point.name, point.manifest, point.bytes});
+    }
+    std::set<JobId> ended;  // one end for each job, whatever the report repeats
+    for (const auto& task : command.tasks) {
+        if (task.state == TaskState::ended && !ended.insert(task.job).second) continue;
+        take_task(core, command.site, task, now, events);
+    }
+    for (const auto& [id, stop] : meters.spent()) {
+        if (!ended.contains(id)) events.push_back(stop);
+    }
+    events.push_back(ReportTaken{command.site, command.session, command.sequence});
+    return accept(fmt::format("{}", command.sequence), std::move(events));
+}
+
+Decision decide(const Core& core, const Actor& actor, const SilenceSite& command, Instant) {
+    if (actor.kind != Actor::Kind::system) return refuse(RefusalCode::forbidden, "only the network itself says that a site is silent");
+    const auto site = core.state.sites.find(command.site);
+    if (site == core.state.sites.end() || !site->second.reachable) return repeat(command.site.value);
+    return accept(command.site.value, {SiteReachable{command.site, false}});
+}
+
+}  // namespace weir::control

@@ -1,0 +1,81 @@
+// What time brings: a leader's start, deadlines, expiries. Each pass does a bounded amount; what is left comes next.
+#include "control/core/funding.hpp"
+#include "control/core/rules.hpp"
+#include "control/core/settle.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+
+namespace weir::control {
+namespace {
+
+void stop_overdue(const Core& core, Instant now, std::vector<Event>& events) {
+    for (const auto& [at, id] : core.state.run_ends) {
+        if (at > now || events.size() >= core.policy.timers_per_pass) return;
+        const auto& job = core.state.jobs.at(id);
+        if (!job.stop_ordered) events.push_back(JobStopOrdered{id, job.generation, Reason::max_duration_reached});
+    }
+}
+
+void end_tokens(const Core& core, Instant now, std::vector<Event>& events) {
+    for (const auto& [id, token] : core.state.tokens) {
+        if (events.size() >= core.policy.timers_per_pass) return;
+        if (token.expires_at && *token.expires_at <= now) events.push_back(TokenEnded{id, true});
+    }
+}
+
+/// A voucher that is no longer valid and backs no hold gives what is left to `expired`, as an entry of the ledger.
+void end_vouchers(const Core& core, Instant now, std::vector<Event>& events) {
+    for (const auto& [id, voucher] : core.state.vouchers) {
+        if (events.size() >= core.policy.timers_per_pass) return;
+        if (voucher.valid_to > now) continue;
+        const auto& opened = core.state.programmes.at(voucher.programme);
+        const auto* balance = core.state.ledger.account(account::voucher(opened, id));
+        if (balance == nullptr || balance->debits_pending > 0) continue;
+        if (balance->free_credit() > 0) {
+            ledger::Transfer transfer;
+            transfer.id = ledger::transfer_id_of(now, id.text() + " expire");
+            transfer.debit = account::voucher(opened, id);
+            transfer.credit = account::expired(opened);
+            transfer.ledger = opened.voucher_ledger;
+            transfer.amount = balance->free_credit();
+            transfer.code = ledger::TransferCode::expire;
+            transfer.cause = id.uid;
+            auto facts = post(core, {transfer}, now);
+            if (!facts) continue;
+            events.push_back(std::move(*facts));
+        }
+        events.push_back(VoucherEnded{id});
+    }
+}
+
+/// Records leave in steps of an hour, so that the journal has a line an hour for it and not one a second.
+void forget(const Core& core, Instant now, std::vector<Event>& events) {
+    const Instant before = now - core.policy.remember;
+    if (before - core.state.forgotten_before < hours(1)) return;
+    const bool any = (!core.state.finished.empty() && time_of(core.state.finished.begin()->first.uid) < before) || !core.state.keys.empty() ||
+                     core.state.ledger.decide_forget(now).has_value();
+    if (!any) return;
+    events.push_back(RecordsForgotten{before});
+    if (auto fact = core.state.ledger.decide_forget(now)) events.push_back(LedgerPosted{{}, {}, *fact});
+}
+
+}  // namespace
+
+Decision decide(const Core&, const Actor& actor, const StartLeader& command, Instant) {
+    if (actor.kind != Actor::Kind::system) return refuse(RefusalCode::forbidden, "only the server itself starts a leader");
+    return accept(fmt::format("{}", command.epoch), {LeaderStarted{command.epoch, command.build}});
+}
+
+Decision decide(const Core& core, const Actor& actor, const Tick&, Instant now) {
+    if (actor.kind != Actor::Kind::system) return refuse(RefusalCode::forbidden, "only the network's own clock ticks");
+    Decision decision = accept("tick", {});
+    stop_overdue(core, now, decision.events);
+    end_tokens(core, now, decision.events);
+    end_vouchers(core, now, decision.events);
+    forget(core, now, decision.events);
+    return decision;
+}
+
+}  // namespace weir::control

@@ -1,0 +1,251 @@
+// control/core/events.hpp: everything that can be a fact in the journal.
+//
+// An event is small, carries every value that apply needs, and is kept for ever: type numbers are only ever
+// added, fields only ever added with a default, and an old text is brought up to date on reading (upcast.hpp).
+#pragma once
+
+#include "domain/job.hpp"
+#include "domain/placement.hpp"
+#include "domain/organisation.hpp"
+#include "domain/programme.hpp"
+#include "domain/site.hpp"
+#include "control/core/ledger_text.hpp"
+
+#include <boost/describe.hpp>
+
+#include <cstdint>
+#include <string>
+#include <variant>
+#include <vector>
+
+namespace weir::control {
+
+/// A store was opened for writing: one line for each life of a leader.
+struct LeaderStarted {
+    static constexpr std::uint16_t type = 1;
+    std::uint64_t epoch = 0;
+    std::string build;
+};
+BOOST_DESCRIBE_STRUCT(LeaderStarted, (), (epoch, build))
+
+// ---- who takes part
+
+struct OrganisationSet {
+    static constexpr std::uint16_t type = 10;
+    Organisation organisation;
+};
+BOOST_DESCRIBE_STRUCT(OrganisationSet, (), (organisation))
+
+struct ProjectSet {
+    static constexpr std::uint16_t type = 11;
+    Project project;
+};
+BOOST_DESCRIBE_STRUCT(ProjectSet, (), (project))
+
+/// Gives a subject exactly these roles in a project, or in the network where `project` is empty; none removes it.
+struct RolesSet {
+    static constexpr std::uint16_t type = 12;
+    SubjectName subject;
+    ProjectName project;
+    std::vector<Role> roles;
+};
+BOOST_DESCRIBE_STRUCT(RolesSet, (), (subject, project, roles))
+
+struct TokenIssued {
+    static constexpr std::uint16_t type = 13;
+    Token token;
+};
+BOOST_DESCRIBE_STRUCT(TokenIssued, (), (token))
+
+/// Revoked by somebody, or expired by timer.
+struct TokenEnded {
+    static constexpr std::uint16_t type = 14;
+    TokenId token;
+    bool expired = false;
+};
+BOOST_DESCRIBE_STRUCT(TokenEnded, (), (token, expired))
+
+// ---- where work runs
+
+struct SiteSet {
+    static constexpr std::uint16_t type = 20;
+    Site site;
+};
+BOOST_DESCRIBE_STRUCT(SiteSet, (), (site))
+
+struct NodeSet {
+    static constexpr std::uint16_t type = 21;
+    SiteName site;
+    Node node;
+};
+BOOST_DESCRIBE_STRUCT(NodeSet, (), (site, node))
+
+struct NodeRemoved {
+    static constexpr std::uint16_t type = 22;
+    SiteName site;
+    NodeName node;
+};
+BOOST_DESCRIBE_STRUCT(NodeRemoved, (), (site, node))
+
+/// A report of a site's agent was taken in; the next of that session is sequence + 1.
+struct ReportTaken {
+    static constexpr std::uint16_t type = 23;
+    SiteName site;
+    std::string session;
+    std::uint64_t sequence = 0;
+};
+BOOST_DESCRIBE_STRUCT(ReportTaken, (), (site, session, sequence))
+
+/// A site was heard again, or was silent for longer than the policy allows: nothing new is placed on a silent site.
+struct SiteReachable {
+    static constexpr std::uint16_t type = 24;
+    SiteName site;
+    bool reachable = false;
+};
+BOOST_DESCRIBE_STRUCT(SiteReachable, (), (site, reachable))
+
+// ---- money
+
+struct ProgrammeOpened {
+    static constexpr std::uint16_t type = 30;
+    Programme programme;
+    std::uint32_t voucher_ledger = 0;  ///< Ledger of this programme-year's face value.
+    std::uint32_t cap_ledger = 0;      ///< Ledger of the caps per control group.
+};
+BOOST_DESCRIBE_STRUCT(ProgrammeOpened, (), (programme, voucher_ledger, cap_ledger))
+
+struct VoucherAwarded {
+    static constexpr std::uint16_t type = 31;
+    Voucher voucher;
+};
+BOOST_DESCRIBE_STRUCT(VoucherAwarded, (), (voucher))
+
+/// A voucher whose validity is over leaves the core; what was left of it is in the ledger's `expired`.
+struct VoucherEnded {
+    static constexpr std::uint16_t type = 32;
+    VoucherId voucher;
+};
+BOOST_DESCRIBE_STRUCT(VoucherEnded, (), (voucher))
+
+/// What the ledger engine decided: accounts opened first, then entries in their order, then ids forgotten.
+struct LedgerPosted {
+    static constexpr std::uint16_t type = 33;
+    std::vector<ledger::AccountOpened> opened;
+    std::vector<ledger::Posting> postings;
+    std::optional<ledger::IdsForgotten> forgotten;
+    [[nodiscard]] bool empty() const { return opened.empty() && postings.empty() && !forgotten; }
+};
+BOOST_DESCRIBE_STRUCT(LedgerPosted, (), (opened, postings, forgotten))
+
+// ---- jobs
+
+struct JobSubmitted {
+    static constexpr std::uint16_t type = 40;
+    JobId job;
+    ProjectName project;
+    SubjectName submitter;
+    Digest body;               ///< Of the canonical spec: the same id with another body is refused.
+    JobSpec spec;
+    std::vector<Hold> holds;
+    std::vector<JobId> waits_for;  ///< Those of spec.after that have not succeeded yet.
+};
+BOOST_DESCRIBE_STRUCT(JobSubmitted, (), (job, project, submitter, body, spec, holds, waits_for))
+
+struct JobPlaced {
+    static constexpr std::uint16_t type = 41;
+    JobId job;
+    std::uint32_t generation = 0;
+    Placement placement;
+};
+BOOST_DESCRIBE_STRUCT(JobPlaced, (), (job, generation, placement))
+
+struct JobStateChanged {
+    static constexpr std::uint16_t type = 42;
+    JobId job;
+    std::uint32_t generation = 0;
+    JobState to = JobState::queued;
+    Reason reason = Reason::none;
+};
+BOOST_DESCRIBE_STRUCT(JobStateChanged, (), (job, generation, to, reason))
+
+/// Whole seconds that one node of a generation held its cards. Numbers of a meter have no gap and no overlap.
+struct TaskMetered {
+    static constexpr std::uint16_t type = 43;
+    JobId job;
+    std::uint32_t generation = 0;
+    std::uint32_t node_rank = 0;
+    std::uint64_t sequence = 0;
+    std::int64_t from_s = 0;         ///< Seconds since 1970; half-open [from, to).
+    std::int64_t to_s = 0;
+    MilliCardSeconds used;
+    std::optional<Payer> lost_to;    ///< Set where the seconds came too late to count: who pays for them.
+};
+BOOST_DESCRIBE_STRUCT(TaskMetered, (), (job, generation, node_rank, sequence, from_s, to_s, used, lost_to))
+
+/// A checkpoint of this generation is whole and lies in the network's store. What was used so far is no longer at risk.
+struct CheckpointStored {
+    static constexpr std::uint16_t type = 44;
+    JobId job;
+    std::uint32_t generation = 0;
+    std::string name;
+    Digest manifest;
+    std::int64_t bytes = 0;
+};
+BOOST_DESCRIBE_STRUCT(CheckpointStored, (), (job, generation, name, manifest, bytes))
+
+/// The generation is over and the job goes back to the queue.
+struct JobRequeued {
+    static constexpr std::uint16_t type = 45;
+    JobId job;
+    std::uint32_t generation = 0;     ///< The one that ended.
+    Reason reason = Reason::none;
+    LossCause cause = LossCause::provider_fault;  ///< Of what was used since the last checkpoint.
+    Instant not_before;
+    std::vector<PlacedNode> avoid;    ///< Nodes that this job must not meet again.
+};
+BOOST_DESCRIBE_STRUCT(JobRequeued, (), (job, generation, reason, cause, not_before, avoid))
+
+/// The site is told to stop this generation; the job ends when the site says that it did.
+struct JobStopOrdered {
+    static constexpr std::uint16_t type = 46;
+    JobId job;
+    std::uint32_t generation = 0;
+    Reason reason = Reason::none;
+};
+BOOST_DESCRIBE_STRUCT(JobStopOrdered, (), (job, generation, reason))
+
+/// The job leaves the core; its record lives on in the views.
+struct JobFinished {
+    static constexpr std::uint16_t type = 47;
+    JobId job;
+    JobState outcome = JobState::succeeded;
+    Reason reason = Reason::none;
+    std::int64_t exit_code = 0;
+    std::vector<BillLine> bill;
+    std::vector<BillPart> paid;
+};
+BOOST_DESCRIBE_STRUCT(JobFinished, (), (job, outcome, reason, exit_code, bill, paid))
+
+/// Ids made before this instant are no longer remembered, and refused where they are new.
+struct RecordsForgotten {
+    static constexpr std::uint16_t type = 50;
+    Instant before;
+};
+BOOST_DESCRIBE_STRUCT(RecordsForgotten, (), (before))
+
+/// A request with a key of its own was answered; the same key and body get the same answer until it expires.
+struct KeyRecorded {
+    static constexpr std::uint16_t type = 51;
+    std::string scope;      ///< The subject that sent it.
+    std::string key;
+    Digest body;
+    std::string answer;     ///< The id that was made.
+    Instant expires_at;
+};
+BOOST_DESCRIBE_STRUCT(KeyRecorded, (), (scope, key, body, answer, expires_at))
+
+using Event = std::variant<LeaderStarted, OrganisationSet, ProjectSet, RolesSet, TokenIssued, TokenEnded, SiteSet, NodeSet, NodeRemoved, ReportTaken, SiteReachable,
+                           ProgrammeOpened, VoucherAwarded, VoucherEnded, LedgerPosted, JobSubmitted, JobPlaced, JobStateChanged, TaskMetered,
+                           CheckpointStored, JobRequeued, JobStopOrdered, JobFinished, RecordsForgotten, KeyRecorded>;
+
+}  // namespace weir::control

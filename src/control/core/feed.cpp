@@ -1,0 +1,282 @@
+#include "control/core/feed.hpp"
+
+#include "base/sha256.hpp"
+#include "control/core/funding.hpp"
+
+#include <algorithm>
+#include <set>
+#include <variant>
+
+namespace weir::control {
+namespace {
+
+scheduler::Tier tier_of(Tier tier) {
+    switch (tier) {
+        case Tier::edge: return scheduler::Tier::edge;
+        case Tier::cloud: return scheduler::Tier::cloud;
+        case Tier::core: return scheduler::Tier::core;
+    }
+    return scheduler::Tier::cloud;
+}
+
+std::int32_t priority_of(PriorityClass priority) {
+    switch (priority) {
+        case PriorityClass::low: return 10;
+        case PriorityClass::normal: return 20;
+        case PriorityClass::high: return 30;
+    }
+    return 20;
+}
+
+void tell(Core& core, const scheduler::Delta& delta) {
+    // A fact that the scheduler refuses is one that decide should never have made; state and scheduler then differ, and
+    // the check "incremental equals from-scratch" says so.
+    (void)core.scheduler.apply(delta);
+}
+
+void tell_site(Core& core, const SiteName& name) {
+    const auto& site = core.state.sites.at(name);
+    scheduler::SiteSet set;
+    set.site = name.value;
+    set.region = site.site.region;
+    set.tier = tier_of(site.site.tier);
+    set.open = site.site.open && site.reachable;
+    for (const auto& line : site.site.tariff) set.price_fen[line.model] = line.fen_per_card_hour.value;
+    set.levels = {"zone", "block", "rack"};
+    tell(core, set);
+}
+
+void tell_node(Core& core, const SiteName& site, const Node& node) {
+    scheduler::NodeSet set;
+    set.site = site.value;
+    set.node = node.name.value;
+    for (const auto& group : node.cards) {
+        const bool shared = group.slicing == Slicing::fractional;
+        set.accelerators.push_back({group.model, static_cast<std::int32_t>(group.count), group.memory.value,
+                                    shared ? scheduler::Slicing::fractional : scheduler::Slicing::exclusive, shared ? "weir" : "", group.emulated});
+    }
+    set.cpus_milli = node.cpus.value;
+    set.memory_mib = node.memory.value;
+    set.position = node.position;
+    set.healthy = node.healthy;
+    tell(core, set);
+}
+
+void tell_quota(Core& core, const Project* old, const Project& project) {
+    std::set<std::string> named;
+    for (const auto& line : project.quota) {
+        named.insert(line.model);
+        tell(core, scheduler::QuotaSet{project.name.value, line.model, line.milli_cards.value});
+    }
+    if (old == nullptr) return;
+    for (const auto& line : old->quota) {
+        if (!named.contains(line.model)) tell(core, scheduler::QuotaSet{project.name.value, line.model, std::nullopt});
+    }
+}
+
+std::string key_of(const std::map<std::string, scheduler::FundingAnswer>& answers) {
+    std::string text;
+    for (const auto& [site, answer] : answers) {
+        text += site + (answer.eligible ? "+" : "-");
+        for (const auto& clause : answer.clauses) text += clause.source + "\x1f" + clause.clause + "\x1e";
+        text += "\n";
+    }
+    return sha256(text).text().substr(0, 24);
+}
+
+void release_funding(Core& core, const std::string& key) {
+    const auto users = core.funding_users.find(key);
+    if (users == core.funding_users.end() || --users->second > 0) return;
+    core.funding_users.erase(users);
+    tell(core, scheduler::FundingRemoved{key});
+}
+
+/// The funding key of a job's answers, told to the scheduler where it is new.
+std::string tell_funding(Core& core, const LiveJob& job) {
+    auto answers = funding_answers(core, job, job.submitted_at);
+    auto key = key_of(answers);
+    if (core.funding_users[key]++ == 0) tell(core, scheduler::FundingSet{key, std::move(answers)});
+    return key;
+}
+
+void tell_queued(Core& core, LiveJob& job) {
+    const auto old = std::move(job.funding_key);
+    job.funding_key = tell_funding(core, job);
+    scheduler::JobQueued queued;
+    queued.job = job.id.uid;
+    queued.ask = ask_of(core.state, job);
+    queued.ask.funding = job.funding_key;
+    queued.priority = priority_of(job.spec.priority);
+    queued.queued_at = job.submitted_at;
+    queued.not_before = job.not_before;
+    queued.dependencies = static_cast<std::int32_t>(job.waits_for.size());
+    tell(core, queued);
+    if (!old.empty()) release_funding(core, old);
+}
+
+void tell_placed(Core& core, const LiveJob& job) {
+    scheduler::JobPlaced placed;
+    placed.job = job.id.uid;
+    placed.generation = job.generation;
+    placed.allocation.project = job.project.value;
+    placed.allocation.site = job.placement->site.value;
+    placed.allocation.model = job.placement->model;
+    const bool fraction = job.placement->per_node.value < 1000;
+    for (const auto& node : job.placement->nodes) {
+        scheduler::NodeShare share;
+        share.node = node.node.value;
+        for (const auto& card : node.cards) {
+            share.cards.push_back({static_cast<std::int32_t>(card.index), card.share.value, fraction ? job.spec.resources.accelerator_memory.value : 0});
+        }
+        share.cpus_milli = job.spec.resources.cpus.value;
+        share.memory_mib = job.spec.resources.memory.value;
+        share.emulated = job.placement->emulated;
+        placed.allocation.nodes.push_back(std::move(share));
+    }
+    tell(core, placed);
+}
+
+/// Every waiting job is judged anew: prices, sites or vouchers changed.
+void tell_all_queued(Core& core) {
+    for (auto& [id, job] : core.state.jobs) {
+        if (!job.placement) tell_queued(core, job);
+    }
+}
+
+void forget_funding(Core& core, LiveJob& job) {
+    if (job.funding_key.empty()) return;
+    release_funding(core, job.funding_key);
+    job.funding_key.clear();
+}
+
+// ---- before
+
+struct Before {
+    Core& core;
+    void operator()(const ProjectSet& e) const {
+        const auto old = core.state.projects.find(e.project.name);
+        tell_quota(core, old == core.state.projects.end() ? nullptr : &old->second, e.project);
+    }
+    void operator()(const NodeRemoved& e) const { tell(core, scheduler::NodeRemoved{e.site.value, e.node.value}); }
+    void operator()(const JobRequeued& e) const { tell(core, scheduler::JobReleased{e.job.uid, e.generation}); }
+    void operator()(const JobFinished& e) const {
+        const auto job = core.state.jobs.find(e.job);
+        if (job == core.state.jobs.end()) return;
+        tell(core, scheduler::JobRemoved{e.job.uid});
+        forget_funding(core, job->second);
+        if (e.outcome != JobState::succeeded) return;
+        const auto waiting = core.state.dependents.find(e.job);
+        if (waiting == core.state.dependents.end()) return;
+        freed = waiting->second;
+    }
+    void operator()(const auto&) const {}
+    std::set<JobId>& freed;
+};
+
+// ---- after
+
+struct After {
+    Core& core;
+    void operator()(const SiteSet& e) const {
+        tell_site(core, e.site.name);
+        tell_all_queued(core);
+    }
+    void operator()(const SiteReachable& e) const { tell_site(core, e.site); }
+    void operator()(const NodeSet& e) const { tell_node(core, e.site, e.node); }
+    void operator()(const ProjectSet& e) const {
+        for (auto& [id, job] : core.state.jobs) {
+            if (!job.placement && job.project == e.project.name) tell_queued(core, job);
+        }
+    }
+    void operator()(const VoucherEnded&) const { tell_all_queued(core); }
+    void operator()(const JobSubmitted& e) const { tell_queued(core, core.state.jobs.at(e.job)); }
+    void operator()(const JobRequeued& e) const { tell_queued(core, core.state.jobs.at(e.job)); }
+    void operator()(const JobPlaced& e) const {
+        auto& job = core.state.jobs.at(e.job);
+        tell_placed(core, job);
+        forget_funding(core, job);
+    }
+    void operator()(const auto&) const {}
+};
+
+}  // namespace
+
+scheduler::Ask ask_of(const State& state, const LiveJob& job) {
+    const auto& spec = job.spec;
+    const auto& project = state.projects.at(job.project);
+    scheduler::Ask ask;
+    ask.project = job.project.value;
+    ask.nodes = static_cast<std::int32_t>(spec.num_nodes);
+    for (const auto& one : spec.resources.accelerators) ask.alternatives.push_back({one.model, one.per_node.value, spec.resources.accelerator_memory.value});
+    ask.cpus_milli = spec.resources.cpus.value;
+    ask.memory_mib = spec.resources.memory.value;
+    for (const auto& site : spec.trust.empty() ? project.trusted : spec.trust) ask.trusted_sites.push_back(site.value);
+    for (const auto& node : job.avoid) ask.excluded_nodes.push_back({node.site.value, node.node.value});
+    if (!spec.residency.empty()) ask.residency.push_back(spec.residency);
+    if (spec.tier) ask.required_tier = tier_of(*spec.tier);
+    std::ranges::sort(ask.trusted_sites);
+    std::ranges::sort(ask.excluded_nodes);
+    return ask;
+}
+
+void before(Core& core, const Event& event) {
+    core.freed.clear();
+    std::visit(Before{core, core.freed}, event);
+}
+
+void after(Core& core, const Event& event) {
+    std::visit(After{core}, event);
+    for (const auto& id : core.freed) {
+        const auto job = core.state.jobs.find(id);
+        if (job != core.state.jobs.end()) tell_queued(core, job->second);
+    }
+    core.freed.clear();
+}
+
+void rebuild(Core& core) {
+    rebuild(core.state);
+    core.scheduler = scheduler::Scheduler{};
+    core.funding_users.clear();
+    for (const auto& [name, site] : core.state.sites) {
+        tell_site(core, name);
+        for (const auto& [node_name, node] : site.nodes) tell_node(core, name, node);
+    }
+    for (const auto& [name, project] : core.state.projects) tell_quota(core, nullptr, project);
+    for (auto& [id, job] : core.state.jobs) {
+        job.funding_key.clear();
+        if (job.placement) {
+            tell_placed(core, job);
+        } else {
+            tell_queued(core, job);
+        }
+    }
+}
+
+std::vector<Event> decide_placements(Core& core, Instant now) {
+    const auto plan = core.scheduler.plan(now, {.placements_max = core.policy.placements_per_pass, .waiting_max = 0});
+    std::vector<Event> events;
+    for (const auto& chosen : plan.placements) {
+        const auto& job = core.state.jobs.at(JobId{chosen.job});
+        const auto& ask = job.spec.resources.accelerators[static_cast<std::size_t>(chosen.alternative)];
+        const SiteName site{chosen.allocation.site};
+        JobPlaced placed{job.id, job.generation + 1, {}};
+        placed.placement.site = site;
+        placed.placement.model = ask.model;
+        placed.placement.per_node = ask.per_node;
+        const auto& tariff = core.state.sites.at(site).site.tariff;
+        const auto price = std::ranges::find(tariff, ask.model, &TariffLine::model);
+        if (price == tariff.end()) continue;  // Not priced here: the funding answer refuses it, so no plan contains it.
+        placed.placement.fen_per_card_hour = price->fen_per_card_hour;
+        for (const auto& node : chosen.allocation.nodes) {
+            PlacedNode at{NodeName{node.node}, {}};
+            for (const auto& card : node.cards) at.cards.push_back({card.card, MilliCards{card.milli}});
+            placed.placement.emulated = placed.placement.emulated || node.emulated;
+            placed.placement.nodes.push_back(std::move(at));
+        }
+        for (const auto& [name, points] : chosen.score.terms()) placed.placement.score.push_back({std::string{name}, points});
+        events.push_back(std::move(placed));
+    }
+    return events;
+}
+
+}  // namespace weir::control

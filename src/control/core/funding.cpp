@@ -1,0 +1,235 @@
+#include "control/core/funding.hpp"
+
+#include "domain/limits.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+
+namespace weir::control {
+
+using ledger::AccountCode;
+using ledger::account_id_of;
+
+namespace account {
+ledger::AccountId bank() { return account_id_of(cash_ledger, AccountCode::bank, "bank"); }
+ledger::AccountId prepaid(const OrganisationName& organisation) {
+    return account_id_of(cash_ledger, AccountCode::buyer_prepaid, organisation.value);
+}
+ledger::AccountId clearing() { return account_id_of(cash_ledger, AccountCode::clearing, "clearing"); }
+ledger::AccountId network() { return account_id_of(cash_ledger, AccountCode::network_loss, "network"); }
+ledger::AccountId supplier(const OrganisationName& owner) { return account_id_of(cash_ledger, AccountCode::supplier, owner.value); }
+ledger::AccountId treasury(const std::string& funder) { return account_id_of(cash_ledger, AccountCode::treasury, funder); }
+ledger::AccountId appropriation(const OpenedProgramme& p) { return account_id_of(p.voucher_ledger, AccountCode::appropriation, "budget"); }
+ledger::AccountId available(const OpenedProgramme& p) { return account_id_of(p.voucher_ledger, AccountCode::available, "available"); }
+ledger::AccountId voucher(const OpenedProgramme& p, VoucherId id) { return account_id_of(p.voucher_ledger, AccountCode::voucher, id.text()); }
+ledger::AccountId redeemed(const OpenedProgramme& p) { return account_id_of(p.voucher_ledger, AccountCode::redeemed, "redeemed"); }
+ledger::AccountId expired(const OpenedProgramme& p) { return account_id_of(p.voucher_ledger, AccountCode::expired, "expired"); }
+ledger::AccountId cap_source(const OpenedProgramme& p) { return account_id_of(p.cap_ledger, AccountCode::cap_source, "caps"); }
+ledger::AccountId entity_cap(const OpenedProgramme& p, const std::string& group) { return account_id_of(p.cap_ledger, AccountCode::entity_cap, group); }
+ledger::AccountId cap_used(const OpenedProgramme& p) { return account_id_of(p.cap_ledger, AccountCode::cap_used, "used"); }
+}  // namespace account
+
+Fen free_in(const State& state, ledger::AccountId id) {
+    const auto* found = state.ledger.account(id);
+    return found == nullptr ? Fen{0} : Fen{found->free_credit()};
+}
+
+namespace {
+
+SourceAnswer refused(std::string clause) { return {0, std::move(clause)}; }
+
+template <class T>
+bool allows(const Allowed<T>& allowed, const T& value) {
+    return allowed.any_of.empty() || std::ranges::find(allowed.any_of, value) != allowed.any_of.end();
+}
+
+bool allows_region(const Allowed<std::string>& allowed, const std::string& region) {
+    return allowed.any_of.empty() || std::ranges::any_of(allowed.any_of, [&](const auto& within) { return lies_within(region, within); });
+}
+
+/// A published clause if there is one, else the rule in our words.
+std::string clause_or(const std::string& clause, std::string rule) { return clause.empty() ? std::move(rule) : clause; }
+
+SourceAnswer ask_programme(const Core& core, const Programme& programme, const Organisation& organisation, const Site& site, const std::string& model) {
+    if (!allows(programme.kinds, organisation.kind)) return refused(clause_or(programme.kinds.clause, "the programme is not for this kind of organisation"));
+    if (!allows_region(programme.registered_in, organisation.registered_in)) {
+        return refused(clause_or(programme.registered_in.clause, "the organisation is not registered in the programme's region"));
+    }
+    if (!allows(programme.sites, site.name)) return refused(clause_or(programme.sites.clause, fmt::format("the programme does not pay at {}", site.name.value)));
+    if (!allows(programme.tiers, site.tier)) return refused(clause_or(programme.tiers.clause, "the programme does not pay at sites of this tier"));
+    if (!allows(programme.models, model)) return refused(clause_or(programme.models.clause, fmt::format("the programme does not pay for {}", model)));
+    const auto entry = core.catalogue.find(model);
+    const bool domestic = entry != core.catalogue.end() && entry->second.domestic;
+    for (const auto& line : programme.ratio) {
+        const bool kind = line.kinds.empty() || std::ranges::find(line.kinds, organisation.kind) != line.kinds.end();
+        if (kind && (!line.domestic || *line.domestic == domestic)) {
+            return line.per_mille > 0 ? SourceAnswer{line.per_mille, line.clause} : refused(clause_or(line.clause, "the programme's ratio here is zero"));
+        }
+    }
+    return refused("no line of the programme's ratio fits this organisation and accelerator");
+}
+
+const TariffLine* price_of(const Site& site, const std::string& model) {
+    const auto line = std::ranges::find(site.tariff, model, &TariffLine::model);
+    return line == site.tariff.end() ? nullptr : &*line;
+}
+
+/// The most that one run of the job can cost on this accelerator at this price.
+Fen cost_max(const JobSpec& spec, const AcceleratorAsk& ask, Fen price) {
+    const auto milli_cards = ask.per_node.value * spec.num_nodes;
+    const auto card_time = checked_mul(milli_cards, spec.max_duration.value);
+    const auto cost = card_time ? mul_div(*card_time, price.value, 3'600'000, Rounding::up) : std::nullopt;
+    const Fen most{cost.value_or(limits::fen_max)};
+    return spec.budget && spec.budget->fen < most ? spec.budget->fen : most;
+}
+
+bool may_enter(const Project& project, const JobSpec& spec, const Site& site) {
+    const auto& trusted = spec.trust.empty() ? project.trusted : spec.trust;
+    if (!trusted.empty() && std::ranges::find(trusted, site.name) == trusted.end()) return false;
+    return lies_within(site.region, spec.residency) && (!spec.tier || *spec.tier == site.tier);
+}
+
+ledger::AccountId account_of(const State& state, const OrganisationName& organisation, const FundingSource& source) {
+    if (!source.voucher) return account::prepaid(organisation);
+    const auto voucher = state.vouchers.find(*source.voucher);
+    if (voucher == state.vouchers.end()) return {};
+    return account::voucher(state.programmes.at(voucher->second.programme), *source.voucher);
+}
+
+std::string name_of(const FundingSource& source) { return source.voucher ? source.voucher->text() : "prepaid balance"; }
+
+std::string yuan(Fen fen) { return fmt::format("{}.{:02}", fen.value / 100, fen.value % 100); }
+
+/// Why no site can be paid: the clause that refuses where no source is eligible at all, else the cheapest site's numbers.
+Refusal cannot_pay(const std::vector<Quote>& all, const JobSpec& spec) {
+    if (all.empty()) {
+        return {RefusalCode::funding_not_eligible,
+                "no site that the job may enter has a price for any of its accelerators; see weir site list, and widen trust, tier, residency or the list of accelerators",
+                "resources.accelerators", {}};
+    }
+    const bool none_eligible = std::ranges::all_of(all, [](const Quote& quote) { return quote.uncovered == quote.cost_max && !quote.clauses.empty(); });
+    const auto cheapest = std::ranges::min_element(all, {}, [](const Quote& quote) { return quote.uncovered; });
+    if (none_eligible) {
+        return {RefusalCode::funding_not_eligible,
+                fmt::format("none of the {} funding sources may pay for {} at {}: {}; choose another accelerator or site, or add a source that may",
+                            cheapest->parts.size(), cheapest->model, cheapest->site.value, cheapest->clauses.front().clause),
+                "funding", cheapest->clauses.front().clause};
+    }
+    return {RefusalCode::insufficient_funds,
+            fmt::format("up to {} s on {} node(s) with {} at {} can cost {} yuan and the funding sources cover {} yuan; lower max_duration, set a budget, or add a source",
+                        spec.max_duration.value, spec.num_nodes, cheapest->model, cheapest->site.value, yuan(cheapest->cost_max),
+                        yuan(cheapest->cost_max - cheapest->uncovered)),
+            "funding", {}};
+}
+
+}  // namespace
+
+std::vector<FundingSource> sources_of(const JobSpec& spec) {
+    return spec.funding.empty() ? std::vector{FundingSource{}} : spec.funding;
+}
+
+SourceAnswer ask_source(const Core& core, const OrganisationName& organisation, const FundingSource& source, const Site& site, const std::string& model,
+                        Instant from, Instant to) {
+    if (!source.voucher) return {1000, {}};
+    const auto voucher = core.state.vouchers.find(*source.voucher);
+    if (voucher == core.state.vouchers.end() || voucher->second.organisation != organisation) {
+        return refused(fmt::format("voucher {} is not known here", source.voucher->text()));
+    }
+    const auto& [id, prog, owner, amount, valid_from, valid_to] = voucher->second;
+    if (from < valid_from || to > valid_to) {
+        return refused(fmt::format("the voucher is valid from {} to before {}, and the run could last until {}", format_utc(valid_from), format_utc(valid_to), format_utc(to)));
+    }
+    return ask_programme(core, core.state.programmes.at(prog).programme, core.state.organisations.at(organisation), site, model);
+}
+
+std::vector<Quote> quotes(const Core& core, const Project& project, const JobSpec& spec, const std::vector<Fen>& free, Instant now) {
+    const auto sources = sources_of(spec);
+    const Instant end = now + seconds(spec.max_duration.value);
+    std::vector<Quote> all;
+    for (const auto& [name, site] : core.state.sites) {
+        if (!may_enter(project, spec, site.site)) continue;
+        for (const auto& ask : spec.resources.accelerators) {
+            const auto* price = price_of(site.site, ask.model);
+            if (price == nullptr) continue;
+            Quote quote{.site = name, .model = ask.model, .fen_per_card_hour = price->fen_per_card_hour,
+                        .cost_max = cost_max(spec, ask, price->fen_per_card_hour), .parts = {}, .uncovered = {}, .clauses = {}};
+            quote.uncovered = quote.cost_max;
+            for (std::size_t i = 0; i < sources.size(); ++i) {
+                const auto answer = ask_source(core, project.organisation, sources[i], site.site, ask.model, now, end);
+                if (answer.per_mille == 0) quote.clauses.push_back({name_of(sources[i]), answer.clause});
+                const auto share = mul_div(quote.cost_max.value, answer.per_mille, 1000, Rounding::down).value_or(0);
+                const Fen part = std::min({Fen{share}, quote.uncovered, free[i]});
+                quote.parts.push_back(part);
+                quote.uncovered -= part;
+            }
+            all.push_back(std::move(quote));
+        }
+    }
+    return all;
+}
+
+Result<HoldPlan, Refusal> plan_holds(const Core& core, const Project& project, const JobSpec& spec, JobId job, Instant now) {
+    const auto sources = sources_of(spec);
+    std::vector<Fen> free;
+    for (std::size_t i = 0; i < sources.size(); ++i) {
+        const auto id = account_of(core.state, project.organisation, sources[i]);
+        if (id.uid.is_nil()) {
+            return fail(Refusal{RefusalCode::not_found, fmt::format("voucher {} is not known here; list yours with: weir voucher list", sources[i].voucher->text()),
+                                fmt::format("funding[{}]", i), {}});
+        }
+        free.push_back(std::max(Fen{0}, free_in(core.state, id)));
+    }
+    const auto all = quotes(core, project, spec, free, now);
+    HoldPlan plan;
+    std::vector<Fen> most(sources.size());
+    bool payable = false;
+    for (const auto& quote : all) {
+        if (quote.uncovered.value > 0) continue;
+        payable = true;
+        for (std::size_t i = 0; i < most.size(); ++i) most[i] = std::max(most[i], quote.parts[i]);
+    }
+    if (!payable) return fail(cannot_pay(all, spec));
+    for (std::size_t i = 0; i < sources.size(); ++i) {
+        if (most[i].value == 0) continue;
+        const auto id = ledger::transfer_id_of(now, fmt::format("{} hold {}", job.text(), i));
+        ledger::Transfer transfer;
+        transfer.id = id;
+        transfer.debit = account_of(core.state, project.organisation, sources[i]);
+        transfer.credit = sources[i].voucher ? account::redeemed(core.state.programmes.at(core.state.vouchers.at(*sources[i].voucher).programme)) : account::clearing();
+        transfer.ledger = sources[i].voucher ? core.state.programmes.at(core.state.vouchers.at(*sources[i].voucher).programme).voucher_ledger : cash_ledger;
+        transfer.amount = most[i].value;
+        transfer.cause = job.uid;
+        transfer.code = ledger::TransferCode::hold;
+        transfer.flags = ledger::flag::pending;
+        plan.transfers.push_back(transfer);
+        plan.holds.push_back({sources[i], id.uid, most[i]});
+    }
+    for (std::size_t i = 0; i + 1 < plan.transfers.size(); ++i) plan.transfers[i].flags |= ledger::flag::linked;
+    return plan;
+}
+
+std::map<std::string, scheduler::FundingAnswer> funding_answers(const Core& core, const LiveJob& job, Instant now) {
+    const auto& project = core.state.projects.at(job.project);
+    const auto sources = sources_of(job.spec);
+    std::vector<Fen> held(sources.size());
+    for (std::size_t i = 0; i < sources.size(); ++i) {
+        const auto hold = std::ranges::find(job.holds, sources[i], &Hold::source);
+        if (hold != job.holds.end()) held[i] = hold->amount;
+    }
+    std::map<std::string, scheduler::FundingAnswer> answers;
+    for (const auto& quote : quotes(core, project, job.spec, held, now)) {
+        auto [entry, is_new] = answers.try_emplace(quote.site.value, scheduler::FundingAnswer{true, {}});
+        if (quote.uncovered.value > 0) {
+            entry->second.eligible = false;
+            entry->second.clauses.insert(entry->second.clauses.end(), quote.clauses.begin(), quote.clauses.end());
+            if (quote.clauses.empty()) {
+                entry->second.clauses.push_back({"all sources", fmt::format("up to {} yuan are needed for {} here and {} yuan are held", yuan(quote.cost_max), quote.model,
+                                                                            yuan(quote.cost_max - quote.uncovered))});
+            }
+        }
+    }
+    return answers;
+}
+
+}  // namespace weir::control

@@ -1,0 +1,75 @@
+// control/core/funding.hpp: which money can pay a job, where, and what must be held back for it.
+//
+// For each site and each funding source the answer is eligible, or refused with the clause. A site that the job's
+// sources together cannot pay is never entered: not by placement, not by a move.
+#pragma once
+
+#include "control/core/core.hpp"
+
+#include <map>
+#include <optional>
+#include <string>
+#include <vector>
+
+namespace weir::control {
+
+/// The ledger of real money; a programme's ledgers are numbered when it is opened.
+inline constexpr ledger::LedgerId cash_ledger = 1;
+
+/// The accounts that control moves value between.
+namespace account {
+[[nodiscard]] ledger::AccountId bank();
+[[nodiscard]] ledger::AccountId prepaid(const OrganisationName& organisation);
+[[nodiscard]] ledger::AccountId clearing();  ///< Captured from buyers, not yet credited to a site's owner; nets to zero.
+[[nodiscard]] ledger::AccountId network();   ///< What the network itself bears: losses by its own doing.
+[[nodiscard]] ledger::AccountId supplier(const OrganisationName& owner);
+[[nodiscard]] ledger::AccountId treasury(const std::string& funder);
+[[nodiscard]] ledger::AccountId appropriation(const OpenedProgramme& programme);
+[[nodiscard]] ledger::AccountId available(const OpenedProgramme& programme);
+[[nodiscard]] ledger::AccountId voucher(const OpenedProgramme& programme, VoucherId voucher);
+[[nodiscard]] ledger::AccountId redeemed(const OpenedProgramme& programme);
+[[nodiscard]] ledger::AccountId expired(const OpenedProgramme& programme);
+[[nodiscard]] ledger::AccountId cap_source(const OpenedProgramme& programme);
+[[nodiscard]] ledger::AccountId entity_cap(const OpenedProgramme& programme, const std::string& control_group);
+[[nodiscard]] ledger::AccountId cap_used(const OpenedProgramme& programme);
+}  // namespace account
+
+/// What an account has free, 0 where it does not exist.
+[[nodiscard]] Fen free_in(const State& state, ledger::AccountId account);
+
+/// Whether one source pays for a model at a site, and what part.
+struct SourceAnswer {
+    std::int64_t per_mille = 0;  ///< 0: refused, and clause says why.
+    std::string clause;          ///< The rule that refuses, or that grants the ratio.
+};
+[[nodiscard]] SourceAnswer ask_source(const Core& core, const OrganisationName& organisation, const FundingSource& source, const Site& site,
+                                      const std::string& model, Instant from, Instant to);
+
+/// Where a job could run and what its sources would pay there.
+struct Quote {
+    SiteName site;
+    std::string model;
+    Fen fen_per_card_hour;
+    Fen cost_max;               ///< Of max_duration on all cards, rounded up; the budget where that is less.
+    std::vector<Fen> parts;     ///< By source, in funding order.
+    Fen uncovered;              ///< cost_max less the parts; above 0 the site cannot be paid.
+    std::vector<scheduler::FundingClause> clauses;  ///< Of the sources that refuse.
+};
+
+/// Every site that is priced and that trust, residency and tier allow, with what the sources would pay when they have `free`.
+/// `funding` empty means the prepaid balance; see sources_of().
+[[nodiscard]] std::vector<Quote> quotes(const Core& core, const Project& project, const JobSpec& spec, const std::vector<Fen>& free, Instant now);
+
+[[nodiscard]] std::vector<FundingSource> sources_of(const JobSpec& spec);
+
+/// The holds of a new job: for each source the most that any payable site would take of it.
+struct HoldPlan {
+    std::vector<Hold> holds;             ///< Those above 0; transfer ids are derived from the job's.
+    std::vector<ledger::Transfer> transfers;
+};
+[[nodiscard]] Result<HoldPlan, Refusal> plan_holds(const Core& core, const Project& project, const JobSpec& spec, JobId job, Instant now);
+
+/// The scheduler's hard constraint: for each site, whether what the job holds back can pay it there.
+[[nodiscard]] std::map<std::string, scheduler::FundingAnswer> funding_answers(const Core& core, const LiveJob& job, Instant now);
+
+}  // namespace weir::control

@@ -1,0 +1,71 @@
+// control/core/rules.hpp: the parts of decide, one function per command, and what they share.
+#pragma once
+
+#include "control/core/access.hpp"
+#include "control/core/core.hpp"
+#include "domain/limits.hpp"
+
+#include <initializer_list>
+#include <string>
+
+namespace weir::control {
+
+/// A decision that refuses.
+[[nodiscard]] inline Decision refuse(Refusal refusal) { return {{}, fail(std::move(refusal))}; }
+[[nodiscard]] inline Decision refuse(RefusalCode code, std::string message, std::string field = {}) {
+    return refuse(Refusal{code, std::move(message), std::move(field), {}});
+}
+/// A decision that changes something.
+[[nodiscard]] inline Decision accept(std::string id, std::vector<Event> events) { return {std::move(events), Accepted{std::move(id), false}}; }
+/// The same request again: same answer, nothing done.
+[[nodiscard]] inline Decision repeat(std::string id) { return {{}, Accepted{std::move(id), true}}; }
+
+/// The first flaw as a refusal, all of them in its message; nothing where there is none.
+[[nodiscard]] std::optional<Refusal> first_of(const std::vector<Flaw>& flaws, std::string_view what);
+
+/// Whether an id that the core does not know may be new: not older than what is remembered, not from the future.
+[[nodiscard]] Result<void, Refusal> check_new_id(const Core& core, Uid uid, std::string_view text, Instant now);
+
+/// Facts of all the transfers, or a refusal in our terms. The batch stands or falls together.
+[[nodiscard]] Result<LedgerPosted, Refusal> post(const Core& core, const std::vector<ledger::Transfer>& transfers, Instant now);
+/// Facts that open those accounts that do not exist yet.
+[[nodiscard]] LedgerPosted open_accounts(const Core& core, const std::vector<ledger::AccountSpec>& accounts, Instant now);
+/// Facts that open accounts, and of transfers that need them: both are one event.
+[[nodiscard]] Result<LedgerPosted, Refusal> open_and_post(const Core& core, const std::vector<ledger::AccountSpec>& accounts,
+                                                                       const std::vector<ledger::Transfer>& transfers, Instant now);
+
+// decide_people.cpp
+[[nodiscard]] Decision decide(const Core& core, const Actor& actor, const SetOrganisation& command, Instant now);
+[[nodiscard]] Decision decide(const Core& core, const Actor& actor, const SetProject& command, Instant now);
+[[nodiscard]] Decision decide(const Core& core, const Actor& actor, const SetRoles& command, Instant now);
+[[nodiscard]] Decision decide(const Core& core, const Actor& actor, const IssueToken& command, Instant now);
+[[nodiscard]] Decision decide(const Core& core, const Actor& actor, const RevokeToken& command, Instant now);
+// decide_money.cpp
+[[nodiscard]] Decision decide(const Core& core, const Actor& actor, const OpenProgramme& command, Instant now);
+[[nodiscard]] Decision decide(const Core& core, const Actor& actor, const AwardVoucher& command, Instant now);
+[[nodiscard]] Decision decide(const Core& core, const Actor& actor, const Deposit& command, Instant now);
+// decide_sites.cpp
+[[nodiscard]] Decision decide(const Core& core, const Actor& actor, const SetSite& command, Instant now);
+[[nodiscard]] Decision decide(const Core& core, const Actor& actor, const SiteReport& command, Instant now);
+[[nodiscard]] Decision decide(const Core& core, const Actor& actor, const SilenceSite& command, Instant now);
+// decide_jobs.cpp
+[[nodiscard]] Decision decide(const Core& core, const Actor& actor, const SubmitJob& command, Instant now);
+[[nodiscard]] Decision decide(const Core& core, const Actor& actor, const CancelJob& command, Instant now);
+[[nodiscard]] Decision decide(const Core& core, const Actor& actor, const LoseTask& command, Instant now);
+// decide_time.cpp
+[[nodiscard]] Decision decide(const Core& core, const Actor& actor, const StartLeader& command, Instant now);
+[[nodiscard]] Decision decide(const Core& core, const Actor& actor, const Tick& command, Instant now);
+
+/// How a generation ended.
+struct TaskEnd {
+    Reason reason = Reason::exited;
+    std::int64_t exit_code = 0;
+    std::optional<NodeName> blamed;
+};
+/// What follows from the end of a job's present generation: it succeeds, fails, or goes back to the queue.
+void end_generation(const Core& core, const LiveJob& job, const TaskEnd& end, Instant now, std::vector<Event>& events);
+/// A job leaves, and with it those that waited for it in vain. `unsecured`: see settle().
+void finish(const Core& core, const LiveJob& job, JobState outcome, Reason reason, std::int64_t exit_code, std::optional<LossCause> unsecured,
+            Instant now, std::vector<Event>& events);
+
+}  // namespace weir::control

@@ -1,0 +1,203 @@
+#include "control/core/settle.hpp"
+
+#include "control/core/funding.hpp"
+#include "domain/limits.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <map>
+#include <numeric>
+
+namespace weir::control {
+namespace {
+
+std::string_view name_of(LossCause cause) { return boost::describe::enum_to_string(cause, ""); }
+
+LossCause cause_of(const std::string& name) {
+    auto cause = LossCause::provider_fault;
+    boost::describe::enum_from_string(name.c_str(), cause);
+    return cause;
+}
+
+BillLine line_of(const GenerationUsage& usage, MilliCardSeconds used, std::optional<LossCause> lost) {
+    const auto payer = lost ? payer_of(*lost) : Payer::tenant;
+    return {usage.generation, usage.site, usage.model, usage.emulated, usage.fen_per_card_hour, used, payer, lost,
+            payer == Payer::provider ? Fen{0} : charge_of(used, usage.fen_per_card_hour)};
+}
+
+/// Splits `amount` over the lines' amounts by largest remainder; a tie goes to the earlier line.
+std::vector<Fen> split(Fen amount, const std::vector<Fen>& weights) {
+    const auto total = std::accumulate(weights.begin(), weights.end(), Fen{0});
+    std::vector<Fen> parts(weights.size());
+    if (total.value == 0) return parts;
+    std::vector<std::pair<std::int64_t, std::size_t>> remainders;
+    Fen given{0};
+    __extension__ using Wide = __int128;
+    for (std::size_t i = 0; i < weights.size(); ++i) {
+        const Wide exact = static_cast<Wide>(amount.value) * weights[i].value;
+        parts[i] = Fen{static_cast<std::int64_t>(exact / total.value)};
+        remainders.emplace_back(static_cast<std::int64_t>(exact % total.value), i);
+        given += parts[i];
+    }
+    std::ranges::sort(remainders, [](const auto& a, const auto& b) { return a.first != b.first ? a.first > b.first : a.second < b.second; });
+    for (std::size_t i = 0; given < amount; ++i, given += Fen{1}) parts[remainders[i].second] += Fen{1};
+    return parts;
+}
+
+/// The tenant's lines, and what of each a source has paid.
+struct Shares {
+    std::vector<Fen> owed;                    ///< By tenant's line, still unpaid.
+    std::vector<std::vector<Fen>> by_source;  ///< [source][line].
+};
+
+Shares share_out(const Core& core, const LiveJob& job, const std::vector<const BillLine*>& lines) {
+    const auto& project = core.state.projects.at(job.project);
+    Shares shares;
+    for (const auto* line : lines) shares.owed.push_back(line->amount);
+    for (const auto& hold : job.holds) {
+        std::vector<Fen> want(lines.size());
+        for (std::size_t i = 0; i < lines.size(); ++i) {
+            const auto site = core.state.sites.find(lines[i]->site);
+            if (site == core.state.sites.end()) continue;
+            // A voucher is judged as of the submission: what it promised then, a later policy or expiry cannot take back.
+            const auto answer = ask_source(core, project.organisation, hold.source, site->second.site, lines[i]->model, job.submitted_at, job.submitted_at);
+            const auto share = mul_div(lines[i]->amount.value, answer.per_mille, 1000, Rounding::down).value_or(0);
+            want[i] = std::min(Fen{share}, shares.owed[i]);
+        }
+        const auto wanted = std::accumulate(want.begin(), want.end(), Fen{0});
+        const auto paid = wanted <= hold.amount ? want : split(hold.amount, want);
+        for (std::size_t i = 0; i < lines.size(); ++i) shares.owed[i] -= paid[i];
+        shares.by_source.push_back(paid);
+    }
+    return shares;
+}
+
+class Chain {
+public:
+    Chain(const LiveJob& job, Instant now) : job_{job}, now_{now} {}
+
+    void resolve(const Hold& hold, Fen amount) {
+        auto transfer = base(fmt::format("{} {}", amount.value > 0 ? "capture" : "release", ledger::TransferId{hold.transfer}.text()));
+        transfer.pending_id = {hold.transfer};
+        transfer.amount = amount.value;
+        transfer.code = amount.value > 0 ? ledger::TransferCode::redeem : ledger::TransferCode::release;
+        transfer.flags = amount.value > 0 ? ledger::flag::post_pending : ledger::flag::void_pending;
+        transfers_.push_back(transfer);
+    }
+    void move(ledger::AccountId from, ledger::AccountId to, Fen amount, ledger::TransferCode code) {
+        if (amount.value == 0) return;
+        auto transfer = base(fmt::format("settle {}", transfers_.size()));
+        transfer.debit = from;
+        transfer.credit = to;
+        transfer.amount = amount.value;
+        transfer.ledger = cash_ledger;
+        transfer.code = code;
+        transfers_.push_back(transfer);
+    }
+    std::vector<ledger::Transfer> take() {
+        for (std::size_t i = 0; i + 1 < transfers_.size(); ++i) transfers_[i].flags |= ledger::flag::linked;
+        return std::move(transfers_);
+    }
+
+private:
+    ledger::Transfer base(const std::string& what) const {
+        ledger::Transfer transfer;
+        transfer.id = ledger::transfer_id_of(now_, job_.id.text() + " " + what);
+        transfer.cause = job_.id.uid;
+        return transfer;
+    }
+    const LiveJob& job_;
+    Instant now_;
+    std::vector<ledger::Transfer> transfers_;
+};
+
+}  // namespace
+
+Fen charge_of(MilliCardSeconds used, Fen fen_per_card_hour) {
+    return Fen{mul_div(used.value, fen_per_card_hour.value, 3'600'000, Rounding::half_up).value_or(limits::fen_max)};
+}
+
+Fen accrued(const LiveJob& job) {
+    Fen sum{0};
+    for (const auto& usage : job.usage) {
+        MilliCardSeconds owed = usage.secured + usage.at_risk;
+        for (const auto& [cause, used] : usage.lost) {
+            if (payer_of(cause_of(cause)) == Payer::tenant) owed += used;
+        }
+        sum += charge_of(owed, usage.fen_per_card_hour);
+    }
+    return sum;
+}
+
+Fen held(const LiveJob& job) {
+    Fen sum{0};
+    for (const auto& hold : job.holds) sum += hold.amount;
+    return sum;
+}
+
+Settlement settle(const Core& core, const LiveJob& job, std::optional<LossCause> unsecured, Instant now) {
+    Settlement result;
+    for (auto usage : job.usage) {
+        if (unsecured) {
+            usage.lost[std::string{name_of(*unsecured)}] += usage.at_risk;
+        } else {
+            usage.secured += usage.at_risk;
+        }
+        if (usage.secured.value > 0) result.bill.push_back(line_of(usage, usage.secured, std::nullopt));
+        for (const auto& [cause, used] : usage.lost) {
+            if (used.value > 0) result.bill.push_back(line_of(usage, used, cause_of(cause)));
+        }
+    }
+    std::vector<const BillLine*> lines;
+    for (const auto& line : result.bill) {
+        if (line.payer == Payer::tenant) lines.push_back(&line);
+    }
+    const auto shares = share_out(core, job, lines);
+
+    Chain chain{job, now};
+    std::map<OrganisationName, Fen> to_owner;  // from clearing
+    std::map<std::pair<std::string, OrganisationName>, Fen> subsidy;  // from a treasury
+    for (std::size_t s = 0; s < job.holds.size(); ++s) {
+        const auto& hold = job.holds[s];
+        Fen captured{0};
+        for (std::size_t i = 0; i < lines.size(); ++i) {
+            const Fen part = shares.by_source[s][i];
+            captured += part;
+            const auto& owner = core.state.sites.at(lines[i]->site).site.owner;
+            if (hold.source.voucher) {
+                const auto& voucher = core.state.vouchers.at(*hold.source.voucher);
+                subsidy[{core.state.programmes.at(voucher.programme).programme.funder, owner}] += part;
+            } else {
+                to_owner[owner] += part;
+            }
+        }
+        chain.resolve(hold, captured);
+        result.paid.push_back({hold.source, hold.amount, captured});
+    }
+    // What the holds do not cover (a last meter interval may end after the limit was reached) the network bears, in the open.
+    std::vector<BillLine> uncovered;
+    for (std::size_t i = 0, line = 0; i < result.bill.size(); ++i) {
+        if (result.bill[i].payer != Payer::tenant) continue;
+        const Fen rest = shares.owed[line++];
+        if (rest.value == 0) continue;
+        result.bill[i].amount -= rest;
+        uncovered.push_back(result.bill[i]);
+        uncovered.back().payer = Payer::network;
+        uncovered.back().used = MilliCardSeconds{0};
+        uncovered.back().amount = rest;
+    }
+    result.bill.insert(result.bill.end(), uncovered.begin(), uncovered.end());
+
+    std::map<OrganisationName, Fen> from_network;
+    for (const auto& line : result.bill) {
+        if (line.payer == Payer::network) from_network[core.state.sites.at(line.site).site.owner] += line.amount;
+    }
+    for (const auto& [owner, amount] : to_owner) chain.move(account::clearing(), account::supplier(owner), amount, ledger::TransferCode::charge);
+    for (const auto& [key, amount] : subsidy) chain.move(account::treasury(key.first), account::supplier(key.second), amount, ledger::TransferCode::pay_subsidy);
+    for (const auto& [owner, amount] : from_network) chain.move(account::network(), account::supplier(owner), amount, ledger::TransferCode::charge);
+    result.transfers = chain.take();
+    return result;
+}
+
+}  // namespace weir::control

@@ -1,0 +1,147 @@
+// control/core/state.hpp: what the network knows, as one value.
+//
+// Only apply changes it. Maps are ordered, because their order can reach a decision. What is below "derived" is
+// computed from the rest, is not in a snapshot and is built again by rebuild().
+#pragma once
+
+#include "control/core/events.hpp"
+#include "engines/ledger/ledger.hpp"
+
+#include <compare>
+#include <cstdint>
+#include <map>
+#include <optional>
+#include <set>
+#include <string>
+#include <utility>
+#include <vector>
+
+namespace weir::control {
+
+/// What one generation has used, by who will bear it.
+struct GenerationUsage {
+    std::uint32_t generation = 0;
+    SiteName site;
+    std::string model;
+    bool emulated = false;
+    Fen fen_per_card_hour;
+    MilliCardSeconds secured;   ///< Up to the last stored checkpoint, or to a good end.
+    MilliCardSeconds at_risk;   ///< Since then.
+    std::map<std::string, MilliCardSeconds> lost;  ///< By name of the LossCause.
+    bool operator==(const GenerationUsage&) const = default;
+};
+BOOST_DESCRIBE_STRUCT(GenerationUsage, (), (generation, site, model, emulated, fen_per_card_hour, secured, at_risk, lost))
+
+/// Where a meter stands: what may come next.
+struct MeterState {
+    std::uint32_t generation = 0;
+    std::uint32_t node_rank = 0;
+    std::uint64_t sequence = 0;
+    std::int64_t to_s = 0;
+    bool operator==(const MeterState&) const = default;
+};
+BOOST_DESCRIBE_STRUCT(MeterState, (), (generation, node_rank, sequence, to_s))
+
+struct LiveJob {
+    JobId id;
+    ProjectName project;
+    SubjectName submitter;
+    Digest body;
+    JobSpec spec;
+    Instant submitted_at;
+    std::vector<Hold> holds;
+    std::vector<JobId> waits_for;
+    JobState state = JobState::queued;
+    Reason reason = Reason::submitted;
+    Instant since;                          ///< Of the state.
+    std::uint32_t generation = 0;           ///< 0: never placed.
+    std::optional<Placement> placement;     ///< Of the present generation; empty in the queue.
+    std::optional<Reason> stop_ordered;
+    std::optional<Instant> started_at;      ///< When the present generation ran first.
+    Instant not_before;
+    std::vector<NodeAt> avoid;
+    std::uint32_t error_restarts = 0;
+    std::uint32_t fault_restarts = 0;
+    std::uint32_t nodes_killed = 0;         ///< How often a node broke while the job ran on it.
+    std::vector<StoredCheckpoint> checkpoints;  ///< The newest last; two at most.
+    std::vector<GenerationUsage> usage;     ///< In order of generation.
+    std::vector<MeterState> meters;
+    std::uint64_t changed_at = 0;           ///< Revision of the last event that touched it.
+    std::string funding_key;                ///< Derived: of the scheduler's funding answer while it waits.
+    bool operator==(const LiveJob&) const = default;
+};
+BOOST_DESCRIBE_STRUCT(LiveJob, (),
+                      (id, project, submitter, body, spec, submitted_at, holds, waits_for, state, reason, since, generation, placement,
+                       stop_ordered, started_at, not_before, avoid, error_restarts, fault_restarts, nodes_killed, checkpoints, usage, meters, changed_at))
+
+/// What is remembered of a job that has left.
+struct Tombstone {
+    ProjectName project;
+    Digest body;
+    JobState outcome = JobState::succeeded;
+    Instant finished_at;
+    bool operator==(const Tombstone&) const = default;
+};
+BOOST_DESCRIBE_STRUCT(Tombstone, (), (project, body, outcome, finished_at))
+
+struct SiteState {
+    Site site;
+    std::map<NodeName, Node> nodes;
+    std::string session;             ///< Of the agent that reported last.
+    std::uint64_t sequence = 0;      ///< Of its last report taken in.
+    bool reachable = false;          ///< Its agent reports; set and cleared by event.
+    Instant reachable_since;         ///< Of the last change of `reachable`.
+    bool operator==(const SiteState&) const = default;
+};
+BOOST_DESCRIBE_STRUCT(SiteState, (), (site, nodes, session, sequence, reachable, reachable_since))
+
+struct OpenedProgramme {
+    Programme programme;
+    std::uint32_t voucher_ledger = 0;
+    std::uint32_t cap_ledger = 0;
+    bool operator==(const OpenedProgramme&) const = default;
+};
+BOOST_DESCRIBE_STRUCT(OpenedProgramme, (), (programme, voucher_ledger, cap_ledger))
+
+struct RecordedKey {
+    Digest body;
+    std::string answer;
+    Instant expires_at;
+    bool operator==(const RecordedKey&) const = default;
+};
+BOOST_DESCRIBE_STRUCT(RecordedKey, (), (body, answer, expires_at))
+
+struct State {
+    std::uint64_t revision = 0;
+    Instant now;                     ///< Of the last event; never decreases.
+    std::uint64_t epoch = 0;
+    std::map<OrganisationName, Organisation> organisations;
+    std::map<ProjectName, Project> projects;
+    std::map<SubjectName, std::vector<Role>> network_roles;
+    std::map<ProjectName, std::map<SubjectName, std::vector<Role>>> members;
+    std::map<TokenId, Token> tokens;
+    std::map<SiteName, SiteState> sites;
+    std::map<ProgrammeName, OpenedProgramme> programmes;
+    std::map<VoucherId, Voucher> vouchers;
+    std::map<JobId, LiveJob> jobs;
+    std::map<JobId, Tombstone> finished;
+    std::map<std::string, std::map<std::string, RecordedKey>> keys;  ///< By scope, then key.
+    Instant forgotten_before;        ///< Ids made before this are refused where they are new.
+    ledger::Ledger ledger;
+
+    bool ledger_broken = false;      ///< A fact broke a law of the ledger: a bug or a damaged journal. Never in a snapshot.
+
+    // ---- derived
+    std::map<Digest, TokenId> token_by_hash;
+    std::set<std::pair<Instant, JobId>> run_ends;        ///< When a running job reaches its max_duration.
+    std::map<JobId, std::set<JobId>> dependents;         ///< Jobs that wait for the key.
+    std::map<ProjectName, std::uint32_t> live_jobs;
+    std::map<SiteName, std::map<JobId, std::uint32_t>> tasks;  ///< What should run where: job and generation.
+    std::map<SiteName, std::uint64_t> desired_changed;   ///< Revision of the last change of a site's tasks.
+    std::map<OrganisationName, std::set<VoucherId>> vouchers_of;
+};
+
+/// Rebuilds everything below "derived" from the rest, after a snapshot was read.
+void rebuild(State& state);
+
+}  // namespace weir::control

@@ -1,0 +1,47 @@
+// control/recover.hpp: from a journal to a state: the newest good snapshot, then the events after it.
+//
+// A snapshot is a cache. It is taken as it is only where its version, its digest and the journal's chain agree; else an
+// older one serves, and without any the whole journal is folded.
+#pragma once
+
+#include "control/core/core.hpp"
+#include "control/entry.hpp"
+#include "ports/journal.hpp"
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+namespace weir::control {
+
+/// The bytes of a state, compressed, and the digest of what they hold.
+struct PackedState {
+    std::string bytes;
+    Digest digest;
+};
+
+/// Identifies the layout of a packed state: another build whose structs differ reads the journal instead.
+[[nodiscard]] std::uint32_t state_version();
+
+[[nodiscard]] PackedState pack(const State& state);
+/// The state of a snapshot, without its derived part; or why the bytes are not one.
+[[nodiscard]] Result<State, std::string> unpack(const std::string& bytes);
+/// A digest of everything in the state that is not derived: equal states, equal digests.
+[[nodiscard]] Digest digest_of(const State& state);
+
+struct Recovery {
+    Core core;
+    std::uint64_t snapshot_revision = 0;   ///< 0: none was used.
+    std::uint64_t replayed = 0;            ///< Events folded after it.
+    std::vector<std::string> remarks;      ///< Snapshots that were passed over, and why.
+};
+
+/// The state at the journal's head (or at `until`, where that is earlier), with everything derived built anew.
+/// The error is for an operator: what cannot be read and what to do.
+[[nodiscard]] Result<Recovery, std::string> recover(ports::JournalReader& journal, Policy policy, Catalogue catalogue,
+                                                    std::uint64_t until = UINT64_MAX, bool use_snapshots = true);
+
+/// Keeps a snapshot of the state.
+[[nodiscard]] ports::JournalResult<void> keep_snapshot(ports::Journal& journal, const State& state);
+
+}  // namespace weir::control

@@ -1,0 +1,107 @@
+// domain/agent_link.hpp: what a site is told and what it tells: the words of the agent link.
+//
+// Level, not edge: the network says what should run, the site says what does. Every message may be lost, repeated or late.
+#pragma once
+
+#include "base/quantity.hpp"
+#include "base/sha256.hpp"
+#include "domain/job.hpp"
+#include "domain/placement.hpp"
+#include "domain/site.hpp"
+
+#include <boost/describe.hpp>
+
+#include <cstdint>
+#include <map>
+#include <optional>
+#include <string>
+#include <vector>
+
+namespace weir {
+
+/// One generation of a job, as its site must run it.
+struct DesiredTask {
+    JobId job;
+    std::uint32_t generation = 0;
+    ProjectName project;
+    bool stop = false;
+    Placement placement;
+    std::string setup;
+    std::string run;
+    std::map<std::string, std::string> envs;
+    std::int64_t processes_per_node = 1;
+    MilliCpus cpus;
+    MiB memory;
+    CheckpointProtocol checkpoint = CheckpointProtocol::none;
+    std::vector<StoredCheckpoint> resume;  ///< To start from: the newest first; a bad one falls back to the next.
+    bool run_on = false;
+    Seconds max_duration;
+    bool operator==(const DesiredTask&) const = default;
+};
+BOOST_DESCRIBE_STRUCT(DesiredTask, (),
+                      (job, generation, project, stop, placement, setup, run, envs, processes_per_node, cpus, memory, checkpoint, resume, run_on, max_duration))
+
+struct Desired {
+    std::uint64_t revision = 0;   ///< Of the last change; ask for what comes after it.
+    std::vector<DesiredTask> tasks;
+    bool operator==(const Desired&) const = default;
+};
+BOOST_DESCRIBE_STRUCT(Desired, (), (revision, tasks))
+
+BOOST_DEFINE_ENUM_CLASS(TaskState, starting, running, ended)
+
+/// What a site says of one generation of a job.
+struct TaskReport {
+    JobId job;
+    std::uint32_t generation = 0;
+    TaskState state = TaskState::starting;
+    Reason reason = Reason::none;     ///< Of an end: exited, signalled, out_of_memory, start_failed, lease_lost, cancelled..., node_lost.
+    std::int64_t exit_code = 0;       ///< Of the first process that failed; 128 + n for signal n.
+    std::optional<NodeName> blamed;   ///< The node that broke, where one did.
+};
+BOOST_DESCRIBE_STRUCT(TaskReport, (), (job, generation, state, reason, exit_code, blamed))
+
+struct MeterReport {
+    JobId job;
+    std::uint32_t generation = 0;
+    std::uint32_t node_rank = 0;
+    std::uint64_t sequence = 0;
+    std::int64_t from_s = 0;
+    std::int64_t to_s = 0;
+};
+BOOST_DESCRIBE_STRUCT(MeterReport, (), (job, generation, node_rank, sequence, from_s, to_s))
+
+struct CheckpointReport {
+    JobId job;
+    std::uint32_t generation = 0;
+    std::string name;
+    Digest manifest;
+    std::int64_t bytes = 0;
+};
+BOOST_DESCRIBE_STRUCT(CheckpointReport, (), (job, generation, name, manifest, bytes))
+
+/// Changes that a site's agent has seen since the report before. Order within: meters, then checkpoints, then tasks.
+struct SiteReport {
+    SiteName site;
+    std::string session;              ///< Of the agent's life; a new one starts again at sequence 1.
+    std::uint64_t sequence = 0;
+    std::optional<std::vector<Node>> nodes;  ///< The whole inventory, where it changed.
+    std::vector<MeterReport> meters;
+    std::vector<CheckpointReport> checkpoints;
+    std::vector<TaskReport> tasks;
+};
+BOOST_DESCRIBE_STRUCT(SiteReport, (), (site, session, sequence, nodes, meters, checkpoints, tasks))
+
+/// The answer to a report: what was taken in, and how long the site's tasks may run on without another one. The lease counts
+/// from the moment the agent sent the report.
+struct ReportAnswer {
+    std::uint64_t sequence = 0;          ///< The last report taken in; the next is one more.
+    std::int64_t lease_ms = 0;           ///< Of tasks that stop when the site is cut off.
+    std::int64_t run_on_lease_ms = 0;    ///< Of tasks that run on.
+    std::int64_t kill_grace_ms = 0;      ///< Between SIGTERM and SIGKILL when a lease ends.
+    std::uint64_t desired_revision = 0;  ///< Ask for what should run where this is newer than what you have.
+    bool operator==(const ReportAnswer&) const = default;
+};
+BOOST_DESCRIBE_STRUCT(ReportAnswer, (), (sequence, lease_ms, run_on_lease_ms, kill_grace_ms, desired_revision))
+
+}  // namespace weir

@@ -99,10 +99,13 @@ Result<Entry, std::string> read_entry(std::string_view text) {
     };
     const bool whole = get("revision", head.revision) && get("type", head.type) && get("at", head.at) && get("actor", head.actor);
     if (object == nullptr || object->size() != 5 || event == nullptr || !whole) {
-        return fail(report.problems.empty() ? std::string{"is no envelope of revision, type, at, actor and event"} : codec::describe(report.problems));
+        return fail(report.problems.empty() ? std::string{"is no envelope of revision, type, at, actor and event"}
+                                            : codec::describe(report.problems));
     }
     const auto* type = find(head.type);
-    if (type == nullptr) return fail(fmt::format("has the event type {}, which this program does not know; it was written by a newer one: start that", head.type));
+    if (type == nullptr)
+        return fail(
+            fmt::format("has the event type {}, which this program does not know; it was written by a newer one: start that", head.type));
     auto decoded = type->decode(*event);
     if (!decoded) return fail(fmt::format("{}: {}", type->name, codec::describe(decoded.error())));
     return Entry{head.revision, head.at, std::move(head.actor), std::move(*decoded)};

@@ -27,7 +27,11 @@ void Loop::submit(Request request, AnswerTo answer) {
             refusal = {RefusalCode::shutting_down, "the server is stopping and takes nothing more; send it again to its successor", {}, {}};
         } else {
             ++figures_.refused_queue_full;
-            refusal = {RefusalCode::queue_full, fmt::format("{} requests wait already, at most {} may; send it again in a second", queue_.size(), options_.queue_max), {}, {}};
+            refusal = {
+                RefusalCode::queue_full,
+                fmt::format("{} requests wait already, at most {} may; send it again in a second", queue_.size(), options_.queue_max),
+                {},
+                {}};
         }
     }
     answer(fail(std::move(refusal)), 0);

@@ -23,9 +23,9 @@ constexpr std::size_t state_bytes_max = 4ULL << 30;
 /// Every field of a state that is not derived, in the order of a snapshot.
 template <class S, class Visit>
 bool each_field(S& s, Visit&& visit) {
-    return visit(s.revision) && visit(s.now) && visit(s.epoch) && visit(s.organisations) && visit(s.projects) && visit(s.network_roles) && visit(s.members) &&
-           visit(s.tokens) && visit(s.sites) && visit(s.programmes) && visit(s.vouchers) && visit(s.jobs) && visit(s.finished) && visit(s.keys) &&
-           visit(s.forgotten_before);
+    return visit(s.revision) && visit(s.now) && visit(s.epoch) && visit(s.organisations) && visit(s.projects) && visit(s.network_roles) &&
+           visit(s.members) && visit(s.tokens) && visit(s.sites) && visit(s.programmes) && visit(s.vouchers) && visit(s.jobs) &&
+           visit(s.finished) && visit(s.keys) && visit(s.forgotten_before);
 }
 
 template <class T>
@@ -89,9 +89,13 @@ Result<std::uint64_t, std::string> replay(ports::JournalReader& journal, Core& c
         for (const auto& record : *records) {
             if (record.revision > until) break;
             auto entry = read_entry(record.text);
-            if (!entry) return fail(fmt::format("the journal's revision {} {}; nothing was started; restore a backup or start the program that wrote it", record.revision, entry.error()));
+            if (!entry)
+                return fail(
+                    fmt::format("the journal's revision {} {}; nothing was started; restore a backup or start the program that wrote it",
+                                record.revision, entry.error()));
             if (entry->revision != record.revision) {
-                return fail(fmt::format("the journal's revision {} holds a text that says {}; verify the journal: weir audit verify", record.revision, entry->revision));
+                return fail(fmt::format("the journal's revision {} holds a text that says {}; verify the journal: weir audit verify",
+                                        record.revision, entry->revision));
             }
             apply(core, entry->event, entry->revision, entry->at);
             ++count;
@@ -130,7 +134,8 @@ Result<State, std::string> unpack(const std::string& bytes) {
     return state;
 }
 
-Result<Recovery, std::string> recover(ports::JournalReader& journal, Policy policy, Catalogue catalogue, std::uint64_t until, bool use_snapshots) {
+Result<Recovery, std::string> recover(ports::JournalReader& journal, Policy policy, Catalogue catalogue, std::uint64_t until,
+                                      bool use_snapshots) {
     Recovery recovery;
     recovery.core.policy = policy;
     recovery.core.catalogue = std::move(catalogue);
@@ -145,8 +150,8 @@ Result<Recovery, std::string> recover(ports::JournalReader& journal, Policy poli
             recovery.snapshot_revision = search->found->revision;
             break;
         }
-        recovery.remarks.push_back(fmt::format("the snapshot of revision {} was passed over: {}; an older one or the journal serves", search->found->revision,
-                                               state ? "its digest differs" : state.error()));
+        recovery.remarks.push_back(fmt::format("the snapshot of revision {} was passed over: {}; an older one or the journal serves",
+                                               search->found->revision, state ? "its digest differs" : state.error()));
         if (search->found->revision == 0) break;
         at_most = search->found->revision - 1;
     }
@@ -154,7 +159,8 @@ Result<Recovery, std::string> recover(ports::JournalReader& journal, Policy poli
     auto replayed = replay(journal, recovery.core, until);
     if (!replayed) return fail(std::move(replayed).error());
     recovery.replayed = *replayed;
-    if (recovery.core.state.ledger_broken) return fail(std::string{"the journal breaks a law of the ledger; nothing was started; verify it: weir audit verify"});
+    if (recovery.core.state.ledger_broken)
+        return fail(std::string{"the journal breaks a law of the ledger; nothing was started; verify it: weir audit verify"});
     return recovery;
 }
 

@@ -39,7 +39,8 @@ struct DesiredTask {
     bool operator==(const DesiredTask&) const = default;
 };
 BOOST_DESCRIBE_STRUCT(DesiredTask, (),
-                      (job, generation, project, stop, placement, setup, run, envs, processes_per_node, cpus, memory, checkpoint, resume, run_on, max_duration))
+                      (job, generation, project, stop, placement, setup, run, envs, processes_per_node, cpus, memory, checkpoint, resume,
+                       run_on, max_duration))
 
 struct Desired {
     std::uint64_t revision = 0;   ///< Of the last change; ask for what comes after it.

@@ -65,9 +65,11 @@ TEST(JobFile, ErrorsNameFileLineAndField) {
              Row{"after: [x]", "job.yaml:4:9: after[0]:"},
              Row{"name: again", "job.yaml:4:1: "},
          }) {
-        const auto spec = codec::decode_yaml<JobSpec>("name: a\nresources: {accelerators: H800}\nrun: x\n" + std::string{line} + "\n", "job.yaml");
+        const auto spec =
+            codec::decode_yaml<JobSpec>("name: a\nresources: {accelerators: H800}\nrun: x\n" + std::string{line} + "\n", "job.yaml");
         ASSERT_FALSE(spec) << line;
-        EXPECT_NE(codec::describe(spec.error()).find(expected.substr(0, 14)), std::string::npos) << line << " -> " << codec::describe(spec.error());
+        EXPECT_NE(codec::describe(spec.error()).find(expected.substr(0, 14)), std::string::npos)
+            << line << " -> " << codec::describe(spec.error());
     }
 }
 

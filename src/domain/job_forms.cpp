@@ -16,7 +16,8 @@ std::optional<MilliCards> cards_of(std::string_view text) {
     const auto dot = text.find('.');
     auto digits = std::string{text.substr(0, dot)};
     auto fraction = dot == std::string_view::npos ? std::string{} : std::string{text.substr(dot + 1)};
-    if (digits.empty() || digits.size() > 9 || fraction.size() > 3 || (dot != std::string_view::npos && fraction.empty())) return std::nullopt;
+    if (digits.empty() || digits.size() > 9 || fraction.size() > 3 || (dot != std::string_view::npos && fraction.empty()))
+        return std::nullopt;
     fraction.resize(3, '0');
     digits += fraction;
     std::int64_t milli = 0;
@@ -35,7 +36,8 @@ std::string text_of(MilliCards cards) {
 bool read_count(const Value& value, const Place& place, MilliCards& out) {
     std::optional<MilliCards> cards;
     if (const auto* number = value.integer(); number != nullptr && *number >= 0 && *number < 1'000'000) cards = MilliCards{*number * 1000};
-    if (const auto* real = value.real(); real != nullptr && *real >= 0 && *real < 1e6 && std::abs(*real * 1000 - std::round(*real * 1000)) < 1e-6) {
+    if (const auto* real = value.real();
+        real != nullptr && *real >= 0 && *real < 1e6 && std::abs(*real * 1000 - std::round(*real * 1000)) < 1e-6) {
         cards = MilliCards{std::llround(*real * 1000)};
     }
     if (const auto* text = value.string()) cards = cards_of(*text);
@@ -50,7 +52,9 @@ bool read_short(const Value& value, const Place& place, const std::string& text,
     out.per_node = MilliCards{1000};
     if (colon != std::string::npos) {
         const auto cards = cards_of(std::string_view{text}.substr(colon + 1));
-        if (!cards) return place.refuse(value, Fault::bad_format, fmt::format("is {} and must be a model and a number of cards, such as H800:8 or A100:0.5", show(text)));
+        if (!cards)
+            return place.refuse(value, Fault::bad_format,
+                                fmt::format("is {} and must be a model and a number of cards, such as H800:8 or A100:0.5", show(text)));
         out.per_node = *cards;
     }
     return !out.model.empty() || place.refuse(value, Fault::bad_format, "names no model; write it before the colon, such as H800:8");
@@ -107,7 +111,8 @@ bool Custom<std::vector<AcceleratorAsk>>::from_value(const Value& value, const P
     const auto* list = value.array();
     if (list == nullptr) return Custom<AcceleratorAsk>::from_value(value, place, out.emplace_back());
     bool good = true;
-    for (std::size_t i = 0; i < list->size(); ++i) good &= Custom<AcceleratorAsk>::from_value((*list)[i], place.item(i), out.emplace_back());
+    for (std::size_t i = 0; i < list->size(); ++i)
+        good &= Custom<AcceleratorAsk>::from_value((*list)[i], place.item(i), out.emplace_back());
     return good;
 }
 

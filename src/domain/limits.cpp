@@ -21,14 +21,18 @@ public:
         if (value > most) add(path, fmt::format("has {} {}, at most {} are taken", value, what, most));
     }
     void name(std::string_view path, std::string_view text) {
-        if (!is_name(text)) add(path, fmt::format("is '{}' and must be 1 to 63 of a-z, 0-9, '-' and '.', beginning and ending with a letter or digit", clip(text)));
+        if (!is_name(text))
+            add(path, fmt::format("is '{}' and must be 1 to 63 of a-z, 0-9, '-' and '.', beginning and ending with a letter or digit",
+                                  clip(text)));
     }
     void region(std::string_view path, std::string_view text) {
-        if (!text.empty() && !is_region(text)) add(path, fmt::format("is '{}' and must be a path of names such as cn/sichuan/chengdu", clip(text)));
+        if (!text.empty() && !is_region(text))
+            add(path, fmt::format("is '{}' and must be a path of names such as cn/sichuan/chengdu", clip(text)));
     }
     void model(std::string_view path, const std::string& text, const Catalogue& catalogue) {
         if (catalogue.contains(text)) return;
-        add(path, fmt::format("names the model '{}', which the catalogue does not have{}; list the models with: weir catalog", clip(text), nearest(text, catalogue)));
+        add(path, fmt::format("names the model '{}', which the catalogue does not have{}; list the models with: weir catalog", clip(text),
+                              nearest(text, catalogue)));
     }
     void text(std::string_view path, std::string_view value, std::size_t most) {
         size(path, value.size(), most, "bytes");
@@ -63,8 +67,9 @@ void check_accelerators(Checker& check, const ResourceAsk& ask, const Catalogue&
         const auto milli = one.per_node.value;
         check.range(path + ".per_node", milli, 1, limits::cards_per_node_max * 1000, " milli-cards");
         if (milli > 1000 && milli % 1000 != 0) {
-            check.add(path + ".per_node", fmt::format("asks for {}.{:03} cards; more than one card must be a whole number, ask for {} or {}", milli / 1000,
-                                                      milli % 1000, milli / 1000, milli / 1000 + 1));
+            check.add(path + ".per_node",
+                      fmt::format("asks for {}.{:03} cards; more than one card must be a whole number, ask for {} or {}", milli / 1000,
+                                  milli % 1000, milli / 1000, milli / 1000 + 1));
         }
         check.text(path + ".run", one.run, limits::script_bytes_max);
         if (!seen.insert(one.model).second) check.add(path, fmt::format("names {} a second time; each model may be named once", one.model));
@@ -81,7 +86,8 @@ void check_envs(Checker& check, const std::map<std::string, std::string>& envs) 
         if (key.empty() || key.size() > 128 || (key[0] >= '0' && key[0] <= '9') || !std::ranges::all_of(key, fine)) {
             check.add(path, "is not a name of an environment variable: letters, digits and '_', not beginning with a digit, 128 at most");
         }
-        if (key.starts_with("WEIR_")) check.add(path, "begins with WEIR_, which is kept for the network's own variables; choose another name");
+        if (key.starts_with("WEIR_"))
+            check.add(path, "begins with WEIR_, which is kept for the network's own variables; choose another name");
         check.text(path, value, limits::env_bytes_max);
     }
     check.size("envs", total, limits::envs_bytes_max, "bytes in all");
@@ -109,7 +115,8 @@ std::vector<Flaw> flaws(const JobSpec& spec, const Catalogue& catalogue) {
     check.text("setup", spec.setup, limits::script_bytes_max);
     check.text("run", spec.run, limits::script_bytes_max);
     const bool every_model_has_a_command =
-        !spec.resources.accelerators.empty() && std::ranges::all_of(spec.resources.accelerators, [](const auto& ask) { return !ask.run.empty(); });
+        !spec.resources.accelerators.empty() &&
+        std::ranges::all_of(spec.resources.accelerators, [](const auto& ask) { return !ask.run.empty(); });
     if (spec.run.empty() && !every_model_has_a_command) check.add("run", "is empty; give the command that the job is to run");
     check_envs(check, spec.envs);
     check.region("residency", spec.residency);
@@ -121,15 +128,17 @@ std::vector<Flaw> flaws(const JobSpec& spec, const Catalogue& catalogue) {
     if (spec.estimated_duration) {
         check.range("estimated_duration", spec.estimated_duration->value, 1, limits::duration_s_max, " s");
         if (*spec.estimated_duration > spec.max_duration) {
-            check.add("estimated_duration", fmt::format("is {} s, longer than max_duration, which is {} s; raise max_duration or lower the estimate",
-                                                        spec.estimated_duration->value, spec.max_duration.value));
+            check.add("estimated_duration",
+                      fmt::format("is {} s, longer than max_duration, which is {} s; raise max_duration or lower the estimate",
+                                  spec.estimated_duration->value, spec.max_duration.value));
         }
     }
     if (spec.budget) check.range("budget", spec.budget->fen.value, 1, limits::fen_max, " fen");
     check.size("funding", spec.funding.size(), limits::list_max, "sources");
     for (std::size_t i = 0; i < spec.funding.size(); ++i) {
         for (std::size_t j = 0; j < i; ++j) {
-            if (spec.funding[i] == spec.funding[j]) check.add(fmt::format("funding[{}]", i), "names a source a second time; each may be named once");
+            if (spec.funding[i] == spec.funding[j])
+                check.add(fmt::format("funding[{}]", i), "names a source a second time; each may be named once");
         }
     }
     return check.take();
@@ -184,7 +193,8 @@ std::vector<Flaw> flaws(const Site& site, const Catalogue& catalogue) {
         const auto path = fmt::format("tariff[{}]", i);
         check.model(path + ".model", site.tariff[i].model, catalogue);
         check.range(path + ".fen_per_card_hour", site.tariff[i].fen_per_card_hour.value, 0, 100'000'000, " fen");
-        if (!priced.insert(site.tariff[i].model).second) check.add(path + ".model", fmt::format("prices {} a second time", site.tariff[i].model));
+        if (!priced.insert(site.tariff[i].model).second)
+            check.add(path + ".model", fmt::format("prices {} a second time", site.tariff[i].model));
     }
     check.size("links", site.links.size(), limits::list_max, "links");
     for (std::size_t i = 0; i < site.links.size(); ++i) {
@@ -226,7 +236,8 @@ std::vector<Flaw> flaws(const Programme& programme) {
     check.range("entity_cap", programme.entity_cap.value, 0, limits::fen_max, " fen");
     check.range("validity_days", programme.validity_days, 1, 3660);
     if (programme.effective_to <= programme.effective_from) {
-        check.add("effective_to", fmt::format("is {}, not after effective_from, which is {}", format_utc(programme.effective_to), format_utc(programme.effective_from)));
+        check.add("effective_to", fmt::format("is {}, not after effective_from, which is {}", format_utc(programme.effective_to),
+                                              format_utc(programme.effective_from)));
     }
     if (programme.ratio.empty()) check.add("ratio", "is empty; say what part of a charge the programme pays");
     check.size("ratio", programme.ratio.size(), limits::list_max, "lines");
@@ -238,7 +249,8 @@ std::vector<Flaw> flaws(const Programme& programme) {
 }
 
 bool lies_within(std::string_view region, std::string_view within) {
-    return within.empty() || region == within || (region.starts_with(within) && region.size() > within.size() && region[within.size()] == '/');
+    return within.empty() || region == within ||
+           (region.starts_with(within) && region.size() > within.size() && region[within.size()] == '/');
 }
 
 bool is_region(std::string_view text) {

@@ -116,13 +116,19 @@ Result<void, Refusal> permit(const State& state, const Actor& actor, Action acti
     }
     const bool seen = project.empty() || has_right(state, actor.subject, see_project, project);
     if (!seen) {
-        return fail(Refusal{RefusalCode::not_found, fmt::format("project {} is not known here; list yours with: weir project list", project.value), {}, {}});
+        return fail(Refusal{RefusalCode::not_found,
+                            fmt::format("project {} is not known here; list yours with: weir project list", project.value),
+                            {},
+                            {}});
     }
     if (!has_right(state, actor.subject, action, project)) {
         return fail(Refusal{RefusalCode::forbidden, fmt::format("{} may not {}", actor.subject.value, words(action)), {}, {}});
     }
     if (!scoped) {
-        return fail(Refusal{RefusalCode::forbidden, fmt::format("the token's scopes do not let it {}; issue one with a wider scope", words(action)), {}, {}});
+        return fail(Refusal{RefusalCode::forbidden,
+                            fmt::format("the token's scopes do not let it {}; issue one with a wider scope", words(action)),
+                            {},
+                            {}});
     }
     return {};
 }
@@ -138,9 +144,11 @@ Result<Actor, Refusal> authenticate(const State& state, const Digest& secret_has
         return fail(Refusal{RefusalCode::unauthenticated, "the token is not known or was revoked; log in again", {}, {}});
     }
     if (token->second.expires_at && *token->second.expires_at <= now) {
-        return fail(Refusal{RefusalCode::unauthenticated,
-                            fmt::format("the token expired at {}, now is {}; issue a new one", format_utc(*token->second.expires_at), format_utc(now)),
-                            {}, {}});
+        return fail(Refusal{
+            RefusalCode::unauthenticated,
+            fmt::format("the token expired at {}, now is {}; issue a new one", format_utc(*token->second.expires_at), format_utc(now)),
+            {},
+            {}});
     }
     Actor actor{.kind = Actor::Kind::subject, .subject = token->second.subject, .token = token->first, .site = {}};
     if (token->second.site) {

@@ -127,7 +127,8 @@ void make(State& s, const JobPlaced& e, At at) {
     job.generation = e.generation;
     job.placement = e.placement;
     set_state(job, JobState::placed, Reason::placed, at);
-    job.usage.push_back({e.generation, e.placement.site, e.placement.model, e.placement.emulated, e.placement.fen_per_card_hour, {}, {}, {}});
+    job.usage.push_back(
+        {e.generation, e.placement.site, e.placement.model, e.placement.emulated, e.placement.fen_per_card_hour, {}, {}, {}});
     s.tasks[e.placement.site][e.job] = e.generation;
     s.desired_changed[e.placement.site] = at.revision;
 }
@@ -144,7 +145,8 @@ void make(State& s, const JobStateChanged& e, At at) {
 void make(State& s, const TaskMetered& e, At at) {
     auto& job = s.jobs.at(e.job);
     job.changed_at = at.revision;
-    auto meter = std::ranges::find_if(job.meters, [&](const MeterState& m) { return m.generation == e.generation && m.node_rank == e.node_rank; });
+    auto meter =
+        std::ranges::find_if(job.meters, [&](const MeterState& m) { return m.generation == e.generation && m.node_rank == e.node_rank; });
     if (meter == job.meters.end()) {
         job.meters.push_back({e.generation, e.node_rank, e.sequence, e.to_s});
     } else {

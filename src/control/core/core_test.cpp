@@ -17,8 +17,10 @@ class Town {
 public:
     Town() {
         for (const std::string model : {"A100", "cpu"}) core.catalogue[model].model = model;
-        must(SetOrganisation{{OrganisationName{"lab"}, OrganisationKind::university, "Lab", "", SizeClass::small, "cn/sichuan/chengdu", ""}});
-        must(SetOrganisation{{OrganisationName{"owner"}, OrganisationKind::enterprise, "Owner", "", SizeClass::large, "cn/sichuan/chengdu", ""}});
+        must(SetOrganisation{
+            {OrganisationName{"lab"}, OrganisationKind::university, "Lab", "", SizeClass::small, "cn/sichuan/chengdu", ""}});
+        must(SetOrganisation{
+            {OrganisationName{"owner"}, OrganisationKind::enterprise, "Owner", "", SizeClass::large, "cn/sichuan/chengdu", ""}});
         must(SetProject{{ProjectName{"vision"}, OrganisationName{"lab"}, {{"A100", MilliCards{4000}}}, {}, 100}});
         must(SetRoles{SubjectName{"ann"}, ProjectName{"vision"}, {Role::member}});
         add_site("east", Tier::edge, 600);
@@ -36,7 +38,9 @@ public:
         report(name, [&](SiteReport& r) { r.nodes = {{node("n1"), node("n2")}}; });
     }
     static Node node(const std::string& name) {
-        return {NodeName{name}, {{"A100", 2, MiB{40960}, Slicing::fractional, true}}, MilliCpus{16000}, MiB{65536}, {"z1", "b1", "r1"}, true, "127.0.0.1"};
+        return {
+            NodeName{name}, {{"A100", 2, MiB{40960}, Slicing::fractional, true}}, MilliCpus{16000}, MiB{65536}, {"z1", "b1", "r1"}, true,
+            "127.0.0.1"};
     }
 
     Decision play(Command command, const std::string& key = {}) {
@@ -109,7 +113,10 @@ public:
     void meter(JobId job, const std::string& site, std::int64_t sequence, std::int64_t s, std::uint32_t generation = 0) {
         const auto from = floor_seconds(now);
         wait(s);
-        report(site, [&](SiteReport& r) { r.meters = {{job, generation == 0 ? live(job).generation : generation, 0, static_cast<std::uint64_t>(sequence), from, from + s}}; });
+        report(site, [&](SiteReport& r) {
+            r.meters = {
+                {job, generation == 0 ? live(job).generation : generation, 0, static_cast<std::uint64_t>(sequence), from, from + s}};
+        });
     }
     void end(JobId job, const std::string& site, Reason reason, std::int64_t code = 0, std::optional<NodeName> blamed = {}) {
         report(site, [&](SiteReport& r) { r.tasks = {{job, live(job).generation, TaskState::ended, reason, code, blamed}}; });
@@ -449,7 +456,10 @@ TEST(Access, AnotherTenantsThingsAreNotFound) {
     const auto job = town.submit(Town::spec());
     const Actor bob{Actor::Kind::subject, SubjectName{"bob"}, token.id, {}};
     EXPECT_EQ(decide(town.core, Request{bob, CancelJob{job}, "", {}}, town.now).answer.error().code, RefusalCode::not_found);
-    EXPECT_EQ(decide(town.core, Request{bob, SubmitJob{town.id(), ProjectName{"vision"}, Town::spec(), {}}, "", {}}, town.now).answer.error().code, RefusalCode::not_found);
+    EXPECT_EQ(decide(town.core, Request{bob, SubmitJob{town.id(), ProjectName{"vision"}, Town::spec(), {}}, "", {}}, town.now)
+                  .answer.error()
+                  .code,
+              RefusalCode::not_found);
     EXPECT_EQ(authenticate(town.core.state, sha256("secret"), town.now)->subject.value, "bob");
     EXPECT_FALSE(authenticate(town.core.state, sha256("other"), town.now));
     town.must(RevokeToken{token.id});

@@ -16,18 +16,22 @@ std::optional<Decision> recall(const Core& core, const Request& request, const D
     const auto known = scope->second.find(request.key);
     if (known == scope->second.end()) return std::nullopt;
     if (known->second.body == body) return repeat(known->second.answer);
-    return refuse(RefusalCode::key_reused, fmt::format("the idempotency key '{}' came before with another body; use a new key for a new request", request.key));
+    return refuse(RefusalCode::key_reused,
+                  fmt::format("the idempotency key '{}' came before with another body; use a new key for a new request", request.key));
 }
 
 void record_key(const Core& core, const Request& request, Decision& decision, Instant now) {
     if (request.key.empty() || !decision.answer || decision.answer->repeated) return;
     const auto scope = core.state.keys.find(request.actor.text());
     if (scope != core.state.keys.end() && scope->second.size() >= limits::keys_per_scope_max) {
-        decision = refuse(RefusalCode::limit_reached, fmt::format("{} idempotency keys are remembered for {}, at most {} are; wait until some expire, or send without a key",
-                                                                  scope->second.size(), request.actor.text(), limits::keys_per_scope_max));
+        decision =
+            refuse(RefusalCode::limit_reached,
+                   fmt::format("{} idempotency keys are remembered for {}, at most {} are; wait until some expire, or send without a key",
+                               scope->second.size(), request.actor.text(), limits::keys_per_scope_max));
         return;
     }
-    decision.events.push_back(KeyRecorded{request.actor.text(), request.key, request.body, decision.answer->id, now + core.policy.key_lifetime});
+    decision.events.push_back(
+        KeyRecorded{request.actor.text(), request.key, request.body, decision.answer->id, now + core.policy.key_lifetime});
 }
 
 }  // namespace
@@ -54,11 +58,17 @@ Result<void, Refusal> check_new_id(const Core& core, Uid uid, std::string_view t
     const auto oldest = std::max(core.state.forgotten_before, now - core.policy.remember);
     if (made < oldest) {
         return fail(Refusal{RefusalCode::id_too_old,
-                            fmt::format("{} was made at {} and ids are remembered from {} on; make a new id for a new request", text, format_utc(made), format_utc(oldest)), "id", {}});
+                            fmt::format("{} was made at {} and ids are remembered from {} on; make a new id for a new request", text,
+                                        format_utc(made), format_utc(oldest)),
+                            "id",
+                            {}});
     }
     if (made > now + core.policy.clock_tolerance) {
         return fail(Refusal{RefusalCode::id_from_the_future,
-                            fmt::format("{} says it was made at {}, and here it is {}; set the clock of the machine that made it", text, format_utc(made), format_utc(now)), "id", {}});
+                            fmt::format("{} says it was made at {}, and here it is {}; set the clock of the machine that made it", text,
+                                        format_utc(made), format_utc(now)),
+                            "id",
+                            {}});
     }
     return {};
 }

@@ -15,7 +15,8 @@ namespace {
 enum class Awaited : std::uint8_t { live = 1, succeeded = 2, failed = 3, unknown = 4 };
 
 Awaited look_up(const State& state, const ProjectName& project, JobId id) {
-    if (const auto live = state.jobs.find(id); live != state.jobs.end()) return live->second.project == project ? Awaited::live : Awaited::unknown;
+    if (const auto live = state.jobs.find(id); live != state.jobs.end())
+        return live->second.project == project ? Awaited::live : Awaited::unknown;
     const auto gone = state.finished.find(id);
     if (gone == state.finished.end() || gone->second.project != project) return Awaited::unknown;
     return gone->second.outcome == JobState::succeeded ? Awaited::succeeded : Awaited::failed;
@@ -26,14 +27,24 @@ Result<std::vector<JobId>, Refusal> still_awaited(const State& state, const Proj
     for (std::size_t i = 0; i < command.spec.after.size(); ++i) {
         const auto id = command.spec.after[i];
         const auto field = fmt::format("after[{}]", i);
-        if (id == command.id) return fail(Refusal{RefusalCode::bad_value, fmt::format("{} names the job itself, which would wait for ever; remove it", field), field, {}});
+        if (id == command.id)
+            return fail(Refusal{
+                RefusalCode::bad_value, fmt::format("{} names the job itself, which would wait for ever; remove it", field), field, {}});
         switch (look_up(state, project, id)) {
             case Awaited::live:
                 if (std::ranges::find(open, id) == open.end()) open.push_back(id);
                 break;
             case Awaited::succeeded: break;
-            case Awaited::failed: return fail(Refusal{RefusalCode::dependency_failed, fmt::format("{} names {}, which did not succeed; remove it or run that job again", field, id.text()), field, {}});
-            case Awaited::unknown: return fail(Refusal{RefusalCode::not_found, fmt::format("{} names {}, which is not known in project {}", field, id.text(), project.value), field, {}});
+            case Awaited::failed:
+                return fail(Refusal{RefusalCode::dependency_failed,
+                                    fmt::format("{} names {}, which did not succeed; remove it or run that job again", field, id.text()),
+                                    field,
+                                    {}});
+            case Awaited::unknown:
+                return fail(Refusal{RefusalCode::not_found,
+                                    fmt::format("{} names {}, which is not known in project {}", field, id.text(), project.value),
+                                    field,
+                                    {}});
         }
     }
     return open;
@@ -41,7 +52,8 @@ Result<std::vector<JobId>, Refusal> still_awaited(const State& state, const Proj
 
 std::optional<Decision> seen_before(const State& state, const SubmitJob& command) {
     const auto differs = [&] {
-        return refuse(RefusalCode::already_exists_different, fmt::format("{} was submitted before with another body; make a new id for a new job", command.id.text()), "id");
+        return refuse(RefusalCode::already_exists_different,
+                      fmt::format("{} was submitted before with another body; make a new id for a new job", command.id.text()), "id");
     };
     if (const auto live = state.jobs.find(command.id); live != state.jobs.end()) {
         return live->second.body == command.body && live->second.project == command.project ? repeat(command.id.text()) : differs();
@@ -86,17 +98,23 @@ Decision decide(const Core& core, const Actor& actor, const SubmitJob& command, 
     const auto& state = core.state;
     if (auto allowed = permit(state, actor, Action::submit, command.project); !allowed) return refuse(allowed.error());
     const auto project = state.projects.find(command.project);
-    if (project == state.projects.end()) return refuse(RefusalCode::not_found, fmt::format("project {} is not known here; list yours with: weir project list", command.project.value), "project");
+    if (project == state.projects.end())
+        return refuse(RefusalCode::not_found,
+                      fmt::format("project {} is not known here; list yours with: weir project list", command.project.value), "project");
     if (auto earlier = seen_before(state, command)) return std::move(*earlier);
     if (auto fresh = check_new_id(core, command.id.uid, command.id.text(), now); !fresh) return refuse(fresh.error());
     if (auto flaw = first_of(flaws(command.spec, core.catalogue), "job")) return refuse(*flaw);
     const auto live = state.live_jobs.find(command.project);
     if (live != state.live_jobs.end() && live->second >= project->second.live_jobs_max) {
-        return refuse(RefusalCode::limit_reached, fmt::format("project {} has {} live jobs, at most {} may wait and run; wait for some to end or ask an operator for more", command.project.value,
-                                                              live->second, project->second.live_jobs_max));
+        return refuse(
+            RefusalCode::limit_reached,
+            fmt::format("project {} has {} live jobs, at most {} may wait and run; wait for some to end or ask an operator for more",
+                        command.project.value, live->second, project->second.live_jobs_max));
     }
     for (const auto& site : command.spec.trust) {
-        if (!state.sites.contains(site)) return refuse(RefusalCode::not_found, fmt::format("trust names the site {}, which is not known; see: weir site list", site.value), "trust");
+        if (!state.sites.contains(site))
+            return refuse(RefusalCode::not_found,
+                          fmt::format("trust names the site {}, which is not known; see: weir site list", site.value), "trust");
     }
     auto awaited = still_awaited(state, command.project, command);
     if (!awaited) return refuse(awaited.error());
@@ -109,14 +127,18 @@ Decision decide(const Core& core, const Actor& actor, const SubmitJob& command, 
         if (!facts) return refuse(facts.error());
         decision.events.push_back(std::move(*facts));
     }
-    decision.events.push_back(JobSubmitted{command.id, command.project, actor.subject, command.body, command.spec, std::move(holds->holds), std::move(*awaited)});
+    decision.events.push_back(
+        JobSubmitted{command.id, command.project, actor.subject, command.body, command.spec, std::move(holds->holds), std::move(*awaited)});
     return decision;
 }
 
 Decision decide(const Core& core, const Actor& actor, const CancelJob& command, Instant now) {
     const auto job = core.state.jobs.find(command.job);
     const auto gone = core.state.finished.find(command.job);
-    const auto unknown = [&] { return refuse(RefusalCode::not_found, fmt::format("{} is not known here; list yours with: weir job list", command.job.text()), "job"); };
+    const auto unknown = [&] {
+        return refuse(RefusalCode::not_found, fmt::format("{} is not known here; list yours with: weir job list", command.job.text()),
+                      "job");
+    };
     const bool is_live = job != core.state.jobs.end();
     if (!is_live && gone == core.state.finished.end()) return unknown();
     const auto& project = is_live ? job->second.project : gone->second.project;
@@ -125,10 +147,13 @@ Decision decide(const Core& core, const Actor& actor, const CancelJob& command, 
     }
     if (!is_live) {
         if (gone->second.outcome == JobState::cancelled) return repeat(command.job.text());
-        return refuse(RefusalCode::already_finished, fmt::format("{} has {} at {}; there is nothing left to cancel", command.job.text(),
-                                                                 boost::describe::enum_to_string(gone->second.outcome, ""), format_utc(gone->second.finished_at)), "job");
+        return refuse(RefusalCode::already_finished,
+                      fmt::format("{} has {} at {}; there is nothing left to cancel", command.job.text(),
+                                  boost::describe::enum_to_string(gone->second.outcome, ""), format_utc(gone->second.finished_at)),
+                      "job");
     }
-    const bool member = actor.kind == Actor::Kind::subject && core.state.members.contains(project) && core.state.members.at(project).contains(actor.subject);
+    const bool member = actor.kind == Actor::Kind::subject && core.state.members.contains(project) &&
+                        core.state.members.at(project).contains(actor.subject);
     const auto reason = member ? Reason::cancelled_by_tenant : Reason::cancelled_by_operator;
     std::vector<Event> events;
     if (!job->second.placement) {
@@ -143,7 +168,8 @@ Decision decide(const Core& core, const Actor& actor, const CancelJob& command, 
 Decision decide(const Core& core, const Actor& actor, const LoseTask& command, Instant now) {
     if (actor.kind != Actor::Kind::system) return refuse(RefusalCode::forbidden, "only the keeper of leases says that a task is lost");
     const auto job = core.state.jobs.find(command.job);
-    if (job == core.state.jobs.end() || job->second.generation != command.generation || !job->second.placement) return repeat(command.job.text());
+    if (job == core.state.jobs.end() || job->second.generation != command.generation || !job->second.placement)
+        return repeat(command.job.text());
     Decision decision = accept(command.job.text(), {});
     end_generation(core, job->second, {Reason::lease_lost, 0, std::nullopt}, now, decision.events);
     return decision;
@@ -153,7 +179,9 @@ void end_generation(const Core& core, const LiveJob& job, const TaskEnd& end, In
     if (job.stop_ordered) {
         // A program that was done before the order reached it has succeeded.
         const bool done = end.reason == Reason::exited && end.exit_code == 0 && *job.stop_ordered == Reason::max_duration_reached;
-        if (!done) return finish(core, job, outcome_of_stop(*job.stop_ordered), *job.stop_ordered, end.exit_code, cause_of_stop(*job.stop_ordered), now, events);
+        if (!done)
+            return finish(core, job, outcome_of_stop(*job.stop_ordered), *job.stop_ordered, end.exit_code, cause_of_stop(*job.stop_ordered),
+                          now, events);
     }
     const auto& retry = job.spec.retry;
     const auto requeue = [&](LossCause cause, Instant not_before) {
@@ -180,8 +208,8 @@ void end_generation(const Core& core, const LiveJob& job, const TaskEnd& end, In
     finish(core, job, JobState::failed, Reason::restarts_exhausted, end.exit_code, cause, now, events);
 }
 
-void finish(const Core& core, const LiveJob& job, JobState outcome, Reason reason, std::int64_t exit_code, std::optional<LossCause> unsecured, Instant now,
-            std::vector<Event>& events) {
+void finish(const Core& core, const LiveJob& job, JobState outcome, Reason reason, std::int64_t exit_code,
+            std::optional<LossCause> unsecured, Instant now, std::vector<Event>& events) {
     struct Leaving {
         const LiveJob* job;
         JobState outcome;
@@ -199,7 +227,8 @@ void finish(const Core& core, const LiveJob& job, JobState outcome, Reason reaso
             // The holds were made for this: a capture within them and payments from it cannot be refused (ledger, M3).
             if (auto facts = post(core, settlement.transfers, now)) events.push_back(std::move(*facts));
         }
-        events.push_back(JobFinished{next.job->id, next.outcome, next.reason, next.exit_code, std::move(settlement.bill), std::move(settlement.paid)});
+        events.push_back(
+            JobFinished{next.job->id, next.outcome, next.reason, next.exit_code, std::move(settlement.bill), std::move(settlement.paid)});
         if (next.outcome == JobState::succeeded) continue;
         const auto dependents = core.state.dependents.find(next.job->id);
         if (dependents == core.state.dependents.end()) continue;

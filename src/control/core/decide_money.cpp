@@ -11,7 +11,8 @@ using ledger::AccountCode;
 using ledger::Bound;
 using ledger::TransferCode;
 
-ledger::Transfer transfer(ledger::TransferId id, ledger::LedgerId book, ledger::AccountId from, ledger::AccountId to, Fen amount, TransferCode code, Uid cause) {
+ledger::Transfer transfer(ledger::TransferId id, ledger::LedgerId book, ledger::AccountId from, ledger::AccountId to, Fen amount,
+                          TransferCode code, Uid cause) {
     ledger::Transfer made;
     made.id = id;
     made.ledger = book;
@@ -52,18 +53,22 @@ Decision decide(const Core& core, const Actor& actor, const OpenProgramme& comma
     if (known != core.state.programmes.end()) {
         if (known->second.programme == programme) return repeat(programme.name.value);
         return refuse(RefusalCode::already_exists_different,
-                      fmt::format("programme {} is open with other terms, and an award keeps the terms it was made under; open the new terms under a new name", programme.name.value), "name");
+                      fmt::format("programme {} is open with other terms, and an award keeps the terms it was made under; open the new "
+                                  "terms under a new name",
+                                  programme.name.value),
+                      "name");
     }
     // Two ledgers for each programme-year, numbered from 100 in the order of opening: face value, then caps.
     const auto first = static_cast<std::uint32_t>(100 + 2 * core.state.programmes.size());
     const OpenedProgramme opened{programme, first, first + 1};
     std::vector<ledger::Transfer> transfers;
     if (programme.budget.value > 0) {
-        transfers.push_back(transfer(ledger::transfer_id_of(now, programme.name.value + " appropriate"), opened.voucher_ledger, account::appropriation(opened),
-                                     account::available(opened), programme.budget, TransferCode::appropriate, {}));
+        transfers.push_back(transfer(ledger::transfer_id_of(now, programme.name.value + " appropriate"), opened.voucher_ledger,
+                                     account::appropriation(opened), account::available(opened), programme.budget,
+                                     TransferCode::appropriate, {}));
         transfers.back().flags = ledger::flag::linked;
-        transfers.push_back(transfer(ledger::transfer_id_of(now, programme.name.value + " treasury"), cash_ledger, account::bank(), account::treasury(programme.funder),
-                                     programme.budget, TransferCode::top_up, {}));
+        transfers.push_back(transfer(ledger::transfer_id_of(now, programme.name.value + " treasury"), cash_ledger, account::bank(),
+                                     account::treasury(programme.funder), programme.budget, TransferCode::top_up, {}));
     }
     auto facts = open_and_post(core, accounts_of(opened), transfers, now);
     if (!facts) return refuse(facts.error());
@@ -73,68 +78,88 @@ Decision decide(const Core& core, const Actor& actor, const OpenProgramme& comma
 Decision decide(const Core& core, const Actor& actor, const AwardVoucher& command, Instant now) {
     if (auto allowed = permit(core.state, actor, Action::award); !allowed) return refuse(allowed.error());
     const auto opened = core.state.programmes.find(command.programme);
-    if (opened == core.state.programmes.end()) return refuse(RefusalCode::not_found, fmt::format("programme {} is not open here", command.programme.value), "programme");
+    if (opened == core.state.programmes.end())
+        return refuse(RefusalCode::not_found, fmt::format("programme {} is not open here", command.programme.value), "programme");
     const auto organisation = core.state.organisations.find(command.organisation);
-    if (organisation == core.state.organisations.end()) return refuse(RefusalCode::not_found, fmt::format("organisation {} is not known", command.organisation.value), "organisation");
+    if (organisation == core.state.organisations.end())
+        return refuse(RefusalCode::not_found, fmt::format("organisation {} is not known", command.organisation.value), "organisation");
     const auto& programme = opened->second.programme;
     if (const auto known = core.state.vouchers.find(command.id); known != core.state.vouchers.end()) {
         const auto& voucher = known->second;
-        if (voucher.programme == command.programme && voucher.organisation == command.organisation && voucher.amount == command.amount) return repeat(command.id.text());
-        return refuse(RefusalCode::already_exists_different, fmt::format("{} was awarded before with other terms; make a new id", command.id.text()), "id");
+        if (voucher.programme == command.programme && voucher.organisation == command.organisation && voucher.amount == command.amount)
+            return repeat(command.id.text());
+        return refuse(RefusalCode::already_exists_different,
+                      fmt::format("{} was awarded before with other terms; make a new id", command.id.text()), "id");
     }
     if (auto fresh = check_new_id(core, command.id.uid, command.id.text(), now); !fresh) return refuse(fresh.error());
     if (now < programme.effective_from || now >= programme.effective_to) {
-        return refuse(RefusalCode::funding_not_eligible, fmt::format("programme {} awards from {} to before {}, and now it is {}", programme.name.value, format_utc(programme.effective_from),
-                                                                     format_utc(programme.effective_to), format_utc(now)), "programme");
+        return refuse(RefusalCode::funding_not_eligible,
+                      fmt::format("programme {} awards from {} to before {}, and now it is {}", programme.name.value,
+                                  format_utc(programme.effective_from), format_utc(programme.effective_to), format_utc(now)),
+                      "programme");
     }
-    if (!programme.kinds.any_of.empty() && std::ranges::find(programme.kinds.any_of, organisation->second.kind) == programme.kinds.any_of.end()) {
-        return refuse(Refusal{RefusalCode::funding_not_eligible, fmt::format("{} is not of a kind that programme {} is for", organisation->first.value, programme.name.value), "organisation",
-                              programme.kinds.clause});
+    if (!programme.kinds.any_of.empty() &&
+        std::ranges::find(programme.kinds.any_of, organisation->second.kind) == programme.kinds.any_of.end()) {
+        return refuse(Refusal{RefusalCode::funding_not_eligible,
+                              fmt::format("{} is not of a kind that programme {} is for", organisation->first.value, programme.name.value),
+                              "organisation", programme.kinds.clause});
     }
     if (command.amount.value < 1 || command.amount.value > limits::fen_max) {
-        return refuse(RefusalCode::bad_value, fmt::format("amount is {} fen and must be from 1 to {}", command.amount.value, limits::fen_max), "amount");
+        return refuse(RefusalCode::bad_value,
+                      fmt::format("amount is {} fen and must be from 1 to {}", command.amount.value, limits::fen_max), "amount");
     }
     const auto group = group_of(organisation->second);
     const auto cap = account::entity_cap(opened->second, group);
     const bool first_of_group = core.state.ledger.account(cap) == nullptr;
     const Fen cap_left = first_of_group ? programme.entity_cap : free_in(core.state, cap);
     if (command.amount > cap_left) {
-        return refuse(RefusalCode::cap_reached, fmt::format("{} yuan are asked for {} and {} of the {} yuan that one control group may have in {} are left; ask for less",
-                                                            yuan(command.amount), group, yuan(cap_left), yuan(programme.entity_cap), programme.fiscal_year), "amount");
+        return refuse(
+            RefusalCode::cap_reached,
+            fmt::format("{} yuan are asked for {} and {} of the {} yuan that one control group may have in {} are left; ask for less",
+                        yuan(command.amount), group, yuan(cap_left), yuan(programme.entity_cap), programme.fiscal_year),
+            "amount");
     }
     const auto left = free_in(core.state, account::available(opened->second));
     if (command.amount > left) {
-        return refuse(RefusalCode::insufficient_funds, fmt::format("{} yuan are asked and {} of the {} yuan of programme {} are left; ask for less", yuan(command.amount), yuan(left),
-                                                                   yuan(programme.budget), programme.name.value), "amount");
+        return refuse(RefusalCode::insufficient_funds,
+                      fmt::format("{} yuan are asked and {} of the {} yuan of programme {} are left; ask for less", yuan(command.amount),
+                                  yuan(left), yuan(programme.budget), programme.name.value),
+                      "amount");
     }
-    std::vector<ledger::AccountSpec> accounts{
-        {account::voucher(opened->second, command.id), opened->second.voucher_ledger, AccountCode::voucher, Bound::debits_may_not_exceed_credits}};
+    std::vector<ledger::AccountSpec> accounts{{account::voucher(opened->second, command.id), opened->second.voucher_ledger,
+                                               AccountCode::voucher, Bound::debits_may_not_exceed_credits}};
     std::vector<ledger::Transfer> transfers;
     const auto name = command.id.text();
     if (first_of_group && programme.entity_cap.value > 0) {
         accounts.push_back({cap, opened->second.cap_ledger, AccountCode::entity_cap, Bound::debits_may_not_exceed_credits});
-        transfers.push_back(transfer(ledger::transfer_id_of(now, name + " fund cap"), opened->second.cap_ledger, account::cap_source(opened->second), cap, programme.entity_cap,
-                                     TransferCode::fund_cap, command.id.uid));
+        transfers.push_back(transfer(ledger::transfer_id_of(now, name + " fund cap"), opened->second.cap_ledger,
+                                     account::cap_source(opened->second), cap, programme.entity_cap, TransferCode::fund_cap,
+                                     command.id.uid));
     }
-    transfers.push_back(transfer(ledger::transfer_id_of(now, name + " award"), opened->second.voucher_ledger, account::available(opened->second),
-                                 account::voucher(opened->second, command.id), command.amount, TransferCode::award, command.id.uid));
-    transfers.push_back(transfer(ledger::transfer_id_of(now, name + " cap"), opened->second.cap_ledger, cap, account::cap_used(opened->second), command.amount, TransferCode::award,
-                                 command.id.uid));
+    transfers.push_back(transfer(ledger::transfer_id_of(now, name + " award"), opened->second.voucher_ledger,
+                                 account::available(opened->second), account::voucher(opened->second, command.id), command.amount,
+                                 TransferCode::award, command.id.uid));
+    transfers.push_back(transfer(ledger::transfer_id_of(now, name + " cap"), opened->second.cap_ledger, cap,
+                                 account::cap_used(opened->second), command.amount, TransferCode::award, command.id.uid));
     for (std::size_t i = 0; i + 1 < transfers.size(); ++i) transfers[i].flags |= ledger::flag::linked;
     auto facts = open_and_post(core, accounts, transfers, now);
     if (!facts) return refuse(facts.error());
-    const Voucher voucher{command.id, command.programme, command.organisation, command.amount, now, now + hours(24 * programme.validity_days)};
+    const Voucher voucher{
+        command.id, command.programme, command.organisation, command.amount, now, now + hours(24 * programme.validity_days)};
     return accept(name, {VoucherAwarded{voucher}, std::move(*facts)});
 }
 
 Decision decide(const Core& core, const Actor& actor, const Deposit& command, Instant now) {
     if (auto allowed = permit(core.state, actor, Action::move_money); !allowed) return refuse(allowed.error());
-    if (!core.state.organisations.contains(command.organisation)) return refuse(RefusalCode::not_found, fmt::format("organisation {} is not known", command.organisation.value), "organisation");
+    if (!core.state.organisations.contains(command.organisation))
+        return refuse(RefusalCode::not_found, fmt::format("organisation {} is not known", command.organisation.value), "organisation");
     if (command.amount.value < 1 || command.amount.value > limits::fen_max) {
-        return refuse(RefusalCode::bad_value, fmt::format("amount is {} fen and must be from 1 to {}", command.amount.value, limits::fen_max), "amount");
+        return refuse(RefusalCode::bad_value,
+                      fmt::format("amount is {} fen and must be from 1 to {}", command.amount.value, limits::fen_max), "amount");
     }
     const auto id = ledger::TransferId{command.transfer};
-    const auto entry = transfer(id, cash_ledger, account::bank(), account::prepaid(command.organisation), command.amount, TransferCode::top_up, command.transfer);
+    const auto entry = transfer(id, cash_ledger, account::bank(), account::prepaid(command.organisation), command.amount,
+                                TransferCode::top_up, command.transfer);
     const std::vector<ledger::AccountSpec> accounts{
         {account::bank(), cash_ledger, AccountCode::bank, Bound::none},
         {account::prepaid(command.organisation), cash_ledger, AccountCode::buyer_prepaid, Bound::debits_may_not_exceed_credits},

@@ -22,12 +22,15 @@ Decision decide(const Core& core, const Actor& actor, const SetProject& command,
     const auto& project = command.project;
     if (auto flaw = first_of(flaws(project), "project")) return refuse(*flaw);
     if (!core.state.organisations.contains(project.organisation)) {
-        return refuse(RefusalCode::not_found, fmt::format("organisation {} is not known; create it first: weir org set {}", project.organisation.value, project.organisation.value),
+        return refuse(RefusalCode::not_found,
+                      fmt::format("organisation {} is not known; create it first: weir org set {}", project.organisation.value,
+                                  project.organisation.value),
                       "organisation");
     }
     for (const auto& line : project.quota) {
         if (!core.catalogue.contains(line.model)) {
-            return refuse(RefusalCode::unknown_model, fmt::format("the catalogue has no model '{}'; list the models with: weir catalog", line.model), "quota");
+            return refuse(RefusalCode::unknown_model,
+                          fmt::format("the catalogue has no model '{}'; list the models with: weir catalog", line.model), "quota");
         }
     }
     const auto known = core.state.projects.find(project.name);
@@ -35,8 +38,8 @@ Decision decide(const Core& core, const Actor& actor, const SetProject& command,
         if (known->second == project) return repeat(project.name.value);
         if (known->second.organisation != project.organisation) {
             return refuse(RefusalCode::already_exists_different,
-                          fmt::format("project {} belongs to {} and cannot be given to {}; its bills are there; create another project", project.name.value,
-                                      known->second.organisation.value, project.organisation.value),
+                          fmt::format("project {} belongs to {} and cannot be given to {}; its bills are there; create another project",
+                                      project.name.value, known->second.organisation.value, project.organisation.value),
                           "organisation");
         }
     }
@@ -46,7 +49,9 @@ Decision decide(const Core& core, const Actor& actor, const SetProject& command,
 Decision decide(const Core& core, const Actor& actor, const SetRoles& command, Instant) {
     const auto action = command.project.empty() ? Action::manage_network : Action::manage_members;
     if (auto allowed = permit(core.state, actor, action, command.project); !allowed) return refuse(allowed.error());
-    if (!is_name(command.subject.value)) return refuse(RefusalCode::bad_value, "subject must be a pseudonym of a-z, 0-9, '-' and '.'; never a person's name or address", "subject");
+    if (!is_name(command.subject.value))
+        return refuse(RefusalCode::bad_value, "subject must be a pseudonym of a-z, 0-9, '-' and '.'; never a person's name or address",
+                      "subject");
     if (!command.project.empty() && !core.state.projects.contains(command.project)) {
         return refuse(RefusalCode::not_found, fmt::format("project {} is not known; create it first", command.project.value), "project");
     }
@@ -56,7 +61,10 @@ Decision decide(const Core& core, const Actor& actor, const SetRoles& command, I
     const auto of_project = [](Role role) { return role == Role::owner || role == Role::member || role == Role::viewer; };
     for (const auto role : roles) {
         if (of_project(role) == command.project.empty()) {
-            return refuse(RefusalCode::bad_value, "owner, member and viewer are roles of a project; operator, approver, finance, auditor and provider are roles of the network", "roles");
+            return refuse(RefusalCode::bad_value,
+                          "owner, member and viewer are roles of a project; operator, approver, finance, auditor and provider are roles of "
+                          "the network",
+                          "roles");
         }
     }
     const auto held = [&]() -> std::vector<Role> {
@@ -79,33 +87,43 @@ Decision decide(const Core& core, const Actor& actor, const IssueToken& command,
     if (auto allowed = permit(core.state, actor, own ? Action::see_network : Action::issue_token); !allowed) return refuse(allowed.error());
     if (const auto known = core.state.tokens.find(token.id); known != core.state.tokens.end()) {
         if (known->second.hash == token.hash && known->second.subject == token.subject) return repeat(token.id.text());
-        return refuse(RefusalCode::already_exists_different, fmt::format("{} was issued before for something else; make a new id", token.id.text()), "id");
+        return refuse(RefusalCode::already_exists_different,
+                      fmt::format("{} was issued before for something else; make a new id", token.id.text()), "id");
     }
     if (auto fresh = check_new_id(core, token.id.uid, token.id.text(), now); !fresh) return refuse(fresh.error());
     if (token.site && !core.state.sites.contains(*token.site)) {
         return refuse(RefusalCode::not_found, fmt::format("site {} is not known; register it first", token.site->value), "site");
     }
-    if (!token.site && !is_name(token.subject.value)) return refuse(RefusalCode::bad_value, "subject must be a pseudonym of a-z, 0-9, '-' and '.'", "subject");
-    if (token.scopes.empty()) return refuse(RefusalCode::bad_value, "scopes is empty; a token needs at least one of read, write, admin", "scopes");
+    if (!token.site && !is_name(token.subject.value))
+        return refuse(RefusalCode::bad_value, "subject must be a pseudonym of a-z, 0-9, '-' and '.'", "subject");
+    if (token.scopes.empty())
+        return refuse(RefusalCode::bad_value, "scopes is empty; a token needs at least one of read, write, admin", "scopes");
     const bool agent_scope = std::ranges::find(token.scopes, Scope::agent) != token.scopes.end();
     if (agent_scope != token.site.has_value()) {
-        return refuse(RefusalCode::bad_value, "the scope agent and a site go together: an agent's token is good for one site and for nothing else", "scopes");
+        return refuse(RefusalCode::bad_value,
+                      "the scope agent and a site go together: an agent's token is good for one site and for nothing else", "scopes");
     }
     if (token.expires_at && *token.expires_at <= now) {
-        return refuse(RefusalCode::bad_value, fmt::format("expires_at is {}, and now it is {}; choose a later time", format_utc(*token.expires_at), format_utc(now)), "expires_at");
+        return refuse(
+            RefusalCode::bad_value,
+            fmt::format("expires_at is {}, and now it is {}; choose a later time", format_utc(*token.expires_at), format_utc(now)),
+            "expires_at");
     }
     if (own) {
         // Nobody widens what they hold: a token that one issues for oneself covers no more than the one that asks.
         const auto& mine = core.state.tokens.at(actor.token);
         for (const auto scope : token.scopes) {
             if (std::ranges::find(mine.scopes, scope) == mine.scopes.end()) {
-                return refuse(RefusalCode::forbidden, "the new token would have a scope that the one you use does not have; ask for fewer scopes", "scopes");
+                return refuse(RefusalCode::forbidden,
+                              "the new token would have a scope that the one you use does not have; ask for fewer scopes", "scopes");
             }
         }
     }
-    const auto count = std::ranges::count_if(core.state.tokens, [&](const auto& entry) { return entry.second.subject == token.subject && !entry.second.site; });
+    const auto count = std::ranges::count_if(
+        core.state.tokens, [&](const auto& entry) { return entry.second.subject == token.subject && !entry.second.site; });
     if (!token.site && static_cast<std::size_t>(count) >= limits::tokens_per_subject_max) {
-        return refuse(RefusalCode::limit_reached, fmt::format("{} has {} tokens, at most {} are kept; revoke one: weir token revoke", token.subject.value, count, limits::tokens_per_subject_max));
+        return refuse(RefusalCode::limit_reached, fmt::format("{} has {} tokens, at most {} are kept; revoke one: weir token revoke",
+                                                              token.subject.value, count, limits::tokens_per_subject_max));
     }
     auto issued = token;
     issued.issued_at = now;
@@ -116,9 +134,12 @@ Decision decide(const Core& core, const Actor& actor, const RevokeToken& command
     const auto known = core.state.tokens.find(command.token);
     const bool own = known != core.state.tokens.end() && actor.kind == Actor::Kind::subject && known->second.subject == actor.subject;
     if (auto allowed = permit(core.state, actor, own ? Action::see_network : Action::issue_token); !allowed) {
-        return refuse(own ? allowed.error() : Refusal{RefusalCode::not_found, fmt::format("{} is not known here", command.token.text()), "id", {}});
+        return refuse(own ? allowed.error()
+                          : Refusal{RefusalCode::not_found, fmt::format("{} is not known here", command.token.text()), "id", {}});
     }
-    if (known == core.state.tokens.end()) return refuse(RefusalCode::not_found, fmt::format("{} is not known here; it may have expired or been revoked", command.token.text()), "id");
+    if (known == core.state.tokens.end())
+        return refuse(RefusalCode::not_found,
+                      fmt::format("{} is not known here; it may have expired or been revoked", command.token.text()), "id");
     return accept(command.token.text(), {TokenEnded{command.token, false}});
 }
 

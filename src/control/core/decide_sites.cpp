@@ -35,15 +35,23 @@ void compare_nodes(const SiteState& site, const std::vector<Node>& reported, std
 
 std::optional<Refusal> check_nodes(const Core& core, const std::vector<Node>& nodes) {
     if (nodes.size() > limits::nodes_per_site_max) {
-        return Refusal{RefusalCode::limit_reached, fmt::format("the report has {} nodes, at most {} are taken from one site", nodes.size(), limits::nodes_per_site_max), "nodes", {}};
+        return Refusal{RefusalCode::limit_reached,
+                       fmt::format("the report has {} nodes, at most {} are taken from one site", nodes.size(), limits::nodes_per_site_max),
+                       "nodes",
+                       {}};
     }
     std::set<NodeName> seen;
     for (const auto& node : nodes) {
         if (auto flaw = first_of(flaws(node), fmt::format("node {}", node.name.value))) return flaw;
-        if (!seen.insert(node.name).second) return Refusal{RefusalCode::bad_value, fmt::format("node {} is reported twice", node.name.value), "nodes", {}};
+        if (!seen.insert(node.name).second)
+            return Refusal{RefusalCode::bad_value, fmt::format("node {} is reported twice", node.name.value), "nodes", {}};
         for (const auto& group : node.cards) {
             if (!core.catalogue.contains(group.model)) {
-                return Refusal{RefusalCode::unknown_model, fmt::format("node {} has cards of the model '{}', which the catalogue does not have", node.name.value, group.model), "nodes", {}};
+                return Refusal{
+                    RefusalCode::unknown_model,
+                    fmt::format("node {} has cards of the model '{}', which the catalogue does not have", node.name.value, group.model),
+                    "nodes",
+                    {}};
             }
         }
     }
@@ -81,7 +89,8 @@ public:
         for (const auto& [id, used] : used_now_) {
             const auto& job = core_.state.jobs.at(id);
             if (!job.placement || job.stop_ordered || job.placement->fen_per_card_hour.value == 0) continue;
-            if (accrued(job) + charge_of(used, job.placement->fen_per_card_hour) >= held(job)) stops[id] = JobStopOrdered{id, job.generation, Reason::budget_reached};
+            if (accrued(job) + charge_of(used, job.placement->fen_per_card_hour) >= held(job))
+                stops[id] = JobStopOrdered{id, job.generation, Reason::budget_reached};
         }
         return stops;
     }
@@ -127,7 +136,8 @@ void take_task(const Core& core, const SiteName& site, const TaskReport& report,
         return;
     }
     const auto to = report.state == TaskState::starting ? JobState::starting : JobState::running;
-    if (job->state != to && may_follow(job->state, to)) events.push_back(JobStateChanged{job->id, job->generation, to, reason_of_progress(report.state)});
+    if (job->state != to && may_follow(job->state, to))
+        events.push_back(JobStateChanged{job->id, job->generation, to, reason_of_progress(report.state)});
 }
 
 /// Whether this report is the next of its agent's life; or a refusal that says what would be.
@@ -135,12 +145,18 @@ Result<bool, Refusal> is_next(const SiteState& site, const SiteReport& report) {
     if (report.session == site.session) {
         if (report.sequence == site.sequence) return false;
         if (report.sequence == site.sequence + 1) return true;
-        return fail(Refusal{RefusalCode::stale_sequence, fmt::format("report {} came where {} is next; send that, or begin a new session", report.sequence, site.sequence + 1), "sequence", {}});
+        return fail(
+            Refusal{RefusalCode::stale_sequence,
+                    fmt::format("report {} came where {} is next; send that, or begin a new session", report.sequence, site.sequence + 1),
+                    "sequence",
+                    {}});
     }
     if (report.session > site.session && report.sequence == 1) return true;
     return fail(Refusal{RefusalCode::stale_sequence,
-                        fmt::format("report {} of session {} came, and session {} is at {}; a new session has a later id and begins at 1", report.sequence, report.session, site.session, site.sequence),
-                        "session", {}});
+                        fmt::format("report {} of session {} came, and session {} is at {}; a new session has a later id and begins at 1",
+                                    report.sequence, report.session, site.session, site.sequence),
+                        "session",
+                        {}});
 }
 
 }  // namespace
@@ -156,8 +172,10 @@ Decision decide(const Core& core, const Actor& actor, const SetSite& command, In
     if (known != core.state.sites.end()) {
         if (known->second.site == site) return repeat(site.name.value);
         if (known->second.site.owner != site.owner) {
-            return refuse(RefusalCode::already_exists_different, fmt::format("site {} belongs to {} and its earnings do too; register another name for {}", site.name.value,
-                                                                             known->second.site.owner.value, site.owner.value), "owner");
+            return refuse(RefusalCode::already_exists_different,
+                          fmt::format("site {} belongs to {} and its earnings do too; register another name for {}", site.name.value,
+                                      known->second.site.owner.value, site.owner.value),
+                          "owner");
         }
     }
     std::vector<Event> events{SiteSet{site}};
@@ -174,10 +192,13 @@ Decision decide(const Core& core, const Actor& actor, const SetSite& command, In
 Decision decide(const Core& core, const Actor& actor, const SiteReport& command, Instant now) {
     if (auto allowed = permit(core.state, actor, Action::report); !allowed) return refuse(allowed.error());
     if (actor.kind == Actor::Kind::agent && actor.site != command.site) {
-        return refuse(RefusalCode::forbidden, fmt::format("the agent of {} may not report for {}", actor.site.value, command.site.value), "site");
+        return refuse(RefusalCode::forbidden, fmt::format("the agent of {} may not report for {}", actor.site.value, command.site.value),
+                      "site");
     }
     const auto site = core.state.sites.find(command.site);
-    if (site == core.state.sites.end()) return refuse(RefusalCode::not_found, fmt::format("site {} is not known; an operator registers it first", command.site.value), "site");
+    if (site == core.state.sites.end())
+        return refuse(RefusalCode::not_found, fmt::format("site {} is not known; an operator registers it first", command.site.value),
+                      "site");
     const auto next = is_next(site->second, command);
     if (!next) return refuse(next.error());
     if (!*next) return repeat(fmt::format("{}", command.sequence));
@@ -191,8 +212,11 @@ Decision decide(const Core& core, const Actor& actor, const SiteReport& command,
     for (const auto& meter : command.meters) meters.take(command.site, meter, events);
     for (const auto& point : command.checkpoints) {
         const auto* job = current(core.state, command.site, point.job, point.generation);
-        const bool known = job != nullptr && std::ranges::any_of(job->checkpoints, [&](const auto& have) { return have.manifest == point.manifest && have.name == point.name; });
-        if (job != nullptr && !known && is_name(point.name)) events.push_back(CheckpointStored{point.job, point.generation, point.name, point.manifest, point.bytes});
+        const bool known = job != nullptr && std::ranges::any_of(job->checkpoints, [&](const auto& have) {
+                               return have.manifest == point.manifest && have.name == point.name;
+                           });
+        if (job != nullptr && !known && is_name(point.name))
+            events.push_back(CheckpointStored{point.job, point.generation, point.name, point.manifest, point.bytes});
     }
     std::set<JobId> ended;  // one end for each job, whatever the report repeats
     for (const auto& task : command.tasks) {

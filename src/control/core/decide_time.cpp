@@ -54,8 +54,8 @@ void end_vouchers(const Core& core, Instant now, std::vector<Event>& events) {
 void forget(const Core& core, Instant now, std::vector<Event>& events) {
     const Instant before = now - core.policy.remember;
     if (before - core.state.forgotten_before < hours(1)) return;
-    const bool any = (!core.state.finished.empty() && time_of(core.state.finished.begin()->first.uid) < before) || !core.state.keys.empty() ||
-                     core.state.ledger.decide_forget(now).has_value();
+    const bool any = (!core.state.finished.empty() && time_of(core.state.finished.begin()->first.uid) < before) ||
+                     !core.state.keys.empty() || core.state.ledger.decide_forget(now).has_value();
     if (!any) return;
     events.push_back(RecordsForgotten{before});
     if (auto fact = core.state.ledger.decide_forget(now)) events.push_back(LedgerPosted{{}, {}, *fact});

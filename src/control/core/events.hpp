@@ -244,8 +244,9 @@ struct KeyRecorded {
 };
 BOOST_DESCRIBE_STRUCT(KeyRecorded, (), (scope, key, body, answer, expires_at))
 
-using Event = std::variant<LeaderStarted, OrganisationSet, ProjectSet, RolesSet, TokenIssued, TokenEnded, SiteSet, NodeSet, NodeRemoved, ReportTaken, SiteReachable,
-                           ProgrammeOpened, VoucherAwarded, VoucherEnded, LedgerPosted, JobSubmitted, JobPlaced, JobStateChanged, TaskMetered,
-                           CheckpointStored, JobRequeued, JobStopOrdered, JobFinished, RecordsForgotten, KeyRecorded>;
+using Event =
+    std::variant<LeaderStarted, OrganisationSet, ProjectSet, RolesSet, TokenIssued, TokenEnded, SiteSet, NodeSet, NodeRemoved, ReportTaken,
+                 SiteReachable, ProgrammeOpened, VoucherAwarded, VoucherEnded, LedgerPosted, JobSubmitted, JobPlaced, JobStateChanged,
+                 TaskMetered, CheckpointStored, JobRequeued, JobStopOrdered, JobFinished, RecordsForgotten, KeyRecorded>;
 
 }  // namespace weir::control

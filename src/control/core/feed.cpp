@@ -53,7 +53,8 @@ void tell_node(Core& core, const SiteName& site, const Node& node) {
     for (const auto& group : node.cards) {
         const bool shared = group.slicing == Slicing::fractional;
         set.accelerators.push_back({group.model, static_cast<std::int32_t>(group.count), group.memory.value,
-                                    shared ? scheduler::Slicing::fractional : scheduler::Slicing::exclusive, shared ? "weir" : "", group.emulated});
+                                    shared ? scheduler::Slicing::fractional : scheduler::Slicing::exclusive, shared ? "weir" : "",
+                                    group.emulated});
     }
     set.cpus_milli = node.cpus.value;
     set.memory_mib = node.memory.value;
@@ -126,7 +127,8 @@ void tell_placed(Core& core, const LiveJob& job) {
         scheduler::NodeShare share;
         share.node = node.node.value;
         for (const auto& card : node.cards) {
-            share.cards.push_back({static_cast<std::int32_t>(card.index), card.share.value, fraction ? job.spec.resources.accelerator_memory.value : 0});
+            share.cards.push_back(
+                {static_cast<std::int32_t>(card.index), card.share.value, fraction ? job.spec.resources.accelerator_memory.value : 0});
         }
         share.cpus_milli = job.spec.resources.cpus.value;
         share.memory_mib = job.spec.resources.memory.value;
@@ -207,7 +209,8 @@ scheduler::Ask ask_of(const State& state, const LiveJob& job) {
     scheduler::Ask ask;
     ask.project = job.project.value;
     ask.nodes = static_cast<std::int32_t>(spec.num_nodes);
-    for (const auto& one : spec.resources.accelerators) ask.alternatives.push_back({one.model, one.per_node.value, spec.resources.accelerator_memory.value});
+    for (const auto& one : spec.resources.accelerators)
+        ask.alternatives.push_back({one.model, one.per_node.value, spec.resources.accelerator_memory.value});
     ask.cpus_milli = spec.resources.cpus.value;
     ask.memory_mib = spec.resources.memory.value;
     for (const auto& site : spec.trust.empty() ? project.trusted : spec.trust) ask.trusted_sites.push_back(site.value);

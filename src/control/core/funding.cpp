@@ -22,11 +22,15 @@ ledger::AccountId supplier(const OrganisationName& owner) { return account_id_of
 ledger::AccountId treasury(const std::string& funder) { return account_id_of(cash_ledger, AccountCode::treasury, funder); }
 ledger::AccountId appropriation(const OpenedProgramme& p) { return account_id_of(p.voucher_ledger, AccountCode::appropriation, "budget"); }
 ledger::AccountId available(const OpenedProgramme& p) { return account_id_of(p.voucher_ledger, AccountCode::available, "available"); }
-ledger::AccountId voucher(const OpenedProgramme& p, VoucherId id) { return account_id_of(p.voucher_ledger, AccountCode::voucher, id.text()); }
+ledger::AccountId voucher(const OpenedProgramme& p, VoucherId id) {
+    return account_id_of(p.voucher_ledger, AccountCode::voucher, id.text());
+}
 ledger::AccountId redeemed(const OpenedProgramme& p) { return account_id_of(p.voucher_ledger, AccountCode::redeemed, "redeemed"); }
 ledger::AccountId expired(const OpenedProgramme& p) { return account_id_of(p.voucher_ledger, AccountCode::expired, "expired"); }
 ledger::AccountId cap_source(const OpenedProgramme& p) { return account_id_of(p.cap_ledger, AccountCode::cap_source, "caps"); }
-ledger::AccountId entity_cap(const OpenedProgramme& p, const std::string& group) { return account_id_of(p.cap_ledger, AccountCode::entity_cap, group); }
+ledger::AccountId entity_cap(const OpenedProgramme& p, const std::string& group) {
+    return account_id_of(p.cap_ledger, AccountCode::entity_cap, group);
+}
 ledger::AccountId cap_used(const OpenedProgramme& p) { return account_id_of(p.cap_ledger, AccountCode::cap_used, "used"); }
 }  // namespace account
 
@@ -51,20 +55,26 @@ bool allows_region(const Allowed<std::string>& allowed, const std::string& regio
 /// A published clause if there is one, else the rule in our words.
 std::string clause_or(const std::string& clause, std::string rule) { return clause.empty() ? std::move(rule) : clause; }
 
-SourceAnswer ask_programme(const Core& core, const Programme& programme, const Organisation& organisation, const Site& site, const std::string& model) {
-    if (!allows(programme.kinds, organisation.kind)) return refused(clause_or(programme.kinds.clause, "the programme is not for this kind of organisation"));
+SourceAnswer ask_programme(const Core& core, const Programme& programme, const Organisation& organisation, const Site& site,
+                           const std::string& model) {
+    if (!allows(programme.kinds, organisation.kind))
+        return refused(clause_or(programme.kinds.clause, "the programme is not for this kind of organisation"));
     if (!allows_region(programme.registered_in, organisation.registered_in)) {
         return refused(clause_or(programme.registered_in.clause, "the organisation is not registered in the programme's region"));
     }
-    if (!allows(programme.sites, site.name)) return refused(clause_or(programme.sites.clause, fmt::format("the programme does not pay at {}", site.name.value)));
-    if (!allows(programme.tiers, site.tier)) return refused(clause_or(programme.tiers.clause, "the programme does not pay at sites of this tier"));
-    if (!allows(programme.models, model)) return refused(clause_or(programme.models.clause, fmt::format("the programme does not pay for {}", model)));
+    if (!allows(programme.sites, site.name))
+        return refused(clause_or(programme.sites.clause, fmt::format("the programme does not pay at {}", site.name.value)));
+    if (!allows(programme.tiers, site.tier))
+        return refused(clause_or(programme.tiers.clause, "the programme does not pay at sites of this tier"));
+    if (!allows(programme.models, model))
+        return refused(clause_or(programme.models.clause, fmt::format("the programme does not pay for {}", model)));
     const auto entry = core.catalogue.find(model);
     const bool domestic = entry != core.catalogue.end() && entry->second.domestic;
     for (const auto& line : programme.ratio) {
         const bool kind = line.kinds.empty() || std::ranges::find(line.kinds, organisation.kind) != line.kinds.end();
         if (kind && (!line.domestic || *line.domestic == domestic)) {
-            return line.per_mille > 0 ? SourceAnswer{line.per_mille, line.clause} : refused(clause_or(line.clause, "the programme's ratio here is zero"));
+            return line.per_mille > 0 ? SourceAnswer{line.per_mille, line.clause}
+                                      : refused(clause_or(line.clause, "the programme's ratio here is zero"));
         }
     }
     return refused("no line of the programme's ratio fits this organisation and accelerator");
@@ -105,22 +115,28 @@ std::string yuan(Fen fen) { return fmt::format("{}.{:02}", fen.value / 100, fen.
 Refusal cannot_pay(const std::vector<Quote>& all, const JobSpec& spec) {
     if (all.empty()) {
         return {RefusalCode::funding_not_eligible,
-                "no site that the job may enter has a price for any of its accelerators; see weir site list, and widen trust, tier, residency or the list of accelerators",
-                "resources.accelerators", {}};
+                "no site that the job may enter has a price for any of its accelerators; see weir site list, and widen trust, tier, "
+                "residency or the list of accelerators",
+                "resources.accelerators",
+                {}};
     }
-    const bool none_eligible = std::ranges::all_of(all, [](const Quote& quote) { return quote.uncovered == quote.cost_max && !quote.clauses.empty(); });
+    const bool none_eligible =
+        std::ranges::all_of(all, [](const Quote& quote) { return quote.uncovered == quote.cost_max && !quote.clauses.empty(); });
     const auto cheapest = std::ranges::min_element(all, {}, [](const Quote& quote) { return quote.uncovered; });
     if (none_eligible) {
         return {RefusalCode::funding_not_eligible,
-                fmt::format("none of the {} funding sources may pay for {} at {}: {}; choose another accelerator or site, or add a source that may",
-                            cheapest->parts.size(), cheapest->model, cheapest->site.value, cheapest->clauses.front().clause),
+                fmt::format(
+                    "none of the {} funding sources may pay for {} at {}: {}; choose another accelerator or site, or add a source that may",
+                    cheapest->parts.size(), cheapest->model, cheapest->site.value, cheapest->clauses.front().clause),
                 "funding", cheapest->clauses.front().clause};
     }
     return {RefusalCode::insufficient_funds,
-            fmt::format("up to {} s on {} node(s) with {} at {} can cost {} yuan and the funding sources cover {} yuan; lower max_duration, set a budget, or add a source",
+            fmt::format("up to {} s on {} node(s) with {} at {} can cost {} yuan and the funding sources cover {} yuan; lower "
+                        "max_duration, set a budget, or add a source",
                         spec.max_duration.value, spec.num_nodes, cheapest->model, cheapest->site.value, yuan(cheapest->cost_max),
                         yuan(cheapest->cost_max - cheapest->uncovered)),
-            "funding", {}};
+            "funding",
+            {}};
 }
 
 }  // namespace
@@ -129,8 +145,8 @@ std::vector<FundingSource> sources_of(const JobSpec& spec) {
     return spec.funding.empty() ? std::vector{FundingSource{}} : spec.funding;
 }
 
-SourceAnswer ask_source(const Core& core, const OrganisationName& organisation, const FundingSource& source, const Site& site, const std::string& model,
-                        Instant from, Instant to) {
+SourceAnswer ask_source(const Core& core, const OrganisationName& organisation, const FundingSource& source, const Site& site,
+                        const std::string& model, Instant from, Instant to) {
     if (!source.voucher) return {1000, {}};
     const auto voucher = core.state.vouchers.find(*source.voucher);
     if (voucher == core.state.vouchers.end() || voucher->second.organisation != organisation) {
@@ -138,7 +154,8 @@ SourceAnswer ask_source(const Core& core, const OrganisationName& organisation, 
     }
     const auto& [id, prog, owner, amount, valid_from, valid_to] = voucher->second;
     if (from < valid_from || to > valid_to) {
-        return refused(fmt::format("the voucher is valid from {} to before {}, and the run could last until {}", format_utc(valid_from), format_utc(valid_to), format_utc(to)));
+        return refused(fmt::format("the voucher is valid from {} to before {}, and the run could last until {}", format_utc(valid_from),
+                                   format_utc(valid_to), format_utc(to)));
     }
     return ask_programme(core, core.state.programmes.at(prog).programme, core.state.organisations.at(organisation), site, model);
 }
@@ -175,8 +192,10 @@ Result<HoldPlan, Refusal> plan_holds(const Core& core, const Project& project, c
     for (std::size_t i = 0; i < sources.size(); ++i) {
         const auto id = account_of(core.state, project.organisation, sources[i]);
         if (id.uid.is_nil()) {
-            return fail(Refusal{RefusalCode::not_found, fmt::format("voucher {} is not known here; list yours with: weir voucher list", sources[i].voucher->text()),
-                                fmt::format("funding[{}]", i), {}});
+            return fail(Refusal{RefusalCode::not_found,
+                                fmt::format("voucher {} is not known here; list yours with: weir voucher list", sources[i].voucher->text()),
+                                fmt::format("funding[{}]", i),
+                                {}});
         }
         free.push_back(std::max(Fen{0}, free_in(core.state, id)));
     }
@@ -196,8 +215,12 @@ Result<HoldPlan, Refusal> plan_holds(const Core& core, const Project& project, c
         ledger::Transfer transfer;
         transfer.id = id;
         transfer.debit = account_of(core.state, project.organisation, sources[i]);
-        transfer.credit = sources[i].voucher ? account::redeemed(core.state.programmes.at(core.state.vouchers.at(*sources[i].voucher).programme)) : account::clearing();
-        transfer.ledger = sources[i].voucher ? core.state.programmes.at(core.state.vouchers.at(*sources[i].voucher).programme).voucher_ledger : cash_ledger;
+        transfer.credit = sources[i].voucher
+                              ? account::redeemed(core.state.programmes.at(core.state.vouchers.at(*sources[i].voucher).programme))
+                              : account::clearing();
+        transfer.ledger = sources[i].voucher
+                              ? core.state.programmes.at(core.state.vouchers.at(*sources[i].voucher).programme).voucher_ledger
+                              : cash_ledger;
         transfer.amount = most[i].value;
         transfer.cause = job.uid;
         transfer.code = ledger::TransferCode::hold;
@@ -224,8 +247,9 @@ std::map<std::string, scheduler::FundingAnswer> funding_answers(const Core& core
             entry->second.eligible = false;
             entry->second.clauses.insert(entry->second.clauses.end(), quote.clauses.begin(), quote.clauses.end());
             if (quote.clauses.empty()) {
-                entry->second.clauses.push_back({"all sources", fmt::format("up to {} yuan are needed for {} here and {} yuan are held", yuan(quote.cost_max), quote.model,
-                                                                            yuan(quote.cost_max - quote.uncovered))});
+                entry->second.clauses.push_back(
+                    {"all sources", fmt::format("up to {} yuan are needed for {} here and {} yuan are held", yuan(quote.cost_max),
+                                                quote.model, yuan(quote.cost_max - quote.uncovered))});
             }
         }
     }

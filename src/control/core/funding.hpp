@@ -58,7 +58,8 @@ struct Quote {
 
 /// Every site that is priced and that trust, residency and tier allow, with what the sources would pay when they have `free`.
 /// `funding` empty means the prepaid balance; see sources_of().
-[[nodiscard]] std::vector<Quote> quotes(const Core& core, const Project& project, const JobSpec& spec, const std::vector<Fen>& free, Instant now);
+[[nodiscard]] std::vector<Quote> quotes(const Core& core, const Project& project, const JobSpec& spec, const std::vector<Fen>& free,
+                                        Instant now);
 
 [[nodiscard]] std::vector<FundingSource> sources_of(const JobSpec& spec);
 

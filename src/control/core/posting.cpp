@@ -12,13 +12,29 @@ Refusal refusal_of(const ledger::Transfer& transfer, ledger::TransferOutcome out
     switch (outcome) {
         case exceeds_credits:
         case nothing_to_balance:
-            return {RefusalCode::insufficient_funds, fmt::format("transfer {} asks for {} fen and the account has less free; lower the amount", transfer.id.text(), transfer.amount), "amount", {}};
-        case id_too_old: return {RefusalCode::id_too_old, fmt::format("transfer {} was made too long ago to tell whether it was carried out; make a new id", transfer.id.text()), "id", {}};
-        case id_too_new: return {RefusalCode::id_from_the_future, fmt::format("transfer {} says it was made in the future; set the clock of the machine that made it", transfer.id.text()), "id", {}};
+            return {RefusalCode::insufficient_funds,
+                    fmt::format("transfer {} asks for {} fen and the account has less free; lower the amount", transfer.id.text(),
+                                transfer.amount),
+                    "amount",
+                    {}};
+        case id_too_old:
+            return {RefusalCode::id_too_old,
+                    fmt::format("transfer {} was made too long ago to tell whether it was carried out; make a new id", transfer.id.text()),
+                    "id",
+                    {}};
+        case id_too_new:
+            return {
+                RefusalCode::id_from_the_future,
+                fmt::format("transfer {} says it was made in the future; set the clock of the machine that made it", transfer.id.text()),
+                "id",
+                {}};
         default: break;
     }
     if (name.starts_with("exists_with_different")) {
-        return {RefusalCode::already_exists_different, fmt::format("transfer {} came before and differs ({}); make a new id for a new transfer", transfer.id.text(), name), "id", {}};
+        return {RefusalCode::already_exists_different,
+                fmt::format("transfer {} came before and differs ({}); make a new id for a new transfer", transfer.id.text(), name),
+                "id",
+                {}};
     }
     return {RefusalCode::bad_value, fmt::format("the ledger refuses transfer {}: {}", transfer.id.text(), name), {}, {}};
 }
@@ -36,7 +52,9 @@ Result<LedgerPosted, Refusal> judge(const Core& core, LedgerPosted facts, const 
 
 }  // namespace
 
-Result<LedgerPosted, Refusal> post(const Core& core, const std::vector<ledger::Transfer>& transfers, Instant now) { return judge(core, {}, transfers, now); }
+Result<LedgerPosted, Refusal> post(const Core& core, const std::vector<ledger::Transfer>& transfers, Instant now) {
+    return judge(core, {}, transfers, now);
+}
 
 LedgerPosted open_accounts(const Core& core, const std::vector<ledger::AccountSpec>& accounts, Instant now) {
     LedgerPosted facts;
@@ -46,8 +64,8 @@ LedgerPosted open_accounts(const Core& core, const std::vector<ledger::AccountSp
     return facts;
 }
 
-Result<LedgerPosted, Refusal> open_and_post(const Core& core, const std::vector<ledger::AccountSpec>& accounts, const std::vector<ledger::Transfer>& transfers,
-                                            Instant now) {
+Result<LedgerPosted, Refusal> open_and_post(const Core& core, const std::vector<ledger::AccountSpec>& accounts,
+                                            const std::vector<ledger::Transfer>& transfers, Instant now) {
     return judge(core, open_accounts(core, accounts, now), transfers, now);
 }
 

@@ -16,7 +16,9 @@ namespace weir::control {
     return refuse(Refusal{code, std::move(message), std::move(field), {}});
 }
 /// A decision that changes something.
-[[nodiscard]] inline Decision accept(std::string id, std::vector<Event> events) { return {std::move(events), Accepted{std::move(id), false}}; }
+[[nodiscard]] inline Decision accept(std::string id, std::vector<Event> events) {
+    return {std::move(events), Accepted{std::move(id), false}};
+}
 /// The same request again: same answer, nothing done.
 [[nodiscard]] inline Decision repeat(std::string id) { return {{}, Accepted{std::move(id), true}}; }
 
@@ -65,7 +67,7 @@ struct TaskEnd {
 /// What follows from the end of a job's present generation: it succeeds, fails, or goes back to the queue.
 void end_generation(const Core& core, const LiveJob& job, const TaskEnd& end, Instant now, std::vector<Event>& events);
 /// A job leaves, and with it those that waited for it in vain. `unsecured`: see settle().
-void finish(const Core& core, const LiveJob& job, JobState outcome, Reason reason, std::int64_t exit_code, std::optional<LossCause> unsecured,
-            Instant now, std::vector<Event>& events);
+void finish(const Core& core, const LiveJob& job, JobState outcome, Reason reason, std::int64_t exit_code,
+            std::optional<LossCause> unsecured, Instant now, std::vector<Event>& events);
 
 }  // namespace weir::control

@@ -40,7 +40,8 @@ std::vector<Fen> split(Fen amount, const std::vector<Fen>& weights) {
         remainders.emplace_back(static_cast<std::int64_t>(exact % total.value), i);
         given += parts[i];
     }
-    std::ranges::sort(remainders, [](const auto& a, const auto& b) { return a.first != b.first ? a.first > b.first : a.second < b.second; });
+    std::ranges::sort(remainders,
+                      [](const auto& a, const auto& b) { return a.first != b.first ? a.first > b.first : a.second < b.second; });
     for (std::size_t i = 0; given < amount; ++i, given += Fen{1}) parts[remainders[i].second] += Fen{1};
     return parts;
 }
@@ -61,7 +62,8 @@ Shares share_out(const Core& core, const LiveJob& job, const std::vector<const B
             const auto site = core.state.sites.find(lines[i]->site);
             if (site == core.state.sites.end()) continue;
             // A voucher is judged as of the submission: what it promised then, a later policy or expiry cannot take back.
-            const auto answer = ask_source(core, project.organisation, hold.source, site->second.site, lines[i]->model, job.submitted_at, job.submitted_at);
+            const auto answer =
+                ask_source(core, project.organisation, hold.source, site->second.site, lines[i]->model, job.submitted_at, job.submitted_at);
             const auto share = mul_div(lines[i]->amount.value, answer.per_mille, 1000, Rounding::down).value_or(0);
             want[i] = std::min(Fen{share}, shares.owed[i]);
         }
@@ -193,9 +195,12 @@ Settlement settle(const Core& core, const LiveJob& job, std::optional<LossCause>
     for (const auto& line : result.bill) {
         if (line.payer == Payer::network) from_network[core.state.sites.at(line.site).site.owner] += line.amount;
     }
-    for (const auto& [owner, amount] : to_owner) chain.move(account::clearing(), account::supplier(owner), amount, ledger::TransferCode::charge);
-    for (const auto& [key, amount] : subsidy) chain.move(account::treasury(key.first), account::supplier(key.second), amount, ledger::TransferCode::pay_subsidy);
-    for (const auto& [owner, amount] : from_network) chain.move(account::network(), account::supplier(owner), amount, ledger::TransferCode::charge);
+    for (const auto& [owner, amount] : to_owner)
+        chain.move(account::clearing(), account::supplier(owner), amount, ledger::TransferCode::charge);
+    for (const auto& [key, amount] : subsidy)
+        chain.move(account::treasury(key.first), account::supplier(key.second), amount, ledger::TransferCode::pay_subsidy);
+    for (const auto& [owner, amount] : from_network)
+        chain.move(account::network(), account::supplier(owner), amount, ledger::TransferCode::charge);
     result.transfers = chain.take();
     return result;
 }

@@ -72,7 +72,8 @@ struct LiveJob {
 };
 BOOST_DESCRIBE_STRUCT(LiveJob, (),
                       (id, project, submitter, body, spec, submitted_at, holds, waits_for, state, reason, since, generation, placement,
-                       stop_ordered, started_at, not_before, avoid, error_restarts, fault_restarts, nodes_killed, checkpoints, usage, meters, changed_at))
+                       stop_ordered, started_at, not_before, avoid, error_restarts, fault_restarts, nodes_killed, checkpoints, usage,
+                       meters, changed_at))
 
 /// What is remembered of a job that has left.
 struct Tombstone {

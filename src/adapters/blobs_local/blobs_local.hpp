@@ -1,0 +1,41 @@
+// adapters/blobs_local/blobs_local.hpp: the network's store as a directory: one file per blob, named by its digest.
+//
+// It answers one question: how do bytes get under their name whole, or not at all? A copy is made beside, synced, checked against
+// the digest and renamed; a copy that broke off is taken up where it broke off.
+//
+//     blobs/ab/cdef...          the blob abcdef..., read-only
+//     partial/abcdef....SITE    a copy under way, of the writer SITE
+//
+// In this version agents reach the directory themselves: all sites share it by one machine or one file system. Who may write to it
+// is a matter of the directory's owner and mode.
+#pragma once
+
+#include "ports/blob_store.hpp"
+
+#include <memory>
+#include <string>
+
+namespace weir::blobs_local {
+
+class LocalBlobs final : public ports::BlobStore {
+public:
+    /// Makes the directory if it is not there. `writer` tells the writers of one directory apart: the site's name.
+    [[nodiscard]] static ports::BlobResult<std::unique_ptr<LocalBlobs>> open(std::string directory, std::string writer);
+
+    [[nodiscard]] ports::BlobResult<bool> has(const Digest& digest) override;
+    [[nodiscard]] ports::BlobResult<void> put(const Digest& digest, std::int64_t size, int file) override;
+    [[nodiscard]] ports::BlobResult<void> put_bytes(const Digest& digest, std::string_view bytes) override;
+    [[nodiscard]] ports::BlobResult<void> fetch(const Digest& digest, int into) override;
+    [[nodiscard]] ports::BlobResult<std::string> fetch_bytes(const Digest& digest, std::size_t at_most) override;
+
+private:
+    LocalBlobs(std::string directory, std::string writer) : directory_{std::move(directory)}, writer_{std::move(writer)} {}
+    [[nodiscard]] std::string folder_of(const Digest& digest) const;
+    [[nodiscard]] std::string path_of(const Digest& digest) const;
+    [[nodiscard]] std::string partial_of(const Digest& digest) const;
+
+    std::string directory_;
+    std::string writer_;
+};
+
+}  // namespace weir::blobs_local

@@ -1,0 +1,300 @@
+#include "agent/agent.hpp"
+
+#include "agent/checkpoint_desk.hpp"
+#include "agent/reconciler.hpp"
+#include "base/random.hpp"
+
+#include <fmt/core.h>
+#include <spdlog/spdlog.h>
+
+#include <algorithm>
+#include <condition_variable>
+#include <mutex>
+#include <optional>
+#include <random>
+#include <thread>
+#include <utility>
+
+#include <arpa/inet.h>
+#include <netinet/in.h>
+#include <poll.h>
+#include <sys/eventfd.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <time.h>
+#include <unistd.h>
+
+namespace weir::agent {
+namespace {
+
+constexpr std::int64_t ns_per_ms = 1'000'000;
+constexpr std::int64_t look_ms_max = 1000;  ///< Also how soon a pause is noticed.
+constexpr std::int64_t moving_ms = 25;      ///< Between looks while something is on its way.
+constexpr std::int64_t heartbeat_ms_before_terms = 1000;
+constexpr std::int64_t inventory_every_ms = 300'000;
+constexpr std::int64_t backoff_ms_min = 200;
+constexpr std::int64_t backoff_ms_max = 5000;
+
+ports::BootInstant boot_now() {
+    timespec now{};
+    ::clock_gettime(CLOCK_BOOTTIME, &now);
+    return {now.tv_sec * 1'000'000'000 + now.tv_nsec};
+}
+
+Instant wall_now() {
+    timespec now{};
+    ::clock_gettime(CLOCK_REALTIME, &now);
+    return {now.tv_sec * 1'000'000'000 + now.tv_nsec};
+}
+
+ports::BootInstant after_ms(ports::BootInstant from, std::int64_t ms) { return {from.ns + ms * ns_per_ms}; }
+
+/// Wakes a poll() from any thread.
+class Bell {
+public:
+    Bell() : fd_{::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)} {}
+    Bell(const Bell&) = delete;
+    Bell& operator=(const Bell&) = delete;
+    ~Bell() {
+        if (fd_ >= 0) ::close(fd_);
+    }
+    [[nodiscard]] int descriptor() const { return fd_; }
+    void ring() const {
+        const std::uint64_t one = 1;
+        // A full counter is a bell that rings already.
+        [[maybe_unused]] const auto wrote = ::write(fd_, &one, sizeof one);
+    }
+    void hush() const {
+        std::uint64_t rung = 0;
+        [[maybe_unused]] const auto read = ::read(fd_, &rung, sizeof rung);
+    }
+
+private:
+    int fd_;
+};
+
+/// Twice as long after each failure, up to a limit, and up to half of it more by chance, so that sites do not come back as one.
+class Backoff {
+public:
+    explicit Backoff(std::uint64_t seed) : random_{seed, "agent backoff"} {}
+    void forget() { failures_ = 0; }
+    [[nodiscard]] std::int64_t next_ms() {
+        const auto base = std::min(backoff_ms_max, backoff_ms_min << std::min(failures_, 10));
+        ++failures_;
+        return base + random_.between(0, base / 2);
+    }
+
+private:
+    Random random_;
+    int failures_ = 0;
+};
+
+/// Waits at the server for what should run.
+class Listener {
+public:
+    Listener(ports::ServerLink& link, Seconds wait, const Bell& bell, std::uint64_t seed)
+        : link_{link}, wait_{wait}, bell_{bell}, backoff_{seed}, thread_{[this](const std::stop_token& stop) { run(stop); }} {}
+
+    [[nodiscard]] std::optional<Desired> take() {
+        const std::lock_guard lock{mutex_};
+        return std::exchange(heard_, std::nullopt);
+    }
+
+private:
+    void run(const std::stop_token& stop) {
+        std::uint64_t since = 0;
+        bool certain = false;  // The server of the last answer still is the one we ask.
+        while (!stop.stop_requested()) {
+            auto desired = link_.get_desired(since, certain ? wait_ : Seconds{0});
+            if (!desired) {
+                const bool told_to_stop = desired.error().fault == ports::LinkFault::interrupted;
+                if (certain && !told_to_stop) spdlog::warn("agent.deaf why=\"{}\"", desired.error().message);
+                certain = false;
+                pause(stop);
+                continue;
+            }
+            certain = true;
+            backoff_.forget();
+            since = desired->revision;
+            {
+                const std::lock_guard lock{mutex_};
+                heard_ = std::move(*desired);
+            }
+            bell_.ring();
+        }
+    }
+
+    void pause(const std::stop_token& stop) {
+        std::unique_lock lock{mutex_};
+        stopped_.wait_for(lock, stop, std::chrono::milliseconds{backoff_.next_ms()}, [] { return false; });
+    }
+
+    ports::ServerLink& link_;
+    Seconds wait_;
+    const Bell& bell_;
+    Backoff backoff_;
+    std::mutex mutex_;
+    std::condition_variable_any stopped_;
+    std::optional<Desired> heard_;
+    std::jthread thread_;  ///< Last: it uses all of the above.
+};
+
+class Loop {
+public:
+    Loop(const AgentConfig& config, const AgentParts& parts, const Bell& bell, Reconciler reconciler, Listener& listener,
+         std::uint64_t seed)
+        : config_{config}, parts_{parts}, bell_{bell}, reconciler_{std::move(reconciler)}, listener_{listener}, backoff_{seed} {}
+
+    void run(const std::stop_token& stop) {
+        next_inventory_ = after_ms(boot_now(), inventory_every_ms);
+        while (!stop.stop_requested()) {
+            take_in();
+            reconciler_.step(boot_now(), floor_seconds(wall_now()));
+            if (speak()) continue;
+            wait();
+        }
+    }
+
+private:
+    void take_in() {
+        struct stat found{};
+        reconciler_.set_paused(::stat((config_.root + "/" + pause_file).c_str(), &found) == 0);
+        if (auto desired = listener_.take()) reconciler_.hear(std::move(*desired));
+        const auto now = boot_now();
+        const bool detects = std::ranges::any_of(config_.nodes, [](const auto& node) {
+            return std::ranges::any_of(node.cards, [](const auto& cards) { return !cards.emulated; });
+        });
+        if (!detects || now < next_inventory_) return;
+        next_inventory_ = after_ms(now, inventory_every_ms);
+        if (const auto inventory = parts_.backend.inventory()) reconciler_.set_nodes(table_of(config_.nodes, *inventory));
+    }
+
+    [[nodiscard]] ports::BootInstant heartbeat_at() const {
+        const auto& terms = reconciler_.terms();
+        return after_ms(last_answer_, terms ? std::max<std::int64_t>(terms->lease_ms / 3, 10) : heartbeat_ms_before_terms);
+    }
+
+    /// Sends what there is to say, if it is time. True where the answer gives the loop something to do.
+    bool speak() {
+        const auto now = boot_now();
+        if (now < next_report_) return false;
+        if (const auto* report = reconciler_.report(wall_now())) return send(*report);
+        if (now < heartbeat_at()) return false;
+        const auto heartbeat = reconciler_.heartbeat();
+        return heartbeat && send(*heartbeat);
+    }
+
+    bool send(const SiteReport& report) {
+        const auto sent_at = boot_now();
+        const auto answer = parts_.link.post_report(report);
+        reconciler_.hear_answer(sent_at, answer, wall_now());
+        if (answer) {
+            if (cut_off_) spdlog::info("agent.heard site={} server={}", config_.site.text(), config_.server);
+            cut_off_ = false;
+            backoff_.forget();
+            last_answer_ = sent_at;
+            return true;
+        }
+        const auto wait_ms = backoff_.next_ms();
+        next_report_ = after_ms(boot_now(), wait_ms);
+        if (!std::exchange(cut_off_, true)) {
+            spdlog::warn("agent.cut_off site={} server={} why=\"{}\" again_in_ms={}", config_.site.text(), config_.server,
+                         answer.error().message, wait_ms);
+        }
+        return false;
+    }
+
+    void wait() const {
+        const auto now = boot_now();
+        const auto idle_ms = reconciler_.has_live_tasks() ? config_.observe_ms : look_ms_max;
+        const auto look_ms = reconciler_.is_moving() ? std::min(moving_ms, config_.observe_ms) : idle_ms;
+        const auto speak_at = std::max(heartbeat_at(), next_report_);
+        const auto speak_ms = (speak_at.ns - now.ns + ns_per_ms - 1) / ns_per_ms;
+        const auto wait_ms = std::clamp<std::int64_t>(std::min(look_ms, speak_ms), 1, look_ms_max);
+        pollfd bells[] = {{bell_.descriptor(), POLLIN, 0}, {parts_.change_descriptor, POLLIN, 0}};
+        ::poll(bells, 2, static_cast<int>(wait_ms));
+        bell_.hush();
+    }
+
+    const AgentConfig& config_;
+    const AgentParts& parts_;
+    const Bell& bell_;
+    Reconciler reconciler_;
+    Listener& listener_;
+    Backoff backoff_;
+    ports::BootInstant last_answer_;
+    ports::BootInstant next_report_;
+    ports::BootInstant next_inventory_;
+    bool cut_off_ = false;
+};
+
+std::unique_ptr<CheckpointDesk> make_desk(const AgentParts& parts, const Bell& bell) {
+    if (!parts.checkpoints_beside) return std::make_unique<InlineDesk>(parts.backend, parts.store);
+    return std::make_unique<ThreadDesk>(parts.backend, parts.store, [&bell] { bell.ring(); });
+}
+
+void introduce(const AgentConfig& config, const ports::SiteBackend& backend, const NodeTable& table) {
+    const auto can = backend.capabilities();
+    spdlog::info("agent.start site={} server={} root={} backend={}", config.site.text(), config.server, config.root, can.backend);
+    for (const auto& statement : can.isolation) spdlog::info("agent.isolation site={} \"{}\"", config.site.text(), statement);
+    for (const auto& node : table.nodes) {
+        for (const auto& cards : node.cards) {
+            spdlog::info("agent.node site={} node={} cards={}:{}{}", config.site.text(), node.name.text(), cards.model, cards.count,
+                         cards.emulated ? " (emulated)" : "");
+        }
+    }
+    for (const auto& remark : table.remarks) spdlog::warn("agent.node site={} \"{}\"", config.site.text(), remark);
+}
+
+ReconcilerOptions options_of(const AgentConfig& config) {
+    return {.site = config.site,
+            .meter_slice = config.meter_slice,
+            .log_retention = config.log_retention,
+            .pause_grace = config.pause_grace,
+            .replicate_within = config.replicate_within};
+}
+
+}  // namespace
+
+std::uint16_t pick_free_port(const std::set<std::uint16_t>& taken) {
+    for (int tries = 0; tries < 64; ++tries) {
+        const int socket = ::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+        if (socket < 0) return 0;
+        sockaddr_in address{};
+        address.sin_family = AF_INET;
+        address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+        socklen_t size = sizeof address;
+        auto* const raw = reinterpret_cast<sockaddr*>(&address);
+        const bool bound = ::bind(socket, raw, size) == 0 && ::getsockname(socket, raw, &size) == 0;
+        ::close(socket);
+        if (!bound) return 0;
+        const auto port = ntohs(address.sin_port);
+        if (!taken.contains(port)) return port;
+    }
+    return 0;
+}
+
+Result<void, std::string> run_agent(const AgentConfig& config, const AgentParts& parts, const std::stop_token& stop) {
+    auto records = WEIR_TRY(Records::open(config.root + "/agent"));
+    const auto inventory = parts.backend.inventory();
+    if (!inventory) return fail(fmt::format("the inventory of {} could not be taken: {}", config.site.text(), inventory.error().message));
+    auto table = table_of(config.nodes, *inventory);
+    introduce(config, parts.backend, table);
+
+    std::random_device chance;
+    const auto seed = (std::uint64_t{chance()} << 32) | chance();
+    const Bell bell;
+    if (bell.descriptor() < 0) return fail(std::string{"no descriptor is left for the agent's own use"});
+    const auto desk = make_desk(parts, bell);
+    Reconciler reconciler{options_of(config), parts.backend, *desk, std::move(records), std::move(table), pick_free_port, seed};
+    const std::stop_callback hang_up{stop, [&] {
+                                         parts.link.interrupt();
+                                         bell.ring();
+                                     }};
+    Listener listener{parts.link, config.poll_wait, bell, seed + 1};
+    Loop{config, parts, bell, std::move(reconciler), listener, seed + 2}.run(stop);
+    spdlog::info("agent.stop site={} why=\"told to\" tasks=\"left as they are, until their leases end\"", config.site.text());
+    return {};
+}
+
+}  // namespace weir::agent

@@ -1,0 +1,131 @@
+// agent/config.hpp: what the agent of a site is told in its file.
+//
+//     site: pidu-core
+//     server: http://127.0.0.1:7440
+//     token_file: agent.token
+//     root: /var/lib/weir/pidu-core
+//     blobs: /var/lib/weir/blobs
+//     users: {first: 61000, count: 1000}
+//     nodes:
+//       - name: n1
+//         cards: [{model: Ascend910B3, count: 8, memory: 64GiB, emulated: true}]
+//         cpus: 32
+//         memory: 64GiB
+//
+// Relative paths are the caller's to resolve. A node's cards are detected unless they are declared to be emulated; declared
+// cards that are neither emulated nor detected are not offered.
+#pragma once
+
+#include "base/quantity.hpp"
+#include "codec/field.hpp"
+#include "domain/names.hpp"
+#include "domain/site.hpp"
+
+#include <boost/describe.hpp>
+
+#include <array>
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <vector>
+
+namespace weir::agent {
+
+struct CardDeclaration {
+    std::string model;  ///< A model of the catalogue.
+    std::int64_t count = 1;
+    MiB memory;  ///< Of one card; 0: as detected.
+    Slicing slicing = Slicing::exclusive;
+    bool emulated = false;
+    static constexpr std::array field_rules{
+        codec::Field{.name = "model", .min_length = 1, .max_length = 64},
+        codec::Field{.name = "count", .optional = true, .min = 1, .max = 64},
+        codec::Field{.name = "memory", .optional = true, .doc = "of one card; absent: as detected"},
+        codec::Field{.name = "slicing", .optional = true},
+        codec::Field{.name = "emulated", .optional = true, .doc = "declared, not there: it holds a place and has a price"},
+    };
+    bool operator==(const CardDeclaration&) const = default;
+};
+BOOST_DESCRIBE_STRUCT(CardDeclaration, (), (model, count, memory, slicing, emulated))
+
+struct NodeDeclaration {
+    NodeName name;
+    std::vector<CardDeclaration> cards;
+    MilliCpus cpus;                     ///< 0: as detected.
+    MiB memory;                         ///< 0: as detected.
+    std::vector<std::string> position;  ///< Outermost level first.
+    std::string address = "127.0.0.1";  ///< Where rank 0 listens when it runs here.
+    static constexpr std::array field_rules{
+        codec::Field{.name = "cards", .optional = true, .max_length = 64},
+        codec::Field{.name = "cpus", .optional = true, .doc = "processor cores; absent: as detected"},
+        codec::Field{.name = "memory", .optional = true, .doc = "absent: as detected"},
+        codec::Field{.name = "position", .optional = true, .max_length = 8, .doc = "outermost level first: zone, block, rack"},
+        codec::Field{.name = "address", .optional = true, .min_length = 1, .max_length = 255, .doc = "where rank 0 listens"},
+    };
+    bool operator==(const NodeDeclaration&) const = default;
+};
+BOOST_DESCRIBE_STRUCT(NodeDeclaration, (), (name, cards, cpus, memory, position, address))
+
+/// A file of nodes alone, as examples/sites has them.
+struct NodeFile {
+    std::vector<NodeDeclaration> nodes;
+    static constexpr std::array field_rules{codec::Field{.name = "nodes", .min_length = 1, .max_length = 4096}};
+};
+BOOST_DESCRIBE_STRUCT(NodeFile, (), (nodes))
+
+/// The tenants' users on this host, for an agent that is root: one for each project.
+struct UserSpan {
+    std::uint32_t first = 0;
+    std::uint32_t count = 0;
+    static constexpr std::array field_rules{
+        codec::Field{.name = "first", .min = 1000, .max = 4'000'000'000},
+        codec::Field{.name = "count", .min = 1, .max = 1'000'000},
+    };
+    bool operator==(const UserSpan&) const = default;
+};
+BOOST_DESCRIBE_STRUCT(UserSpan, (), (first, count))
+
+struct AgentConfig {
+    SiteName site;
+    std::string server;      ///< `http://host:port`.
+    std::string token_file;  ///< A file with the agent's bearer token in its first line.
+    std::string root;        ///< All that the agent and its tasks keep.
+    std::string blobs;       ///< The network's store: a directory in this version.
+    std::string supervisor;  ///< The program weir-supervisor; empty: beside this program.
+    std::optional<UserSpan> users;
+    std::uint32_t owner_uid = 0;  ///< As root: the site's own user, who owns the root directory. 0: root.
+    std::vector<NodeDeclaration> nodes;
+    std::vector<std::string> shared_paths;  ///< What every task may read.
+    bool sandbox = true;
+    bool limits = true;
+    Seconds meter_slice{10};        ///< Length of one report of a meter.
+    Seconds log_retention{3600};    ///< How long an ended task's directory is kept.
+    Seconds pause_grace{30};        ///< How long a paused site waits for a task's checkpoint before it stops it.
+    Seconds replicate_within{60};   ///< How long the end of a task waits for its last checkpoint to be stored.
+    Seconds poll_wait{20};          ///< How long a question for what should run may wait at the server.
+    std::int64_t observe_ms = 200;  ///< How often tasks are looked at while some run.
+    static constexpr std::string_view doc = "The agent of one site.";
+    static constexpr std::array field_rules{
+        codec::Field{.name = "server", .min_length = 1, .max_length = 512},
+        codec::Field{.name = "token_file", .min_length = 1, .max_length = 4096},
+        codec::Field{.name = "root", .min_length = 1, .max_length = 4096},
+        codec::Field{.name = "blobs", .min_length = 1, .max_length = 4096, .doc = "the network's store: a directory in this version"},
+        codec::Field{.name = "supervisor", .optional = true, .max_length = 4096, .doc = "absent: beside this program"},
+        codec::Field{.name = "owner_uid", .optional = true, .doc = "as root: who owns the root directory"},
+        codec::Field{.name = "nodes", .min_length = 1, .max_length = 4096},
+        codec::Field{.name = "shared_paths", .optional = true, .max_length = 64, .doc = "what every task may read"},
+        codec::Field{.name = "sandbox", .optional = true},
+        codec::Field{.name = "limits", .optional = true},
+        codec::Field{.name = "meter_slice", .optional = true, .doc = "length of one report of a meter"},
+        codec::Field{.name = "log_retention", .optional = true, .doc = "how long an ended task's directory is kept"},
+        codec::Field{.name = "pause_grace", .optional = true, .doc = "how long a paused site waits for a checkpoint"},
+        codec::Field{.name = "replicate_within", .optional = true, .doc = "how long an end waits for its last checkpoint"},
+        codec::Field{.name = "poll_wait", .optional = true, .doc = "how long a question may wait at the server"},
+        codec::Field{.name = "observe_ms", .optional = true, .min = 10, .max = 10'000},
+    };
+};
+BOOST_DESCRIBE_STRUCT(AgentConfig, (),
+                      (site, server, token_file, root, blobs, supervisor, users, owner_uid, nodes, shared_paths, sandbox, limits,
+                       meter_slice, log_retention, pause_grace, replicate_within, poll_wait, observe_ms))
+
+}  // namespace weir::agent

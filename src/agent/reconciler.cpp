@@ -1,0 +1,448 @@
+// What is to be done: observing, starting, stopping, fencing, renewing. What is to be said is in reconciler_reports.cpp.
+#include "agent/reconciler.hpp"
+
+#include "agent/task_spec.hpp"
+
+#include <spdlog/spdlog.h>
+
+#include <algorithm>
+#include <utility>
+
+namespace weir::agent {
+namespace {
+
+constexpr std::int64_t ns_per_s = 1'000'000'000;
+constexpr int looks_max = 4;  ///< In one step; what is left waits for the next.
+constexpr ports::BootInstant retry_after{ns_per_s};
+
+ports::BootInstant later(ports::BootInstant from, ports::BootInstant by) { return {from.ns + by.ns}; }
+
+std::optional<GenerationKey> key_of(const ports::TaskKey& task) {
+    const auto job = JobId::parse(task.job);
+    if (!job || task.generation < 1 || task.generation > UINT32_MAX) return std::nullopt;
+    return GenerationKey{*job, static_cast<std::uint32_t>(task.generation)};
+}
+
+/// A rank that is gone and was not done: the others cannot go on without it.
+bool has_ended_badly(const ports::TaskObserved* rank) {
+    return rank != nullptr && rank->state == ports::TaskState::ended && reason_of(*rank) != Reason::exited;
+}
+
+void widen(std::vector<const ports::TaskObserved*>& ranks, std::size_t size) {
+    if (ranks.size() < size) ranks.resize(size, nullptr);
+}
+
+}  // namespace
+
+Reconciler::Reconciler(ReconcilerOptions options, ports::SiteBackend& backend, CheckpointDesk& desk, Records records, NodeTable nodes,
+                       PortPicker pick_port, std::uint64_t seed)
+    : options_{std::move(options)},
+      backend_{backend},
+      desk_{desk},
+      records_{std::move(records)},
+      nodes_{std::move(nodes)},
+      pick_port_{std::move(pick_port)},
+      random_{seed, "agent sessions"},
+      book_{options_.site} {}
+
+void Reconciler::hear(Desired desired) {
+    const auto& newest = heard_ ? heard_ : desired_;
+    if (newest && desired.revision < newest->revision) return;
+    heard_ = std::move(desired);
+}
+
+void Reconciler::set_paused(bool paused) {
+    if (paused == paused_) return;
+    spdlog::info("{} site={}", paused ? "agent.paused" : "agent.resumed", options_.site.text());
+    paused_ = paused;
+    nodes_told_ = false;
+}
+
+void Reconciler::set_nodes(NodeTable nodes) {
+    if (nodes.nodes != nodes_.nodes) nodes_told_ = false;
+    nodes_ = std::move(nodes);
+}
+
+bool Reconciler::has_live_tasks() const {
+    return std::ranges::any_of(gangs_, [](const auto& entry) { return entry.second.view.any_alive; });
+}
+
+bool Reconciler::is_moving() const {
+    return heard_.has_value() || std::ranges::any_of(gangs_, [this](const auto& entry) {
+               const auto& gang = entry.second;
+               const auto* record = records_.find(entry.first);
+               const bool closing = gang.closing != Closing::none;
+               if (gang.view.state == TaskState::ended)
+                   return (gang.desired != nullptr || gang.view.any_here) && (record == nullptr || !record->end_known);
+               return closing ? gang.view.any_alive : gang.desired != nullptr && gang.view.state == TaskState::starting;
+           });
+}
+
+void Reconciler::step(ports::BootInstant now, std::int64_t now_s) {
+    now_ = now;
+    now_s_ = now_s;
+    if (heard_) {
+        gangs_.clear();
+        desired_ = std::exchange(heard_, std::nullopt);
+    }
+    for (int looks = 0; looks < looks_max; ++looks) {
+        take_answers();
+        if (!look()) return;
+        bool acted = false;
+        // Older generations come first: they are fenced before a newer one is looked at.
+        for (auto& [key, gang] : gangs_) acted = act(key, gang) || acted;
+        if (!acted) break;
+    }
+    clean_up();
+}
+
+// ---- looking ----
+
+bool Reconciler::look() {
+    auto observed = backend_.observe();
+    if (!observed) {
+        if (complaint_ != observed.error().message)
+            spdlog::error("agent.blind site={} why=\"{}\"", options_.site.text(), observed.error().message);
+        complaint_ = observed.error().message;
+        return false;
+    }
+    complaint_.clear();
+    gangs_.clear();
+    observed_ = std::move(*observed);
+    for (const auto& [key, record] : records_.all()) widen(gangs_[key].ranks, record.nodes.size());
+    for (const auto& task : observed_) {
+        const auto key = key_of(task.key);
+        if (!key || task.key.node_rank < 0) continue;
+        auto& ranks = gangs_[*key].ranks;
+        widen(ranks, static_cast<std::size_t>(task.key.node_rank) + 1);
+        ranks[static_cast<std::size_t>(task.key.node_rank)] = &task;
+    }
+    if (desired_) {
+        for (const auto& task : desired_->tasks) {
+            auto& gang = gangs_[{task.job, task.generation}];
+            gang.desired = &task;
+            widen(gang.ranks, task.placement.nodes.size());
+        }
+    }
+    for (auto& [key, gang] : gangs_) adopt(key, gang);
+    for (auto& [key, gang] : gangs_) {
+        gang.closing = why_closed(key, gang);
+        gang.view = look_at(gang.ranks, gang.closing != Closing::none);
+        const auto* record = records_.find(key);
+        if (record != nullptr && !record->refused.empty() && gang.view.state == TaskState::ended && !gang.view.first_failed) {
+            gang.view.reason = Reason::start_failed;
+        }
+    }
+    return true;
+}
+
+/// A task without a record: the record was lost, the task was not.
+void Reconciler::adopt(const GenerationKey& key, const Gang& gang) {
+    if (records_.find(key) != nullptr) return;
+    const auto first = std::ranges::find_if(gang.ranks, [](const auto* rank) { return rank != nullptr; });
+    if (first == gang.ranks.end()) return;
+    GenerationRecord record;
+    record.job = key.job;
+    record.generation = key.generation;
+    if (const auto project = ProjectName::parse((*first)->project)) record.project = *project;
+    record.nodes.resize(gang.ranks.size());
+    if (gang.desired != nullptr) {
+        for (std::size_t i = 0; i < gang.desired->placement.nodes.size(); ++i) record.nodes[i] = gang.desired->placement.nodes[i].node;
+        record.run_on = gang.desired->run_on;
+        record.checkpoint = gang.desired->checkpoint;
+    }
+    record.slice_s = options_.meter_slice.value;
+    record.metered.resize(gang.ranks.size(), 0);
+    record.prepared = true;
+    spdlog::warn("task.adopted job={} generation={} why=\"no record of it was left\"", key.job.text(), key.generation);
+    save(record);
+}
+
+Reconciler::Closing Reconciler::why_closed(const GenerationKey& key, const Gang& gang) const {
+    const auto* record = records_.find(key);
+    const auto newest = std::prev(gangs_.upper_bound({key.job, UINT32_MAX}));
+    if (newest->first.generation > key.generation && newest->second.desired != nullptr) return Closing::superseded;
+    if (gang.desired != nullptr && gang.desired->stop) return Closing::stop_ordered;
+    // A generation that came after this one was here before: the order to run this one is older than that.
+    if (newest->first.generation > key.generation) return Closing::superseded;
+    if (desired_ && gang.desired == nullptr) return Closing::undesired;
+    if (record != nullptr && !record->refused.empty()) return Closing::refused;
+    if (std::ranges::any_of(gang.ranks, has_ended_badly)) return Closing::failed;
+    if (record != nullptr && record->end_known) return Closing::told;
+    return paused_ ? Closing::paused : Closing::none;
+}
+
+// ---- acting ----
+
+bool Reconciler::act(const GenerationKey& key, Gang& gang) {
+    const bool ordered = replicate(key, gang);
+    if (gang.closing != Closing::none) return close(key, gang) || ordered;
+    return (gang.desired != nullptr && open(key, gang)) || ordered;
+}
+
+/// True where the site has changed so that another look pays.
+bool Reconciler::close(const GenerationKey& key, Gang& gang) {
+    if (!gang.view.any_alive) return false;
+    auto& memory = memory_[key];
+    if (memory.logged != gang.closing) {
+        static constexpr std::string_view reasons[] = {"",
+                                                       "a newer generation follows",
+                                                       "its stop was ordered",
+                                                       "it is no longer desired",
+                                                       "it was refused",
+                                                       "one of its ranks failed",
+                                                       "its end was told",
+                                                       "the site is paused"};
+        spdlog::info("task.stop job={} generation={} why=\"{}\"", key.job.text(), key.generation,
+                     reasons[static_cast<std::size_t>(gang.closing)]);
+        memory.logged = gang.closing;
+    }
+    if (gang.closing == Closing::superseded) return fence_older(std::prev(gangs_.upper_bound({key.job, UINT32_MAX}))->first);
+    if (gang.closing == Closing::paused && waits_for_checkpoint(key, gang)) return false;
+    for (const auto* rank : gang.ranks) {
+        if (rank == nullptr || rank->state == ports::TaskState::ended || rank->state == ports::TaskState::stopping) continue;
+        const auto stopped = backend_.stop(rank->key);
+        if (!stopped && stopped.error().fault != ports::BackendFault::ended) complain(key, "stop", stopped.error().message);
+    }
+    return false;
+}
+
+bool Reconciler::fence_older(const GenerationKey& key) {
+    if (key.generation < 2) return true;
+    const auto fenced = backend_.fence(key.job.text(), key.generation - 1);
+    if (!fenced) complain(key, "fence", fenced.error().message);
+    return fenced.has_value();
+}
+
+/// Asks once, then waits for one checkpoint more than there were, or for the grace.
+bool Reconciler::waits_for_checkpoint(const GenerationKey& key, const Gang& gang) {
+    const auto* record = records_.find(key);
+    const bool can_ask =
+        record != nullptr && (record->checkpoint == CheckpointProtocol::signal || record->checkpoint == CheckpointProtocol::file);
+    const auto* first = gang.ranks.front();
+    if (!can_ask || first == nullptr || first->state != ports::TaskState::running) return false;
+    auto& memory = memory_[key];
+    const auto names = backend_.list_checkpoints(first->key);
+    if (!names) return false;
+    if (!memory.asked_at) {
+        if (const auto asked = backend_.request_checkpoint(first->key); !asked) return false;
+        memory.asked_at = now_;
+        memory.newest_when_asked = names->empty() ? "" : names->back();
+        return true;
+    }
+    const bool came = !names->empty() && names->back() != memory.newest_when_asked;
+    return !came && now_ < later(*memory.asked_at, {options_.pause_grace.value * ns_per_s});
+}
+
+bool Reconciler::open(const GenerationKey& key, Gang& gang) {
+    const auto deadline = deadline_of(gang.desired->run_on);
+    if (!deadline || *deadline <= now_) return false;
+    if (older_lives(key)) return false;
+    const auto* record = make_record(key, *gang.desired);
+    if (record == nullptr) return false;
+    bool acted = false;
+    for (std::size_t i = 0; i < gang.ranks.size(); ++i) {
+        if (gang.ranks[i] != nullptr) {
+            renew(key, *gang.ranks[i], *deadline);
+        } else if (is_prepared(key, *record, *gang.desired)) {
+            acted = start(key, gang, static_cast<std::int32_t>(i), *deadline) || acted;
+            record = records_.find(key);
+            if (!record->refused.empty()) return true;
+        }
+    }
+    return acted;
+}
+
+bool Reconciler::older_lives(const GenerationKey& key) const {
+    for (auto it = gangs_.lower_bound({key.job, 0}); it != gangs_.end() && it->first < key; ++it) {
+        if (it->second.view.any_alive) return true;
+    }
+    return false;
+}
+
+/// The record of a generation that is to run here, durable before its first process.
+const GenerationRecord* Reconciler::make_record(const GenerationKey& key, const DesiredTask& desired) {
+    if (const auto* known = records_.find(key)) return known;
+    if (!fence_older(key)) return nullptr;
+    std::set<std::uint16_t> taken;
+    for (const auto& [other, record] : records_.all()) taken.insert(record.master_port);
+    GenerationRecord record;
+    record.job = key.job;
+    record.generation = key.generation;
+    record.project = desired.project;
+    for (const auto& placed : desired.placement.nodes) record.nodes.push_back(placed.node);
+    record.master_port = pick_port_(taken);
+    record.run_on = desired.run_on;
+    record.checkpoint = desired.checkpoint;
+    record.kill_grace_s = terms_->kill_grace_ms / 1000;
+    record.slice_s = options_.meter_slice.value;
+    record.prepared = desired.resume.empty();
+    record.metered.resize(record.nodes.size(), 0);
+    if (record.master_port == 0) {
+        complain(key, "start", "no port is free for its first rank");
+        return nullptr;
+    }
+    if (const auto saved = records_.save(record); !saved) {
+        complain(key, "start", saved.error());
+        return nullptr;
+    }
+    return records_.find(key);
+}
+
+bool Reconciler::is_prepared(const GenerationKey& key, const GenerationRecord& record, const DesiredTask& desired) {
+    if (record.prepared) return true;
+    auto& memory = memory_[key];
+    if (memory.preparing || now_ < memory.prepare_after) return false;
+    memory.preparing = true;
+    desk_.order(PrepareOrder{key, desired.project, static_cast<std::int32_t>(desired.placement.nodes.size()), desired.resume});
+    take_answers();
+    const auto* now = records_.find(key);
+    return now != nullptr && now->prepared;
+}
+
+bool Reconciler::start(const GenerationKey& key, const Gang& gang, std::int32_t rank, ports::BootInstant deadline) {
+    const auto* record = records_.find(key);
+    const auto spec = spec_of(*gang.desired, *record, nodes_, rank, deadline);
+    if (!spec) {
+        refuse_for_good(key, spec.error());
+        return true;
+    }
+    const auto started = backend_.start(*spec);
+    if (started) {
+        memory_[key].granted[rank] = deadline;
+        spdlog::info("task.start job={} generation={} rank={} nnodes={} resume={} lease_s={}", key.job.text(), key.generation, rank,
+                     spec->nnodes, spec->resume.empty() ? "none" : spec->resume, (deadline.ns - now_.ns) / ns_per_s);
+        return true;
+    }
+    switch (started.error().fault) {
+        case ports::BackendFault::unavailable: complain(key, "start", started.error().message); return false;
+        case ports::BackendFault::start_failed: complain(key, "start", started.error().message); return true;
+        default: refuse_for_good(key, started.error().message); return true;
+    }
+}
+
+void Reconciler::refuse_for_good(const GenerationKey& key, const std::string& reason) {
+    auto record = *records_.find(key);
+    record.refused = reason;
+    spdlog::error("task.refused job={} generation={} why=\"{}\"", key.job.text(), key.generation, reason);
+    save(record);
+}
+
+void Reconciler::renew(const GenerationKey& key, const ports::TaskObserved& rank, ports::BootInstant deadline) {
+    if (rank.state == ports::TaskState::ended) return;
+    auto& granted = memory_[key].granted[rank.key.node_rank];
+    if (deadline <= granted) return;
+    const auto renewed = backend_.renew_lease(rank.key, deadline);
+    if (renewed) {
+        granted = deadline;
+    } else if (renewed.error().fault != ports::BackendFault::ended) {
+        complain(key, "renew", renewed.error().message);
+    }
+}
+
+std::optional<ports::BootInstant> Reconciler::deadline_of(bool run_on) const {
+    if (!terms_) return std::nullopt;
+    return ports::BootInstant{terms_from_.ns + (run_on ? terms_->run_on_lease_ms : terms_->lease_ms) * 1'000'000};
+}
+
+// ---- checkpoints ----
+
+void Reconciler::take_answers() {
+    for (const auto& answer : desk_.take()) {
+        std::visit([this](const auto& one) { take(one); }, answer);
+    }
+}
+
+void Reconciler::take(const Prepared& answer) {
+    auto& memory = memory_[answer.key];
+    memory.preparing = false;
+    for (const auto& remark : answer.remarks) {
+        spdlog::warn("checkpoint.bad job={} generation={} why=\"{}\"", answer.key.job.text(), answer.key.generation, remark);
+    }
+    if (answer.again) {
+        memory.prepare_after = later(now_, retry_after);
+        return;
+    }
+    const auto* known = records_.find(answer.key);
+    if (known == nullptr) return;
+    auto record = *known;
+    record.prepared = true;
+    record.resume = answer.name;
+    save(record);
+}
+
+void Reconciler::take(const Replicated& answer) {
+    auto& memory = memory_[answer.key];
+    memory.replicating.clear();
+    if (answer.again) {
+        memory.replicate_after = later(now_, retry_after);
+        complain(answer.key, "store a checkpoint", answer.fault);
+        return;
+    }
+    if (!answer.fault.empty()) {
+        memory.bad.insert(answer.name);
+        spdlog::warn("checkpoint.bad job={} generation={} name={} why=\"{}\"", answer.key.job.text(), answer.key.generation, answer.name,
+                     answer.fault);
+        return;
+    }
+    spdlog::info("checkpoint.stored job={} generation={} name={} bytes={}", answer.key.job.text(), answer.key.generation, answer.name,
+                 answer.bytes);
+    memory.stored.push_back({answer.key.job, answer.key.generation, answer.name, answer.manifest, answer.bytes});
+}
+
+/// Orders the newest checkpoint that holds, where the store does not have it. True where the order may be answered already.
+bool Reconciler::replicate(const GenerationKey& key, const Gang& gang) {
+    const auto* record = records_.find(key);
+    if (record == nullptr || gang.ranks.empty() || gang.ranks.front() == nullptr || record->end_known) return false;
+    auto& memory = memory_[key];
+    if (!memory.replicating.empty() || now_ < memory.replicate_after) return false;
+    const auto names = backend_.list_checkpoints(gang.ranks.front()->key);
+    if (!names) return false;
+    const auto have = memory.stored.empty() ? record->replicated : memory.stored.back().name;
+    for (auto name = names->rbegin(); name != names->rend() && *name != have; ++name) {
+        if (memory.bad.contains(*name)) continue;
+        memory.replicating = *name;
+        desk_.order(ReplicateOrder{key, *name});
+        return true;
+    }
+    return false;
+}
+
+bool Reconciler::checkpoints_settled(const GenerationKey& key, const Gang& gang) const {
+    if (now_s_ >= gang.view.ended_at_s + options_.replicate_within.value) return true;
+    const auto found = memory_.find(key);
+    return found == memory_.end() || (found->second.replicating.empty() && found->second.replicate_after <= now_);
+}
+
+// ---- keeping house ----
+
+void Reconciler::clean_up() {
+    if (!desired_) return;
+    for (const auto& [key, gang] : gangs_) {
+        const auto* record = records_.find(key);
+        if (gang.desired != nullptr || gang.view.any_alive || record == nullptr) continue;
+        if (gang.view.any_here) {
+            if (!record->end_known || now_s_ < gang.view.ended_at_s + options_.log_retention.value) continue;
+            for (const auto* rank : gang.ranks) {
+                if (rank == nullptr) continue;
+                if (const auto gone = backend_.forget(rank->key); !gone) complain(key, "forget", gone.error().message);
+            }
+            continue;
+        }
+        records_.remove(key);
+    }
+    std::erase_if(memory_, [this](const auto& entry) { return !gangs_.contains(entry.first) && records_.find(entry.first) == nullptr; });
+}
+
+void Reconciler::save(const GenerationRecord& record) {
+    if (const auto saved = records_.save(record); !saved) complain(record.key(), "remember", saved.error());
+}
+
+void Reconciler::complain(const GenerationKey& key, std::string_view what, const std::string& why) {
+    auto& last = memory_[key].complaint;
+    if (last == why) return;
+    last = why;
+    spdlog::warn("task.trouble job={} generation={} what=\"{}\" why=\"{}\"", key.job.text(), key.generation, what, why);
+}
+
+}  // namespace weir::agent

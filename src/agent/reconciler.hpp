@@ -1,0 +1,173 @@
+// agent/reconciler.hpp: makes a site run what should run there, and tells the network what does.
+//
+// It answers one question: given what was ordered and what is observed, what is to be done next, and what is to be said? It has no
+// clock, no socket and no thread: the loop in agent.hpp brings the time and carries the messages.
+//
+// Promises:
+//   - a generation is started once; two generations of a job never run here at once; older ones are fenced before a newer one starts;
+//   - nothing is started, and no lease is renewed, but under a lease that the server gave: it counts from the moment the report was
+//     sent, on the boot clock;
+//   - an end is told after all its meter and, within `replicate_within`, after its last checkpoint is stored;
+//   - everything but the lease survives the agent: a new Reconciler over the same backend and records goes on where the old one was.
+//
+// Level, not edge: what was heard is the whole truth until something newer is heard. Before anything was heard nothing is stopped.
+#pragma once
+
+#include "agent/checkpoint_desk.hpp"
+#include "agent/gang.hpp"
+#include "agent/nodes.hpp"
+#include "agent/records.hpp"
+#include "agent/report_book.hpp"
+#include "base/random.hpp"
+#include "domain/agent_link.hpp"
+#include "ports/server_link.hpp"
+#include "ports/site_backend.hpp"
+
+#include <cstddef>
+#include <cstdint>
+#include <functional>
+#include <map>
+#include <optional>
+#include <set>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace weir::agent {
+
+struct ReconcilerOptions {
+    SiteName site;
+    Seconds meter_slice{10};
+    Seconds log_retention{3600};
+    Seconds pause_grace{30};
+    Seconds replicate_within{60};
+    std::size_t lines_per_report = 1000;  ///< Meter slices of one report; the rest goes with the next.
+};
+
+/// A free port for rank 0 of a job, none of `taken`; 0: there is none.
+using PortPicker = std::function<std::uint16_t(const std::set<std::uint16_t>& taken)>;
+
+class Reconciler {
+public:
+    /// `seed`: chance for the ids of sessions.
+    Reconciler(ReconcilerOptions options, ports::SiteBackend& backend, CheckpointDesk& desk, Records records, NodeTable nodes,
+               PortPicker pick_port, std::uint64_t seed);
+
+    /// What should run; older than what was heard before is ignored.
+    void hear(Desired desired);
+    /// A paused site starts nothing, stops everything (with a checkpoint where the task can be asked for one) and offers no node.
+    void set_paused(bool paused);
+    /// A new look at the host's cards.
+    void set_nodes(NodeTable nodes);
+
+    /// Observes and acts, until there is nothing more to be done at once.
+    void step(ports::BootInstant now, std::int64_t now_s);
+
+    /// The report to be sent: the one that waits for its acknowledgement, or what changed since; null where nothing did.
+    [[nodiscard]] const SiteReport* report(Instant wall);
+    /// Renews the leases and says nothing else; none before the first report was taken in.
+    [[nodiscard]] std::optional<SiteReport> heartbeat() const { return book_.heartbeat(); }
+    /// What became of a report or heartbeat that was sent at `sent_at`. A stale session begins a new one.
+    void hear_answer(ports::BootInstant sent_at, const Result<ReportAnswer, ports::LinkError>& answer, Instant wall);
+
+    /// The terms of the last answer.
+    [[nodiscard]] const std::optional<ReportAnswer>& terms() const { return terms_; }
+    [[nodiscard]] std::uint64_t heard_revision() const { return desired_ ? desired_->revision : 0; }
+    /// Something is on its way: look again soon.
+    [[nodiscard]] bool is_moving() const;
+    [[nodiscard]] bool has_live_tasks() const;
+
+private:
+    /// Why a generation is not to run. In descending precedence.
+    enum class Closing : std::uint8_t {
+        none = 0,
+        superseded = 1,
+        stop_ordered = 2,
+        undesired = 3,
+        refused = 4,
+        failed = 5,
+        told = 6,
+        paused = 7
+    };
+
+    /// A generation in one look.
+    struct Gang {
+        const DesiredTask* desired = nullptr;
+        std::vector<const ports::TaskObserved*> ranks;
+        GangView view;
+        Closing closing = Closing::none;
+    };
+
+    /// What is remembered of a generation from look to look, and may be forgotten.
+    struct Memory {
+        std::map<std::int32_t, ports::BootInstant> granted;  ///< Deadlines in force, by rank.
+        std::set<std::int32_t> stop_sent;
+        bool preparing = false;
+        std::string replicating;             ///< Name of the checkpoint under way.
+        std::set<std::string> bad;           ///< Checkpoints that did not hold.
+        ports::BootInstant replicate_after;  ///< Not before: the store did not answer.
+        ports::BootInstant prepare_after;
+        std::vector<CheckpointReport> stored;        ///< Not yet acknowledged.
+        std::optional<ports::BootInstant> asked_at;  ///< For the checkpoint before a pause.
+        std::string newest_when_asked;
+        std::optional<TaskState> told;  ///< In this session.
+        Closing logged = Closing::none;
+        std::string complaint;  ///< The last fault that was logged.
+    };
+
+    bool look();
+    void adopt(const GenerationKey& key, const Gang& gang);
+    [[nodiscard]] Closing why_closed(const GenerationKey& key, const Gang& gang) const;
+    bool act(const GenerationKey& key, Gang& gang);
+    bool close(const GenerationKey& key, Gang& gang);
+    bool fence_older(const GenerationKey& key);
+    [[nodiscard]] bool waits_for_checkpoint(const GenerationKey& key, const Gang& gang);
+    bool open(const GenerationKey& key, Gang& gang);
+    [[nodiscard]] bool older_lives(const GenerationKey& key) const;
+    [[nodiscard]] const GenerationRecord* make_record(const GenerationKey& key, const DesiredTask& desired);
+    [[nodiscard]] bool is_prepared(const GenerationKey& key, const GenerationRecord& record, const DesiredTask& desired);
+    bool start(const GenerationKey& key, const Gang& gang, std::int32_t rank, ports::BootInstant deadline);
+    void renew(const GenerationKey& key, const ports::TaskObserved& rank, ports::BootInstant deadline);
+    [[nodiscard]] std::optional<ports::BootInstant> deadline_of(bool run_on) const;
+    void refuse_for_good(const GenerationKey& key, const std::string& reason);
+
+    void take_answers();
+    void take(const Prepared& answer);
+    void take(const Replicated& answer);
+    bool replicate(const GenerationKey& key, const Gang& gang);
+    [[nodiscard]] bool checkpoints_settled(const GenerationKey& key, const Gang& gang) const;
+
+    void begin_session(Instant wall);
+    [[nodiscard]] SiteReport changes();
+    [[nodiscard]] bool add_meters(const GenerationKey& key, const Gang& gang, SiteReport& report) const;
+    void add_task(const GenerationKey& key, const Gang& gang, bool all_metered, SiteReport& report);
+    void acknowledge(const SiteReport& report);
+
+    void clean_up();
+    void save(const GenerationRecord& record);
+    void complain(const GenerationKey& key, std::string_view what, const std::string& why);
+
+    ReconcilerOptions options_;
+    ports::SiteBackend& backend_;
+    CheckpointDesk& desk_;
+    Records records_;
+    NodeTable nodes_;
+    PortPicker pick_port_;
+    Random random_;
+    ReportBook book_;
+    ports::BootInstant now_;
+    std::int64_t now_s_ = 0;
+    std::optional<Desired> desired_;
+    std::optional<Desired> heard_;  ///< Becomes desired_ with the next step.
+    bool paused_ = false;
+    bool nodes_told_ = false;
+    std::optional<ReportAnswer> terms_;
+    ports::BootInstant terms_from_;              ///< When the report was sent that they answer.
+    std::uint32_t refused_sessions_ = 0;         ///< In a row.
+    std::vector<ports::TaskObserved> observed_;  ///< Of the last look; gangs_ points into it.
+    std::map<GenerationKey, Gang> gangs_;
+    std::map<GenerationKey, Memory> memory_;
+    std::string complaint_;
+};
+
+}  // namespace weir::agent

@@ -1,0 +1,148 @@
+// What is to be said: cutting reports from what changed, and remembering what the server has taken in.
+#include "agent/reconciler.hpp"
+
+#include <spdlog/spdlog.h>
+
+#include <algorithm>
+#include <utility>
+
+namespace weir::agent {
+
+namespace {
+
+/// The first sessions after a refusal come just after the latest one known; should the server know a far later one (the clock was
+/// set back, and the records were lost), the steps become hours and days.
+Duration skip_after(std::uint32_t refusals) { return milliseconds(std::int64_t{1} << std::min<std::uint32_t>(4 * refusals, 36)); }
+
+std::optional<NodeName> node_of(const GenerationRecord* record, std::int32_t rank) {
+    const auto index = static_cast<std::size_t>(rank);
+    if (record == nullptr || index >= record->nodes.size() || record->nodes[index].empty()) return std::nullopt;
+    return record->nodes[index];
+}
+
+}  // namespace
+
+void Reconciler::begin_session(Instant wall) {
+    const auto skip = refused_sessions_ == 0 ? Duration{} : skip_after(refused_sessions_ - 1);
+    const auto session = records_.begin_session(wall, skip, random_.next(), random_.next());
+    if (!session) {
+        if (complaint_ != session.error()) spdlog::error("agent.session site={} why=\"{}\"", options_.site.text(), session.error());
+        complaint_ = session.error();
+        return;
+    }
+    spdlog::info("agent.session site={} session={}", options_.site.text(), *session);
+    book_.begin(*session);
+    nodes_told_ = false;
+    for (auto& [key, memory] : memory_) memory.told.reset();
+}
+
+const SiteReport* Reconciler::report(Instant wall) {
+    if (!book_.has_session()) begin_session(wall);
+    if (!book_.has_session()) return nullptr;
+    if (book_.waiting()) return &*book_.waiting();
+    auto changed = changes();
+    if (!changed.nodes && changed.meters.empty() && changed.checkpoints.empty() && changed.tasks.empty()) return nullptr;
+    return &book_.cut(std::move(changed));
+}
+
+SiteReport Reconciler::changes() {
+    SiteReport report;
+    if (!nodes_told_) {
+        report.nodes = nodes_.nodes;
+        for (auto& node : *report.nodes) node.healthy = node.healthy && !paused_;
+    }
+    for (const auto& [key, gang] : gangs_) {
+        const auto found = memory_.find(key);
+        if (found != memory_.end()) {
+            report.checkpoints.insert(report.checkpoints.end(), found->second.stored.begin(), found->second.stored.end());
+        }
+        add_task(key, gang, add_meters(key, gang, report), report);
+    }
+    return report;
+}
+
+/// True where the whole meter of a generation that ended is told with this report.
+bool Reconciler::add_meters(const GenerationKey& key, const Gang& gang, SiteReport& report) const {
+    const auto* record = records_.find(key);
+    if (record == nullptr || record->end_known) return true;
+    bool all = true;
+    for (std::size_t i = 0; i < gang.ranks.size() && i < record->metered.size(); ++i) {
+        const auto* rank = gang.ranks[i];
+        if (rank == nullptr) continue;
+        const auto room = options_.lines_per_report - std::min(options_.lines_per_report, report.meters.size());
+        const auto slices = ports::meter_slices(rank->meter, record->slice_s, static_cast<std::int64_t>(record->metered[i]), room);
+        for (const auto& slice : slices) {
+            report.meters.push_back(
+                {key.job, key.generation, static_cast<std::uint32_t>(i), static_cast<std::uint64_t>(slice.seq), slice.from_s, slice.to_s});
+        }
+        const auto told_to_s = rank->meter.from_s + (static_cast<std::int64_t>(record->metered[i]) + std::ssize(slices)) * record->slice_s;
+        all = all && told_to_s >= rank->meter.to_s;
+    }
+    return all;
+}
+
+void Reconciler::add_task(const GenerationKey& key, const Gang& gang, bool all_metered, SiteReport& report) {
+    const auto* record = records_.find(key);
+    const bool ended = gang.view.state == TaskState::ended;
+    // One that waits for its lease, or for an older generation to go, has nothing to say yet.
+    if (!gang.view.any_here && !ended && record == nullptr) return;
+    if (gang.desired == nullptr && (!gang.view.any_here || (record != nullptr && record->end_known))) return;
+    if (ended && gang.view.any_here && (!all_metered || !checkpoints_settled(key, gang))) return;
+    if (memory_[key].told == gang.view.state) return;
+    TaskReport task;
+    task.job = key.job;
+    task.generation = key.generation;
+    task.state = gang.view.state;
+    if (ended) {
+        task.reason = gang.view.reason;
+        task.exit_code = gang.view.exit_code;
+        if (gang.view.lost_node) task.blamed = node_of(record, *gang.view.first_failed);
+    }
+    report.tasks.push_back(std::move(task));
+}
+
+void Reconciler::hear_answer(ports::BootInstant sent_at, const Result<ReportAnswer, ports::LinkError>& answer, Instant wall) {
+    if (!answer) {
+        if (answer.error().fault != ports::LinkFault::stale_sequence) return;
+        spdlog::warn("agent.session site={} why=\"{}\"", options_.site.text(), answer.error().message);
+        ++refused_sessions_;
+        begin_session(wall);
+        return;
+    }
+    refused_sessions_ = 0;
+    if (!terms_ || sent_at >= terms_from_) {
+        terms_ = *answer;
+        terms_from_ = sent_at;
+    }
+    if (const auto report = book_.acknowledge(answer->sequence)) acknowledge(*report);
+}
+
+void Reconciler::acknowledge(const SiteReport& report) {
+    if (report.nodes) {
+        auto now = nodes_.nodes;
+        for (auto& node : now) node.healthy = node.healthy && !paused_;
+        nodes_told_ = now == *report.nodes;
+    }
+    std::map<GenerationKey, GenerationRecord> changed;
+    const auto record_of = [&](const JobId& job, std::uint32_t generation) -> GenerationRecord* {
+        const GenerationKey key{job, generation};
+        const auto* known = records_.find(key);
+        return known == nullptr ? nullptr : &changed.try_emplace(key, *known).first->second;
+    };
+    for (const auto& meter : report.meters) {
+        auto* record = record_of(meter.job, meter.generation);
+        if (record != nullptr && meter.node_rank < record->metered.size()) record->metered[meter.node_rank] = meter.sequence;
+    }
+    for (const auto& point : report.checkpoints) {
+        if (auto* record = record_of(point.job, point.generation)) record->replicated = point.name;
+        std::erase_if(memory_[{point.job, point.generation}].stored, [&](const auto& stored) { return stored.name == point.name; });
+    }
+    for (const auto& task : report.tasks) {
+        memory_[{task.job, task.generation}].told = task.state;
+        if (task.state != TaskState::ended) continue;
+        if (auto* record = record_of(task.job, task.generation)) record->end_known = true;
+    }
+    for (const auto& [key, record] : changed) save(record);
+}
+
+}  // namespace weir::agent

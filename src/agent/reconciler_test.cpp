@@ -1,0 +1,590 @@
+// Goal: a site does what was ordered, once, under a lease, and says so until it was heard, whatever is lost, repeated or killed.
+// Method: a backend without processes, a clock that the test turns, messages that the test carries, loses and repeats. A story is a
+// row of moments; at each the calls to the backend and the report are compared as text. `1/0` is rank 0 of generation 1.
+#include "agent/test_site.hpp"
+
+#include <fmt/core.h>
+#include <fmt/ranges.h>
+
+namespace weir::agent {
+namespace {
+
+namespace fs = std::filesystem;
+using ports::EndReason;
+using ports::LinkError;
+using ports::LinkFault;
+using testing::Test;
+using Calls = std::vector<std::string>;
+
+const JobId job = *JobId::parse("job-01k00000000000000000000001");
+
+class ReconcilerTest : public Test {
+protected:
+    ReconcilerTest() : desk{backend, blobs} {
+        std::string pattern = (fs::temp_directory_path() / "weir-agent-XXXXXX").string();
+        root = ::mkdtemp(pattern.data());
+        restart();
+    }
+    ~ReconcilerTest() override { fs::remove_all(root); }
+
+    /// The agent was killed: a new one over what it left.
+    void restart() {
+        agent.reset();
+        NodeTable table;
+        for (const auto* name : {"n1", "n2"}) {
+            Node node;
+            node.name = *NodeName::parse(name);
+            node.address = "127.0.0.1";
+            table.cards[node.name] = {{ports::CardStack::other, name[1] == '1' ? 0 : 2, "L20"},
+                                      {ports::CardStack::other, name[1] == '1' ? 1 : 3, "L20"}};
+            table.nodes.push_back(node);
+        }
+        ReconcilerOptions options;
+        options.site = *SiteName::parse("pidu-core");
+        options.lines_per_report = 4;
+        const auto picker = [](const std::set<std::uint16_t>& taken) {
+            return static_cast<std::uint16_t>(taken.empty() ? 29'000 : *taken.rbegin() + 1);
+        };
+        agent.emplace(options, backend, desk, Records::open((root / "agent").string()).value(), table, picker, 7);
+    }
+
+    static DesiredTask task(std::uint32_t generation, std::size_t nodes = 1) {
+        DesiredTask wanted;
+        wanted.job = job;
+        wanted.generation = generation;
+        wanted.project = *ProjectName::parse("lab");
+        wanted.run = "train";
+        wanted.placement.model = "L20";
+        for (std::size_t i = 0; i < nodes; ++i) {
+            wanted.placement.nodes.push_back({*NodeName::parse(i == 0 ? "n1" : "n2"), {{1, MilliCards{1000}}}});
+        }
+        return wanted;
+    }
+    void desire(std::vector<DesiredTask> tasks) { agent->hear({++revision, std::move(tasks)}); }
+
+    /// The calls that `s` seconds after the host's start bring about.
+    Calls at(std::int64_t s) {
+        now_s = s;
+        backend.now_s = s;
+        backend.calls.clear();
+        agent->step(boot(s), s);
+        return backend.calls;
+    }
+    static ports::BootInstant boot(std::int64_t s) { return {s * 1'000'000'000}; }
+    Instant wall() const { return Instant{now_s * 1'000'000'000}; }
+
+    /// The report that would be sent, as text; "" where there is nothing to say.
+    std::string words() {
+        const auto* report = agent->report(wall());
+        if (report == nullptr) return "";
+        session = report->session;
+        std::string text = fmt::format("#{}", report->sequence);
+        if (report->nodes) text += report->nodes->front().healthy ? " nodes" : " sick-nodes";
+        for (const auto& meter : report->meters) {
+            text += fmt::format(" m{}/{}:{}[{},{})", meter.generation, meter.node_rank, meter.sequence, meter.from_s, meter.to_s);
+        }
+        for (const auto& point : report->checkpoints) text += fmt::format(" c{}:{}", point.generation, point.name);
+        for (const auto& one : report->tasks) {
+            text += fmt::format(" {}:{}", one.generation, boost::describe::enum_to_string(one.state, "?"));
+            if (one.state == TaskState::ended)
+                text += fmt::format("({},{})", boost::describe::enum_to_string(one.reason, "?"), one.exit_code);
+            if (one.blamed) text += "@" + one.blamed->text();
+        }
+        return text;
+    }
+    /// Sends it at `now_s`; the server takes it in.
+    std::string tell() {
+        auto text = words();
+        const auto* report = agent->report(wall());
+        const auto heartbeat = agent->heartbeat();
+        const auto sequence = report != nullptr ? report->sequence : heartbeat ? heartbeat->sequence : 0;
+        agent->hear_answer(boot(now_s), ReportAnswer{sequence, 30'000, 3'600'000, 10'000, revision}, wall());
+        return text;
+    }
+    void lose(LinkFault fault) { agent->hear_answer(boot(now_s), fail(LinkError{fault, "lost"}), wall()); }
+
+    ports::TaskKey rank(std::int64_t generation, std::int32_t node_rank) const { return {job.text(), generation, node_rank}; }
+    /// A site that has been heard once, at second 100.
+    void greet() {
+        at(100);
+        ASSERT_EQ(tell(), "#1 nodes");
+    }
+    StoredCheckpoint stored(const std::string& name, const std::string& content) {
+        const auto checkpoint = FakeBackend::checkpoint(name, content);
+        (void)blobs.put_bytes(sha256(content), content);
+        (void)blobs.put_bytes(checkpoint.digest, manifest_text(checkpoint.files));
+        return {1, name, checkpoint.digest, checkpoint.bytes, Instant{}};
+    }
+
+    fs::path root;
+    FakeBackend backend;
+    FakeBlobs blobs;
+    InlineDesk desk;
+    std::optional<Reconciler> agent;
+    std::uint64_t revision = 0;
+    std::int64_t now_s = 0;
+    std::string session;
+};
+
+TEST_F(ReconcilerTest, StartsOnceHoweverOftenItIsAsked) {
+    greet();
+    desire({task(1)});
+    EXPECT_EQ(at(101), (Calls{"start 1/0"}));
+    EXPECT_EQ(tell(), "#2 1:running");
+    desire({task(1)});
+    EXPECT_EQ(at(102), (Calls{"renew 1/0 until 131"}));
+    EXPECT_EQ(words(), "");
+}
+
+TEST_F(ReconcilerTest, StartsNothingWithoutALease) {
+    desire({task(1)});
+    EXPECT_EQ(at(100), Calls{});
+    EXPECT_EQ(tell(), "#1 nodes");
+    // Sent at 100 with 30 seconds: at 130 that lease is over, and nobody has renewed it.
+    EXPECT_EQ(at(130), Calls{});
+    EXPECT_EQ(tell(), "");
+    EXPECT_EQ(at(131), (Calls{"start 1/0"}));
+}
+
+TEST_F(ReconcilerTest, ALeaseCountsFromTheMomentTheReportWasSent) {
+    greet();
+    auto on = task(1);
+    desire({on});
+    at(105);
+    EXPECT_EQ(backend.tasks.at(rank(1, 0)).deadline, boot(130));
+    // Sent at 110, answered at 119.
+    now_s = 119;
+    agent->hear_answer(boot(110), ReportAnswer{1, 30'000, 3'600'000, 10'000, revision}, wall());
+    EXPECT_EQ(at(119), (Calls{"renew 1/0 until 140"}));
+    // An answer to an earlier report that comes late shortens nothing.
+    agent->hear_answer(boot(108), ReportAnswer{1, 30'000, 3'600'000, 10'000, revision}, wall());
+    EXPECT_EQ(at(120), Calls{});
+}
+
+TEST_F(ReconcilerTest, WorkThatRunsOnHasItsOwnLease) {
+    greet();
+    auto on = task(1);
+    on.run_on = true;
+    desire({on});
+    at(101);
+    EXPECT_EQ(backend.tasks.at(rank(1, 0)).deadline, boot(100 + 3600));
+}
+
+TEST_F(ReconcilerTest, NothingIsRenewedThatIsNotOrdered) {
+    greet();
+    desire({task(1)});
+    at(101);
+    tell();
+    desire({});
+    EXPECT_EQ(at(102), (Calls{"stop 1/0"}));
+    tell();
+    EXPECT_EQ(at(103), Calls{});
+}
+
+TEST_F(ReconcilerTest, GivesEachRankItsPlace) {
+    greet();
+    auto pair = task(1, 2);
+    pair.processes_per_node = 3;
+    pair.checkpoint = CheckpointProtocol::signal;
+    pair.memory = MiB{512};
+    desire({pair});
+    EXPECT_EQ(at(101), (Calls{"start 1/0", "start 1/1"}));
+    const auto& second = backend.tasks.at(rank(1, 1)).spec;
+    EXPECT_EQ(second.rank_offset, 3);
+    EXPECT_EQ(second.world_size, 6);
+    EXPECT_EQ(second.nnodes, 2);
+    EXPECT_EQ(second.cards, std::vector<std::int32_t>{3});
+    EXPECT_EQ(second.master_port, 29'000);
+    EXPECT_EQ(second.master_address, "127.0.0.1");
+    EXPECT_EQ(second.memory_mib, 512);
+    EXPECT_EQ(second.checkpoint_signal, SIGUSR1);
+    EXPECT_EQ(second.kill_grace_s, 10);
+    EXPECT_EQ(backend.tasks.at(rank(1, 0)).spec.cards, std::vector<std::int32_t>{1});
+    EXPECT_EQ(tell(), "#2 1:running");
+}
+
+TEST_F(ReconcilerTest, StopsOnOrderAndTellsTheEndWithItsWholeMeter) {
+    greet();
+    auto wanted = task(1);
+    desire({wanted});
+    at(101);
+    tell();
+    at(113);
+    EXPECT_EQ(tell(), "#3 m1/0:1[101,111)");
+    wanted.stop = true;
+    desire({wanted});
+    EXPECT_EQ(at(114), (Calls{"stop 1/0"}));
+    EXPECT_EQ(at(115), Calls{});
+    backend.finish_stopping();
+    at(116);
+    EXPECT_EQ(tell(), "#4 m1/0:2[111,115) 1:ended(site_lost_task,0)");
+    desire({});
+    at(117);
+    EXPECT_EQ(words(), "");
+}
+
+TEST_F(ReconcilerTest, AnEndWaitsForTheMeterThatDoesNotFitIntoOneReport) {
+    greet();
+    desire({task(1)});
+    at(101);
+    tell();
+    at(155);
+    backend.end(rank(1, 0), EndReason::exited, 0);
+    at(155);
+    EXPECT_EQ(tell(), "#3 m1/0:1[101,111) m1/0:2[111,121) m1/0:3[121,131) m1/0:4[131,141)");
+    at(155);
+    EXPECT_EQ(tell(), "#4 m1/0:5[141,151) m1/0:6[151,155) 1:ended(exited,0)");
+}
+
+TEST_F(ReconcilerTest, AStopBeforeTheStartIsAnEnd) {
+    greet();
+    auto wanted = task(1);
+    wanted.stop = true;
+    desire({wanted});
+    EXPECT_EQ(at(101), Calls{});
+    EXPECT_EQ(tell(), "#2 1:ended(site_lost_task,0)");
+}
+
+TEST_F(ReconcilerTest, FencesTheOlderGenerationBeforeANewerOneStarts) {
+    greet();
+    desire({task(1)});
+    at(101);
+    tell();
+    desire({task(2)});
+    EXPECT_EQ(at(102), (Calls{"fence 1", "fence 1", "start 2/0"}));
+    // An order for the old one that comes late starts nothing.
+    agent->hear({1, {task(1)}});
+    EXPECT_EQ(at(103), Calls{});
+    desire({task(1)});
+    for (const auto& call : at(104)) EXPECT_NE(call, "start 1/0");
+}
+
+TEST_F(ReconcilerTest, AReportIsSentAgainUnchangedUntilItIsAcknowledged) {
+    greet();
+    desire({task(1)});
+    at(101);
+    EXPECT_EQ(words(), "#2 1:running");
+    lose(LinkFault::unreachable);
+    backend.end(rank(1, 0), EndReason::exited, 0);
+    at(112);
+    EXPECT_EQ(words(), "#2 1:running");
+    // An answer that acknowledges another number is none to this report.
+    agent->hear_answer(boot(112), ReportAnswer{1, 30'000, 0, 10'000, revision}, wall());
+    EXPECT_EQ(tell(), "#2 1:running");
+    at(113);
+    EXPECT_EQ(tell(), "#3 1:ended(exited,0)");
+}
+
+TEST_F(ReconcilerTest, AStaleSessionBeginsALaterOneWithTheWholePicture) {
+    greet();
+    desire({task(1)});
+    at(101);
+    tell();
+    at(125);
+    EXPECT_EQ(words(), "#3 m1/0:1[101,111) m1/0:2[111,121)");
+    const auto before = session;
+    lose(LinkFault::stale_sequence);
+    EXPECT_EQ(words(), "#1 nodes m1/0:1[101,111) m1/0:2[111,121) 1:running");
+    EXPECT_GT(session, before);
+    tell();
+    EXPECT_EQ(agent->heartbeat()->sequence, 1U);
+}
+
+TEST_F(ReconcilerTest, SessionsGrowThoughTheClockGoesBack) {
+    greet();
+    const auto before = session;
+    restart();
+    at(50);
+    EXPECT_EQ(words(), "#1 nodes");
+    EXPECT_GT(session, before);
+    // A server that knows a session of next week is reached in a few steps.
+    const auto far = format_uid(make_uid(Instant{7LL * 86'400 * 1'000'000'000}, 0, 0));
+    int refusals = 0;
+    for (; session < far && refusals < 20; ++refusals) {
+        lose(LinkFault::stale_sequence);
+        words();
+    }
+    EXPECT_LT(refusals, 20);
+}
+
+TEST_F(ReconcilerTest, AHeartbeatHasTheNumberOfTheLastReport) {
+    at(100);
+    EXPECT_FALSE(agent->heartbeat());
+    tell();
+    const auto heartbeat = agent->heartbeat();
+    ASSERT_TRUE(heartbeat);
+    EXPECT_EQ(heartbeat->sequence, 1U);
+    EXPECT_EQ(heartbeat->session, session);
+    EXPECT_TRUE(heartbeat->tasks.empty() && heartbeat->meters.empty() && !heartbeat->nodes);
+}
+
+TEST_F(ReconcilerTest, WhenOneRankFailsTheOthersAreStopped) {
+    greet();
+    desire({task(1, 2)});
+    at(101);
+    tell();
+    at(104);
+    backend.end(rank(1, 1), EndReason::exited, 3);
+    EXPECT_EQ(at(105), (Calls{"stop 1/0"}));
+    EXPECT_EQ(words(), "#3 m1/1:1[101,104)");
+    tell();
+    backend.finish_stopping();
+    at(106);
+    EXPECT_EQ(tell(), "#4 m1/0:1[101,105) 1:ended(exit_code,3)");
+    EXPECT_EQ(at(107), Calls{});
+}
+
+TEST_F(ReconcilerTest, ARestartedAgentTakesUpWhatRuns) {
+    greet();
+    desire({task(1)});
+    at(101);
+    tell();
+    at(112);
+    EXPECT_EQ(tell(), "#3 m1/0:1[101,111)");
+    restart();
+    // Nothing was heard yet: nothing is started, stopped or renewed.
+    EXPECT_EQ(at(113), Calls{});
+    EXPECT_EQ(tell(), "#1 nodes 1:running");
+    EXPECT_EQ(at(114), Calls{});
+    desire({task(1)});
+    EXPECT_EQ(at(122), (Calls{"renew 1/0 until 143"}));
+    EXPECT_EQ(tell(), "#2 m1/0:2[111,121)");
+}
+
+TEST_F(ReconcilerTest, ARestartedAgentGivesTheGangTheSamePort) {
+    greet();
+    desire({task(1, 2)});
+    at(101);
+    backend.tasks.erase(rank(1, 1));  // Killed between the starts of the two ranks.
+    const auto port = backend.tasks.at(rank(1, 0)).spec.master_port;
+    restart();
+    at(102);
+    tell();
+    desire({task(1, 2)});
+    const auto calls = at(103);
+    EXPECT_NE(std::ranges::find(calls, "start 1/1"), calls.end());
+    EXPECT_EQ(std::ranges::find(calls, "start 1/0"), calls.end());
+    EXPECT_EQ(backend.tasks.at(rank(1, 1)).spec.master_port, port);
+}
+
+TEST_F(ReconcilerTest, AnEndIsToldUntilItIsHeardAndItsFolderIsKeptForAWhile) {
+    greet();
+    desire({task(1)});
+    at(101);
+    tell();
+    at(105);
+    backend.end(rank(1, 0), EndReason::exited, 0);
+    at(105);
+    EXPECT_EQ(words(), "#3 m1/0:1[101,105) 1:ended(exited,0)");
+    restart();
+    at(106);
+    EXPECT_EQ(words(), "#1 nodes m1/0:1[101,105) 1:ended(exited,0)");
+    desire({});
+    EXPECT_EQ(at(5000), Calls{});
+    tell();
+    EXPECT_EQ(at(105 + 3599), Calls{});
+    EXPECT_EQ(at(105 + 3600), (Calls{"forget 1/0"}));
+    at(105 + 3601);
+    EXPECT_FALSE(fs::exists(root / "agent" / (job.text() + ".1.json")));
+}
+
+TEST_F(ReconcilerTest, AnEndThatIsHeardIsNotStartedAgainWhileItIsStillOrdered) {
+    greet();
+    desire({task(1)});
+    at(101);
+    tell();
+    backend.end(rank(1, 0), EndReason::exited, 0);
+    at(102);
+    tell();
+    restart();
+    desire({task(1)});
+    EXPECT_EQ(at(103), Calls{});
+    tell();
+    EXPECT_EQ(at(104), Calls{});
+}
+
+struct EndPicture {
+    const char* name;
+    EndReason reason;
+    int exit_code;
+    const char* told;
+};
+constexpr EndPicture ends[] = {
+    {"done", EndReason::exited, 0, "1:ended(exited,0)"},
+    {"its own error", EndReason::exited, 9, "1:ended(exit_code,9)"},
+    {"a signal", EndReason::signalled, 137, "1:ended(signalled,137)"},
+    {"memory", EndReason::out_of_memory, 137, "1:ended(out_of_memory,137)"},
+    {"the lease", EndReason::lease_ended, 0, "1:ended(lease_lost,0)"},
+    {"no start", EndReason::start_failed, 0, "1:ended(start_failed,0)"},
+    {"no supervisor", EndReason::supervisor_lost, 0, "1:ended(site_lost_task,0)"},
+    {"no host", EndReason::host_restarted, 0, "1:ended(node_lost,0)@n1"},
+};
+
+TEST_F(ReconcilerTest, EachEndHasItsReason) {
+    greet();
+    std::uint32_t generation = 1;
+    for (const auto& picture : ends) {
+        SCOPED_TRACE(picture.name);
+        desire({task(generation)});
+        at(101);
+        tell();
+        backend.end(rank(generation, 0), picture.reason, picture.exit_code);
+        at(101);
+        const auto told = fmt::format("{}{}", generation, std::string_view{picture.told}.substr(1));
+        const auto text = tell();
+        EXPECT_TRUE(text.ends_with(" " + told)) << text;
+        ++generation;
+    }
+}
+
+TEST_F(ReconcilerTest, WhatTheBackendRefusesHasEnded) {
+    greet();
+    backend.start_fault = ports::BackendFault::refused;
+    desire({task(1)});
+    at(101);
+    EXPECT_EQ(tell(), "#2 1:ended(start_failed,0)");
+    backend.start_fault.reset();
+    EXPECT_EQ(at(102), Calls{});
+}
+
+TEST_F(ReconcilerTest, ACardThatIsNotHereIsRefused) {
+    greet();
+    auto wanted = task(1);
+    wanted.placement.nodes[0].cards[0].index = 2;
+    desire({wanted});
+    EXPECT_EQ(at(101), Calls{});
+    EXPECT_EQ(tell(), "#2 1:ended(start_failed,0)");
+}
+
+TEST_F(ReconcilerTest, WhatTheHostCannotDoNowIsTriedAgain) {
+    greet();
+    backend.start_fault = ports::BackendFault::unavailable;
+    desire({task(1)});
+    EXPECT_EQ(at(101), Calls{});
+    EXPECT_TRUE(agent->is_moving());
+    backend.start_fault.reset();
+    EXPECT_EQ(at(102), (Calls{"start 1/0"}));
+}
+
+TEST_F(ReconcilerTest, CheckpointsAreStoredBeforeTheyAreToldAndBeforeTheEnd) {
+    greet();
+    desire({task(1)});
+    at(101);
+    tell();
+    backend.tasks.at(rank(1, 0)).checkpoints = {{"step-1", "one"}, {"step-2", "two"}};
+    at(102);
+    EXPECT_TRUE(blobs.blobs.contains(sha256("two")));
+    EXPECT_TRUE(blobs.blobs.contains(FakeBackend::checkpoint("step-2", "two").digest));
+    EXPECT_EQ(tell(), "#3 c1:step-2");
+    at(103);
+    EXPECT_EQ(words(), "");
+    backend.tasks.at(rank(1, 0)).checkpoints["step-3"] = "three";
+    blobs.down = true;
+    backend.end(rank(1, 0), EndReason::exited, 0);
+    at(104);
+    EXPECT_EQ(tell(), "#4 m1/0:1[101,103)");
+    blobs.down = false;
+    at(106);
+    EXPECT_EQ(tell(), "#5 c1:step-3 1:ended(exited,0)");
+}
+
+TEST_F(ReconcilerTest, AnEndDoesNotWaitForAStoreForEver) {
+    greet();
+    desire({task(1)});
+    at(101);
+    tell();
+    backend.tasks.at(rank(1, 0)).checkpoints = {{"step-1", "one"}};
+    blobs.down = true;
+    backend.end(rank(1, 0), EndReason::exited, 0);
+    at(102);
+    EXPECT_EQ(words(), "");
+    at(160);
+    EXPECT_EQ(words(), "");
+    at(161);
+    EXPECT_EQ(words(), "#3 1:ended(exited,0)");
+}
+
+TEST_F(ReconcilerTest, ABadCheckpointIsPassedOverForTheOneBefore) {
+    greet();
+    desire({task(1)});
+    at(101);
+    tell();
+    backend.tasks.at(rank(1, 0)).checkpoints = {{"step-1", "one"}, {"step-2", "bad"}};
+    at(102);
+    EXPECT_EQ(tell(), "#3 c1:step-1");
+    at(103);
+    EXPECT_EQ(words(), "");
+}
+
+TEST_F(ReconcilerTest, ResumesFromTheNewestCheckpointThatHolds) {
+    greet();
+    auto wanted = task(2, 2);
+    wanted.resume = {stored("step-3", "three"), stored("step-2", "two"), stored("step-1", "one")};
+    blobs.blobs[sha256("three")] = "rotten";
+    blobs.blobs.erase(wanted.resume[1].manifest);
+    desire({wanted});
+    EXPECT_EQ(at(101), (Calls{"fence 1", "install 2/0 step-1", "install 2/1 step-1", "start 2/0", "start 2/1"}));
+    EXPECT_EQ(backend.tasks.at(rank(2, 1)).spec.resume, "step-1");
+}
+
+TEST_F(ReconcilerTest, WaitsForAStoreRatherThanStartingAfresh) {
+    greet();
+    auto wanted = task(2);
+    wanted.resume = {stored("step-1", "one")};
+    blobs.down = true;
+    desire({wanted});
+    EXPECT_EQ(at(101), (Calls{"fence 1"}));
+    blobs.down = false;
+    EXPECT_EQ(at(103), (Calls{"install 2/0 step-1", "start 2/0"}));
+}
+
+TEST_F(ReconcilerTest, APausedSiteIsEmptiedAfterACheckpointAndOffersNothing) {
+    greet();
+    auto wanted = task(1);
+    wanted.checkpoint = CheckpointProtocol::file;
+    desire({wanted});
+    at(101);
+    tell();
+    // With the network down: no answer comes from here on.
+    agent->set_paused(true);
+    EXPECT_EQ(at(102), (Calls{"checkpoint 1/0"}));
+    EXPECT_EQ(at(103), Calls{});
+    backend.tasks.at(rank(1, 0)).checkpoints = {{"step-1", "one"}};
+    EXPECT_EQ(at(104), (Calls{"stop 1/0"}));
+    backend.finish_stopping();
+    at(105);
+    EXPECT_EQ(words(), "#3 sick-nodes m1/0:1[101,104) c1:step-1 1:ended(site_lost_task,0)");
+    tell();
+    desire({task(2)});
+    EXPECT_EQ(at(106), Calls{});
+    agent->set_paused(false);
+    const auto calls = at(107);
+    EXPECT_EQ(calls.back(), "start 2/0");
+    EXPECT_EQ(words(), "#4 nodes 2:running");
+}
+
+TEST_F(ReconcilerTest, APauseWaitsForACheckpointNoLongerThanItsGrace) {
+    greet();
+    auto wanted = task(1);
+    wanted.checkpoint = CheckpointProtocol::signal;
+    desire({wanted});
+    at(101);
+    agent->set_paused(true);
+    EXPECT_EQ(at(102), (Calls{"checkpoint 1/0"}));
+    EXPECT_EQ(at(131), Calls{});
+    EXPECT_EQ(at(132), (Calls{"stop 1/0"}));
+}
+
+TEST_F(ReconcilerTest, TasksThatAreNotOfThisNetworkAreLeftAlone) {
+    greet();
+    FakeBackend::Task foreign;
+    foreign.seen.key = {"somebody-elses", 1, 0};
+    foreign.seen.state = ports::TaskState::running;
+    backend.tasks.emplace(foreign.seen.key, foreign);
+    desire({});
+    EXPECT_EQ(at(101), Calls{});
+    EXPECT_EQ(words(), "");
+}
+
+}  // namespace
+}  // namespace weir::agent

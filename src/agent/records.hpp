@@ -1,0 +1,83 @@
+// agent/records.hpp: the little that an agent must remember over its own death.
+//
+// It answers one question: what was decided for this generation that the tasks themselves cannot tell? How a task fares is read
+// from its supervisor, never from here.
+//
+//     <directory>/session                          the latest session, so that the next one is later
+//     <directory>/<job>.<generation>.json          a GenerationRecord
+//
+// Each file is written beside, synced and renamed; a file that does not read is set aside by its owner, not guessed at.
+#pragma once
+
+#include "base/id.hpp"
+#include "base/quantity.hpp"
+#include "base/result.hpp"
+#include "domain/job.hpp"
+#include "domain/names.hpp"
+
+#include <boost/describe.hpp>
+
+#include <compare>
+#include <cstdint>
+#include <map>
+#include <optional>
+#include <string>
+#include <vector>
+
+namespace weir::agent {
+
+struct GenerationKey {
+    JobId job;
+    std::uint32_t generation = 0;
+    friend auto operator<=>(const GenerationKey&, const GenerationKey&) = default;
+    [[nodiscard]] std::string text() const { return job.text() + "." + std::to_string(generation); }
+};
+
+struct GenerationRecord {
+    JobId job;
+    std::uint32_t generation = 0;
+    ProjectName project;
+    std::vector<NodeName> nodes;  ///< In rank order.
+    std::uint16_t master_port = 0;
+    bool run_on = false;
+    CheckpointProtocol checkpoint = CheckpointProtocol::none;
+    std::int64_t kill_grace_s = 10;
+    std::int64_t slice_s = 10;           ///< Of its meters; must not change while they run.
+    bool prepared = false;               ///< What it resumes from is in place.
+    std::string resume;                  ///< Name of that checkpoint; empty: afresh.
+    std::string refused;                 ///< Why it can never start; empty: it can.
+    std::vector<std::uint64_t> metered;  ///< By rank: the last slice that the server has.
+    std::string replicated;              ///< Name of the newest checkpoint that the network's store has.
+    bool end_known = false;              ///< The server has taken in that it ended.
+    [[nodiscard]] GenerationKey key() const { return {job, generation}; }
+    bool operator==(const GenerationRecord&) const = default;
+};
+BOOST_DESCRIBE_STRUCT(GenerationRecord, (),
+                      (job, generation, project, nodes, master_port, run_on, checkpoint, kill_grace_s, slice_s, prepared, resume, refused,
+                       metered, replicated, end_known))
+
+class Records {
+public:
+    /// Makes the directory if it is not there and reads what is in it. An error names the file.
+    [[nodiscard]] static Result<Records, std::string> open(std::string directory);
+
+    [[nodiscard]] const std::map<GenerationKey, GenerationRecord>& all() const { return records_; }
+    [[nodiscard]] const GenerationRecord* find(const GenerationKey& key) const;
+    /// Durable once it returns.
+    [[nodiscard]] Result<void, std::string> save(const GenerationRecord& record);
+    void remove(const GenerationKey& key);
+
+    /// A session later than every one before it: of `now`, or just after the latest where the clock went back. Durable once it returns.
+    [[nodiscard]] Result<std::string, std::string> begin_session(Instant now, Duration skip, std::uint64_t chance_high,
+                                                                 std::uint64_t chance_low);
+
+private:
+    explicit Records(std::string directory) : directory_{std::move(directory)} {}
+    [[nodiscard]] Result<void, std::string> write(const std::string& name, const std::string& text);
+
+    std::string directory_;
+    std::map<GenerationKey, GenerationRecord> records_;
+    Uid session_;
+};
+
+}  // namespace weir::agent

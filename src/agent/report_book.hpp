@@ -1,0 +1,63 @@
+// agent/report_book.hpp: one report after the other, each until it is acknowledged.
+//
+// It answers one question: which report is to be sent now, with which number? A report that was cut is sent again unchanged until
+// the server has taken it in; only then may the next be cut. What a report should say is the reconciler's.
+#pragma once
+
+#include "domain/agent_link.hpp"
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <utility>
+
+namespace weir::agent {
+
+class ReportBook {
+public:
+    explicit ReportBook(SiteName site) : site_{std::move(site)} {}
+
+    /// Forgets what was not acknowledged: the caller tells everything anew. The next report has number 1.
+    void begin(std::string session) {
+        session_ = std::move(session);
+        acknowledged_ = 0;
+        waiting_.reset();
+    }
+    [[nodiscard]] bool has_session() const { return !session_.empty(); }
+
+    /// The report that waits for its acknowledgement.
+    [[nodiscard]] const std::optional<SiteReport>& waiting() const { return waiting_; }
+
+    /// Numbers a report, which then waits. Only while none waits.
+    const SiteReport& cut(SiteReport report) {
+        report.site = site_;
+        report.session = session_;
+        report.sequence = acknowledged_ + 1;
+        return waiting_.emplace(std::move(report));
+    }
+
+    /// Says nothing but that the agent lives; none before the first report of the session was taken in.
+    [[nodiscard]] std::optional<SiteReport> heartbeat() const {
+        if (acknowledged_ == 0) return std::nullopt;
+        SiteReport report;
+        report.site = site_;
+        report.session = session_;
+        report.sequence = acknowledged_;
+        return report;
+    }
+
+    /// The report that this answer acknowledges, if it does.
+    std::optional<SiteReport> acknowledge(std::uint64_t sequence) {
+        if (!waiting_ || waiting_->sequence != sequence) return std::nullopt;
+        acknowledged_ = sequence;
+        return std::exchange(waiting_, std::nullopt);
+    }
+
+private:
+    SiteName site_;
+    std::string session_;
+    std::uint64_t acknowledged_ = 0;
+    std::optional<SiteReport> waiting_;
+};
+
+}  // namespace weir::agent

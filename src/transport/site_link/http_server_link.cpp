@@ -1,0 +1,91 @@
+#include "transport/site_link/http_server_link.hpp"
+
+#include "codec/decode.hpp"
+#include "codec/encode.hpp"
+
+#include <fmt/core.h>
+
+#include <utility>
+
+namespace weir::site_link {
+namespace {
+
+using ports::LinkError;
+using ports::LinkFault;
+
+constexpr std::string_view stale_type = "urn:weir:problem:stale_sequence";
+
+LinkError error_of_call(const http::CallError& error) {
+    const bool interrupted = error.fault == http::CallFault::interrupted;
+    const bool nonsense = error.fault == http::CallFault::protocol || error.fault == http::CallFault::too_large;
+    const auto fault = interrupted ? LinkFault::interrupted : nonsense ? LinkFault::bad_answer : LinkFault::unreachable;
+    return {.fault = fault, .message = error.message};
+}
+
+/// A member of a problem document that is text; empty where there is none.
+std::string member_of(std::string_view body, std::string_view name) {
+    const auto document = codec::read_json(body);
+    if (!document) return {};
+    const auto* members = document->object();
+    if (members == nullptr) return {};
+    for (const auto& member : *members) {
+        if (member.key == name && member.value.string() != nullptr) return *member.value.string();
+    }
+    return {};
+}
+
+template <class T>
+Result<T, LinkError> read_answer(Result<http::Answer, http::CallError> answer, std::string_view asked) {
+    if (!answer) return fail(error_of_call(answer.error()));
+    if (!answer->ok()) return fail(link_error_of(answer->status, answer->body));
+    auto decoded = codec::decode_json<T>(answer->body, asked);
+    if (!decoded) return fail(LinkError{LinkFault::bad_answer, codec::describe(decoded.error())});
+    return std::move(*decoded);
+}
+
+}  // namespace
+
+LinkError link_error_of(int status, std::string_view body) {
+    const auto type = member_of(body, "type");
+    auto detail = member_of(body, "detail");
+    auto message = fmt::format("the server answered {}{}{}", status, detail.empty() ? "" : ": ", detail);
+    if (type == stale_type) return {.fault = LinkFault::stale_sequence, .message = std::move(message)};
+    const bool later = status == 408 || status == 429 || status >= 500;
+    return {.fault = later ? LinkFault::busy : LinkFault::refused, .message = std::move(message)};
+}
+
+HttpServerLink::HttpServerLink(HttpServerLinkOptions options, const http::ClientOptions& client)
+    : options_{std::move(options)}, reports_{client}, questions_{client} {}
+
+std::optional<std::unique_ptr<HttpServerLink>> HttpServerLink::make(HttpServerLinkOptions options) {
+    auto client = http::parse_base_url(options.url);
+    if (!client) return std::nullopt;
+    client->connect_within = options.connect_within;
+    client->answer_within = options.answer_within;
+    client->headers.emplace_back("Authorization", "Bearer " + options.token);
+    client->headers.emplace_back("Accept", "application/json");
+    return std::unique_ptr<HttpServerLink>(new HttpServerLink{std::move(options), *client});
+}
+
+Result<ReportAnswer, LinkError> HttpServerLink::post_report(const SiteReport& report) {
+    http::Call call;
+    call.method = http::Method::post;
+    call.target = fmt::format("/v1/sites/{}/report", http::percent_encode(options_.site.text()));
+    call.content_type = "application/json";
+    call.body = codec::to_json(report);
+    return read_answer<ReportAnswer>(reports_.call(std::move(call)), "the answer to a report");
+}
+
+Result<Desired, LinkError> HttpServerLink::get_desired(std::uint64_t since, Seconds wait) {
+    http::Call call;
+    call.target = fmt::format("/v1/sites/{}/desired?since={}&wait_s={}", http::percent_encode(options_.site.text()), since, wait.value);
+    call.within = options_.answer_within + seconds(wait.value);
+    return read_answer<Desired>(questions_.call(std::move(call)), "what should run");
+}
+
+void HttpServerLink::interrupt() {
+    reports_.interrupt();
+    questions_.interrupt();
+}
+
+}  // namespace weir::site_link

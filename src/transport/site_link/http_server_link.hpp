@@ -1,0 +1,46 @@
+// transport/site_link/http_server_link.hpp: the agent link over HTTP, as the agent speaks it.
+//
+//     POST /v1/sites/{site}/report                     a SiteReport; answered by a ReportAnswer
+//     GET  /v1/sites/{site}/desired?since=N&wait_s=S   answered by a Desired, once it is newer than N or after S seconds
+//
+// Reports and questions have a connection each, so that a waiting question delays no report.
+#pragma once
+
+#include "ports/server_link.hpp"
+#include "transport/http/client/client.hpp"
+
+#include <optional>
+#include <string>
+#include <string_view>
+
+namespace weir::site_link {
+
+struct HttpServerLinkOptions {
+    std::string url;  ///< `http://host:port`.
+    SiteName site;
+    std::string token;  ///< The agent's bearer token.
+    Duration connect_within = seconds(3);
+    Duration answer_within = seconds(10);  ///< Of a report; a question may take its `wait` more.
+};
+
+class HttpServerLink final : public ports::ServerLink {
+public:
+    /// None where the URL is not `http://host[:port]`.
+    [[nodiscard]] static std::optional<std::unique_ptr<HttpServerLink>> make(HttpServerLinkOptions options);
+
+    [[nodiscard]] Result<ReportAnswer, ports::LinkError> post_report(const SiteReport& report) override;
+    [[nodiscard]] Result<Desired, ports::LinkError> get_desired(std::uint64_t since, Seconds wait) override;
+    void interrupt() override;
+
+private:
+    HttpServerLink(HttpServerLinkOptions options, const http::ClientOptions& client);
+
+    HttpServerLinkOptions options_;
+    http::Client reports_;
+    http::Client questions_;
+};
+
+/// What an answer that is not 2xx means to the agent: by the problem's code where it has one, by its status otherwise.
+[[nodiscard]] ports::LinkError link_error_of(int status, std::string_view body);
+
+}  // namespace weir::site_link

@@ -1,0 +1,94 @@
+// Goal: what the agent says arrives as it was said, and every answer means to the agent what the server meant by it.
+// Method: a real server on 127.0.0.1 that answers with what the test wants and keeps what it was asked.
+#include "transport/site_link/http_server_link.hpp"
+
+#include "codec/decode.hpp"
+#include "codec/encode.hpp"
+#include "transport/http/server/server.hpp"
+
+#include <gtest/gtest.h>
+
+#include <memory>
+
+namespace weir::site_link {
+namespace {
+
+using ports::LinkFault;
+
+class HttpServerLinkTest : public testing::Test {
+protected:
+    HttpServerLinkTest() {
+        http::Router router;
+        const auto answer = [this](const http::Request& request) {
+            asked = request;
+            return http::Response::json(200, body);
+        };
+        EXPECT_TRUE(router.add({http::Method::post, "/v1/sites/{site}/report", http::answer_with(answer), {}}));
+        EXPECT_TRUE(router.add({http::Method::get, "/v1/sites/{site}/desired", http::answer_with(answer), {}}));
+        server = std::make_unique<http::Server>(http::Server::start(std::move(router)).value());
+        link = *HttpServerLink::make({.url = server->url(), .site = *SiteName::parse("pidu-core"), .token = "secret"});
+    }
+
+    std::string body;
+    http::Request asked;
+    std::unique_ptr<http::Server> server;
+    std::unique_ptr<HttpServerLink> link;
+};
+
+TEST_F(HttpServerLinkTest, AReportArrivesAsItWasSaid) {
+    SiteReport report;
+    report.site = *SiteName::parse("pidu-core");
+    report.session = "01K00000000000000000000000";
+    report.sequence = 7;
+    report.meters.push_back({*JobId::parse("job-01k00000000000000000000001"), 1, 0, 3, 100, 110});
+    const ReportAnswer expected{7, 30'000, 3'600'000, 10'000, 42};
+    body = codec::to_json(expected);
+    EXPECT_EQ(link->post_report(report).value(), expected);
+    EXPECT_EQ(asked.parameter("site"), "pidu-core");
+    EXPECT_EQ(asked.header("authorization"), "Bearer secret");
+    EXPECT_EQ(asked.body, codec::to_json(report));
+    EXPECT_TRUE(codec::decode_json<SiteReport>(asked.body, "report"));
+}
+
+TEST_F(HttpServerLinkTest, AQuestionSaysWhatIsKnownAndHowLongItWaits) {
+    Desired expected;
+    expected.revision = 12;
+    body = codec::to_json(expected);
+    EXPECT_EQ(link->get_desired(11, Seconds{20}).value(), expected);
+    EXPECT_EQ(asked.query_value("since"), "11");
+    EXPECT_EQ(asked.query_value("wait_s"), "20");
+}
+
+TEST_F(HttpServerLinkTest, WhatIsNoAnswerIsSaidToBeNone) {
+    body = R"({"sequence":7})";
+    EXPECT_EQ(link->post_report({}).error().fault, LinkFault::bad_answer);
+    body = "<html>";
+    EXPECT_EQ(link->get_desired(0, Seconds{0}).error().fault, LinkFault::bad_answer);
+}
+
+TEST_F(HttpServerLinkTest, AnInterruptedLinkIsNotUsedAgain) {
+    link->interrupt();
+    EXPECT_EQ(link->get_desired(0, Seconds{20}).error().fault, LinkFault::interrupted);
+    EXPECT_EQ(link->post_report({}).error().fault, LinkFault::interrupted);
+}
+
+TEST_F(HttpServerLinkTest, ASilentServerIsUnreachable) {
+    server.reset();
+    EXPECT_EQ(link->post_report({}).error().fault, LinkFault::unreachable);
+}
+
+TEST(LinkError, IsToldByTheProblemsTypeBeforeItsStatus) {
+    const auto stale =
+        link_error_of(409, R"({"type":"urn:weir:problem:stale_sequence","status":409,"detail":"report 3 came where 2 is next"})");
+    EXPECT_EQ(stale.fault, LinkFault::stale_sequence);
+    EXPECT_EQ(stale.message, "the server answered 409: report 3 came where 2 is next");
+    EXPECT_EQ(link_error_of(409, R"({"type":"urn:weir:problem:other"})").fault, LinkFault::refused);
+    EXPECT_EQ(link_error_of(401, "").fault, LinkFault::refused);
+    EXPECT_EQ(link_error_of(429, "{}").fault, LinkFault::busy);
+    EXPECT_EQ(link_error_of(503, "[]").fault, LinkFault::busy);
+}
+
+TEST(HttpServerLink, TakesOnlyPlainHttp) { EXPECT_FALSE(HttpServerLink::make({.url = "ftp://x", .site = {}, .token = ""})); }
+
+}  // namespace
+}  // namespace weir::site_link

@@ -305,6 +305,7 @@ JournalResult<Checkpoint> SqliteJournal::checkpoint() {
     if (code != SQLITE_OK && (code & 0xFF) != SQLITE_BUSY)
         return fail(fault_of(checkpointer_, Stage::reading, options_.path, "move the log into the main file"));
     const bool complete = code == SQLITE_OK;
+    if (complete) log_pages_.store(0, std::memory_order_relaxed);
     return Checkpoint{static_cast<std::uint64_t>(std::max(log, 0)), static_cast<std::uint64_t>(std::max(moved, 0)), complete};
 }
 

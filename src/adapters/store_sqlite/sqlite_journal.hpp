@@ -46,8 +46,8 @@ struct SqliteOptions {
     bool create = true;  ///< Make the store if there is none; otherwise not_found.
     /// Records at the end of the journal whose chain is verified when opening for writing.
     std::uint64_t verify_tail_records = 1'000;
-    /// Size of the log at which checkpoint_due() turns true, in MiB.
-    std::uint32_t checkpoint_log_mib = 64;
+    /// Size of the log at which checkpoint_due() turns true, in MiB. After a crash, opening moves up to this much.
+    std::uint32_t checkpoint_log_mib = 32;
     /// Page size of a new store, in bytes: a power of two, 512 to 65536.
     std::uint32_t page_bytes = 8'192;
     Synchronous synchronous = Synchronous::full;

@@ -10,7 +10,9 @@
 
 #include <algorithm>
 #include <array>
+#include <iterator>
 #include <optional>
+#include <span>
 #include <vector>
 
 namespace weir::codec {
@@ -83,10 +85,7 @@ private:
             case '[': return enter(depth) && read_array(out, depth + 1);
             case '"': {
                 const Position start = here();
-                std::string text;
-                if (!read_string(text)) return false;
-                out = Value{std::move(text), start};
-                return true;
+                return read_string(out.emplace<std::string>(start));
             }
             case 't': return read_word("true", Value{true, here()}, out);
             case 'f': return read_word("false", Value{false, here()}, out);
@@ -110,20 +109,19 @@ private:
     bool expected(std::string_view what) { return refuse(Fault::bad_syntax, fmt::format("expected {}, found {}", what, show_here())); }
     bool no_value() { return expected("a value"); }
 
+    [[nodiscard]] bool digit_follows(std::size_t length) const {
+        return at_ + length < text_.size() && text_[at_ + length] >= '0' && text_[at_ + length] <= '9';
+    }
+
     bool read_number(Value& out) {
         const char first = text_[at_];
         if (first != '-' && (first < '0' || first > '9')) return no_value();
         const std::size_t length = json_number_length(text_.substr(at_));
         if (length == 0) return refuse(Fault::bad_syntax, "a number needs a digit after '-', '.' and 'e'");
         const std::string_view spelling = text_.substr(at_, length);
-        if (at_ + length < text_.size()) {
-            const char after = text_[at_ + length];
-            if (after >= '0' && after <= '9') return refuse(Fault::bad_syntax, "a number cannot begin with 0");
-        }
+        if (digit_follows(length)) return refuse(Fault::bad_syntax, "a number cannot begin with 0");
         auto number = parse_number(spelling, here());
-        if (!number) {
-            return refuse(Fault::out_of_range, describe_number(number.error(), spelling));
-        }
+        if (!number) return refuse(Fault::out_of_range, describe_number(number.error(), spelling));
         at_ += length;
         out = std::move(*number);
         return true;
@@ -131,12 +129,14 @@ private:
 
     bool read_array(Value& out, std::size_t depth) {
         const Position start = here();
-        Value::Array items;
+        const std::size_t first = items_.size();
         ++at_;
         skip_space();
         if (!next_is(']')) {
             while (true) {
-                if (!read_value(items.emplace_back(), depth)) return false;
+                Value item;
+                if (!read_value(item, depth)) return false;
+                items_.push_back(std::move(item));
                 skip_space();
                 if (next_is(']')) break;
                 if (!next_is(',')) return expected("',' or ']' in a list");
@@ -145,18 +145,20 @@ private:
             }
         }
         ++at_;
-        out = Value{std::move(items), start};
+        out.emplace<Value::Array>(start) = take_from(items_, first);
         return true;
     }
 
     bool read_object(Value& out, std::size_t depth) {
         const Position start = here();
-        Value::Object members;
+        const std::size_t first = members_.size();
         ++at_;
         skip_space();
         if (!next_is('}')) {
             while (true) {
-                if (!read_member(members.emplace_back(), depth)) return false;
+                Member member;
+                if (!read_member(member, depth)) return false;
+                members_.push_back(std::move(member));
                 skip_space();
                 if (next_is('}')) break;
                 if (!next_is(',')) return expected("',' or '}' in an object");
@@ -165,8 +167,8 @@ private:
             }
         }
         ++at_;
-        if (!keys_differ(members)) return false;
-        out = Value{std::move(members), start};
+        if (!keys_differ(std::span{members_}.subspan(first))) return false;
+        out.emplace<Value::Object>(start) = take_from(members_, first);
         return true;
     }
 
@@ -181,23 +183,42 @@ private:
         return read_value(member.value, depth);
     }
 
-    bool keys_differ(const Value::Object& members) {
+    /// Moves what was gathered since `first` into a container of exactly its size.
+    template <class Node>
+    static std::vector<Node> take_from(std::vector<Node>& gathered, std::size_t first) {
+        const auto begin = gathered.begin() + static_cast<std::ptrdiff_t>(first);
+        std::vector<Node> taken(std::make_move_iterator(begin), std::make_move_iterator(gathered.end()));
+        gathered.erase(begin, gathered.end());
+        return taken;
+    }
+
+    bool keys_differ(std::span<const Member> members) {
         const Member* twice = first_repeated(members);
         if (twice == nullptr) return true;
         return refuse_at(twice->at, Fault::duplicate_key, fmt::format("the key {} appears twice in one object", show(twice->key)));
     }
 
     /// The second of the first two members with one key, or nullptr.
-    static const Member* first_repeated(const Value::Object& members) {
-        constexpr std::size_t few = 12;
-        if (members.size() <= few) {
-            for (std::size_t i = 1; i < members.size(); ++i) {
+    static const Member* first_repeated(std::span<const Member> members) {
+        constexpr std::size_t few = 32;
+        if (members.size() > few) return first_repeated_of_many(members);
+        std::uint64_t seen = 0;  // a bit per key; equal keys share it, few others do
+        for (std::size_t i = 0; i < members.size(); ++i) {
+            const std::string& key = members[i].key;
+            const std::size_t mark = key.empty() ? 0 : key.size() * 29 + static_cast<unsigned char>(key[key.size() / 2]) * 5U +
+                                                           static_cast<unsigned char>(key.back()) * 3U + static_cast<unsigned char>(key[0]);
+            const std::uint64_t bit = 1ULL << (mark % 64);
+            if ((seen & bit) != 0) {
                 for (std::size_t j = 0; j < i; ++j) {
-                    if (members[i].key == members[j].key) return &members[i];
+                    if (members[j].key == key) return &members[i];
                 }
             }
-            return nullptr;
+            seen |= bit;
         }
+        return nullptr;
+    }
+
+    static const Member* first_repeated_of_many(std::span<const Member> members) {
         std::vector<const Member*> sorted;
         sorted.reserve(members.size());
         for (const Member& member : members) sorted.push_back(&member);
@@ -291,6 +312,8 @@ private:
     std::size_t at_ = 0;
     std::size_t line_start_ = 0;
     std::uint32_t line_ = 1;
+    std::vector<Value> items_;     ///< Of the lists that are still open.
+    std::vector<Member> members_;  ///< Of the objects that are still open.
     ReadError error_;
 };
 

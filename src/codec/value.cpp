@@ -20,12 +20,8 @@ std::string_view name_of(Kind kind) {
     return "nothing";
 }
 
-Value::Value() = default;
 Value::Value(const Value&) = default;
-Value::Value(Value&&) noexcept = default;
 Value& Value::operator=(const Value&) = default;
-Value& Value::operator=(Value&&) noexcept = default;
-Value::~Value() = default;
 
 Value::Value(bool value, Position at) : data_(value), at_(at) {}
 Value::Value(std::int64_t value, Position at) : data_(value), at_(at) {}

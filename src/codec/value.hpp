@@ -105,6 +105,13 @@ public:
     [[nodiscard]] Array* array() { return std::get_if<Array>(&data_); }
     [[nodiscard]] Object* object() { return std::get_if<Object>(&data_); }
 
+    /// Replaces the content in place; T is one of the eight that a Value holds.
+    template <class T>
+    T& emplace(Position at) {
+        at_ = at;
+        return data_.template emplace<T>();
+    }
+
     /// The member's value, or nullptr where there is none or this is no object.
     [[nodiscard]] const Value* find(std::string_view key) const;
 
@@ -123,6 +130,12 @@ struct Member {
     Position at;  ///< Of the key.
     friend bool operator==(const Member& a, const Member& b) { return a.key == b.key && a.value == b.value; }
 };
+
+// Here, and not in the class, since they need the whole Member; inline, since readers move every node twice.
+inline Value::Value() = default;
+inline Value::Value(Value&&) noexcept = default;
+inline Value& Value::operator=(Value&&) noexcept = default;
+inline Value::~Value() = default;
 
 /// RFC 8259 exactly, and duplicate keys refused. UTF-8 without a byte order mark.
 [[nodiscard]] Result<Value, ReadError> read_json(std::string_view text, const Limits& limits = {});

@@ -8,7 +8,8 @@
 // The form is not self-describing: bytes belong to exactly the types that wrote them, which schema_hash() names. It
 // changes when a field, an enumerator or an alternative is added, renamed, renumbered or moved, so that other bytes
 // are recognised before they are read. Reading checks every length and every value; damaged bytes give an error,
-// never undefined behaviour, and memory in proportion to their size.
+// never undefined behaviour, and memory in proportion to their size. Structs in each other beyond 256 levels (a tree
+// that holds itself) are refused on reading.
 //
 // Integers are little-endian base-128 (signed ones zigzag), instants, ids and doubles of fixed width; strings and
 // containers carry their length first; maps and sets come strictly ascending. A type that has a Custom form and no
@@ -83,6 +84,10 @@ public:
         at_ += length;
         return true;
     }
+    /// Goes into a struct; false where structs lie deeper in each other than deepest_nesting.
+    bool enter() { return ++depth_ <= deepest_nesting || refuse(BinaryError::bad_value); }
+    void leave() { --depth_; }
+
     /// How many items follow; each takes at least one byte.
     bool count(std::size_t& out) {
         std::uint64_t number = 0;
@@ -97,6 +102,7 @@ private:
 
     const char* at_;
     const char* end_;
+    std::size_t depth_ = 0;
     BinaryError error_ = BinaryError::bad_value;
 };
 
@@ -135,7 +141,10 @@ bool get_struct(BinaryReader& in, T& out) {
         std::uint8_t zero = 0;
         return in.byte(zero) && (zero == 0 || in.refuse(BinaryError::bad_value));
     } else {
-        return all_members<T>([&](auto d) { return get(in, out.*decltype(d)::pointer); });
+        if (!in.enter()) return false;
+        const bool good = all_members<T>([&](auto d) { return get(in, out.*decltype(d)::pointer); });
+        in.leave();
+        return good;
     }
 }
 

@@ -1,5 +1,7 @@
 #include "base/time.hpp"
 
+#include "base/quantity.hpp"
+
 #include <fmt/format.h>
 
 #include <array>
@@ -53,6 +55,16 @@ std::optional<std::int64_t> offset_seconds(std::string_view zone) {
 
 }  // namespace
 
+namespace {
+
+std::optional<Instant> sum_of(std::int64_t whole, std::int64_t part) {
+    const auto scaled = checked_mul(whole, ns_per_s);
+    const auto ns = scaled ? checked_add(*scaled, part) : std::nullopt;
+    return ns ? std::optional{Instant{*ns}} : std::nullopt;
+}
+
+}  // namespace
+
 std::string format_utc(Instant t) {
     using namespace std::chrono;
     const std::int64_t whole = floor_seconds(t);
@@ -79,14 +91,15 @@ std::optional<Instant> parse_utc(std::string_view text) {
     if (text[4] != '-' || text[7] != '-' || (separator != 'T' && separator != 't' && separator != ' ')) return std::nullopt;
     if (text[13] != ':' || text[16] != ':' || *h > 23 || *mi > 59 || *s > 59) return std::nullopt;
     const year_month_day date{year{static_cast<int>(*y)}, month{static_cast<unsigned>(*mo)}, day{static_cast<unsigned>(*d)}};
-    if (!date.ok() || *y < 1678 || *y > 2261) return std::nullopt;
+    if (!date.ok() || *y < 1677 || *y > 2262) return std::nullopt;
     const auto part = fraction(text.substr(19));
     if (!part) return std::nullopt;
     const auto offset = offset_seconds(text.substr(19 + part->length));
     if (!offset) return std::nullopt;
     const std::int64_t day_count = sys_days{date}.time_since_epoch().count();
     const std::int64_t whole = ((day_count * 24 + *h) * 60 + *mi) * 60 + *s - *offset;
-    return Instant{whole * ns_per_s + part->ns};
+    // The first second of the range begins before it; only its fraction lies within.
+    return whole < 0 ? sum_of(whole + 1, part->ns - ns_per_s) : sum_of(whole, part->ns);
 }
 
 std::string format_duration(Duration d) {

@@ -1,0 +1,61 @@
+// sim/checks.hpp: the laws as a jury that hears every durable entry and knows what really ran.
+#pragma once
+
+#include "control/core/core.hpp"
+#include "control/entry.hpp"
+#include "probes.hpp"
+#include "server.hpp"
+#include "site.hpp"
+#include "timeline.hpp"
+
+#include <map>
+#include <set>
+#include <string>
+
+namespace weir::sim {
+
+class Jury final : public Truth {
+public:
+    Jury(const Timeline& timeline, Probes& probes, bool trace) : timeline_{timeline}, probes_{probes}, trace_{trace} {}
+
+    // ---- what it is told
+    void task_began(JobId job, std::uint32_t generation, const SiteName& site) override;
+    void task_ended(JobId job, std::uint32_t generation, const SiteName& site, Duration ran) override;
+    void entry(const control::Entry& entry);
+    void acknowledged(JobId job) { acknowledged_.insert(job); }
+
+    // ---- what it asks
+    /// Cheap questions, after every step.
+    void look(const Server& server);
+    /// Dear ones: rebuilt from scratch, both instances, the whole ledger, every wait has a reason.
+    void look_closely(const Server& server);
+    /// At the end, when nothing is wrong any more: nothing waits that could run, nothing is held for nobody.
+    void look_at_rest(const Server& server);
+
+    [[nodiscard]] const std::string& verdict() const { return verdict_; }
+    [[nodiscard]] std::uint64_t entries() const { return entries_; }
+    [[nodiscard]] std::uint64_t finished() const { return finished_.size(); }
+    [[nodiscard]] std::uint64_t acknowledged_count() const { return acknowledged_.size(); }
+
+private:
+    void break_law(std::string what);
+
+    const Timeline& timeline_;
+    Probes& probes_;
+    bool trace_;
+    std::string verdict_;
+    std::uint64_t entries_ = 0;
+    Instant last_at_;
+    std::uint64_t last_revision_ = 0;
+    std::map<JobId, std::set<std::uint32_t>> running_;
+    std::map<std::pair<JobId, std::uint32_t>, std::int64_t> ran_ms_;      ///< Of a generation, all of its ended tasks.
+    std::map<std::pair<JobId, std::uint32_t>, std::int64_t> began_ns_;
+    std::map<JobId, SiteName> last_site_;
+    std::map<JobId, std::uint32_t> placed_;
+    std::set<JobId> finished_;
+    std::set<JobId> acknowledged_;
+    std::map<std::tuple<JobId, std::uint32_t, std::uint32_t>, std::int64_t> metered_to_;
+    std::map<std::tuple<JobId, std::uint32_t, std::uint32_t>, std::int64_t> metered_s_;
+};
+
+}  // namespace weir::sim

@@ -1,0 +1,295 @@
+#include "city.hpp"
+
+#include "checks.hpp"
+#include "control/core/funding.hpp"
+#include "server.hpp"
+#include "site.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <memory>
+
+namespace weir::sim {
+
+using namespace control;
+
+namespace {
+
+Policy sim_policy() {
+    Policy policy;
+    policy.task_lease = seconds(30);
+    policy.run_on_lease = seconds(120);
+    policy.kill_grace = seconds(5);
+    policy.drift_bound = seconds(2);
+    policy.site_silence = seconds(12);
+    return policy;
+}
+
+Catalogue sim_catalogue() {
+    Catalogue catalogue;
+    for (const std::string model : {"A100", "Ascend910B3", "cpu"}) {
+        catalogue[model].model = model;
+        catalogue[model].domestic = model == "Ascend910B3";
+    }
+    return catalogue;
+}
+
+class City {
+public:
+    explicit City(const CityOptions& options)
+        : options_{options}, random_{options.seed, "city"}, tenants_{options.seed, "tenants"}, faults_{options.seed, "faults"},
+          server_{timeline_, Random{options.seed, "server"}, probes_, sim_policy(), sim_catalogue()}, jury_{timeline_, probes_, options.trace} {
+        server_.on_entry = [this](const Entry& entry) { jury_.entry(entry); };
+    }
+
+    CityReport run() {
+        server_.start(true);
+        found();
+        for (auto& site : sites_) site->start();
+        go(&City::tenant, seconds(4));
+        go(&City::fault, seconds(20));
+        go(&City::inspect, seconds(60));
+        go(&City::keep, seconds(60));
+        live(timeline_.now() + seconds(options_.minutes * 60));
+        mend();
+        // Everything works again: what can run does, and comes to an end.
+        for (int minutes = 0; minutes < 240 && !at_rest(); ++minutes) live(timeline_.now() + seconds(60));
+        jury_.look_at_rest(server_);
+        CityReport report;
+        report.broken = jury_.verdict();
+        report.probes = probes_;
+        report.entries = jury_.entries();
+        report.jobs_acknowledged = jury_.acknowledged_count();
+        report.jobs_finished = jury_.finished();
+        if (!server_.disk().records.empty()) report.signature = server_.disk().records.back().hash.text().substr(0, 16);
+        return report;
+    }
+
+private:
+    [[nodiscard]] bool at_rest() const {
+        if (!server_.up()) return false;
+        for (const auto& [id, job] : server_.core().state.jobs) {
+            if (job.placement || job.not_before > server_.core().state.now) return false;
+        }
+        return std::ranges::all_of(sites_, [](const auto& site) { return site->idle(); });
+    }
+
+    void live(Instant end) {
+        while (jury_.verdict().empty() && timeline_.step(end)) jury_.look(server_);
+    }
+
+    void go(void (City::*what)(), Duration mean) {
+        timeline_.after(Duration{random_.between(1, 2 * mean.ns)}, [this, what, mean] {
+            if (mended_) return;
+            (this->*what)();
+            go(what, mean);
+        });
+    }
+
+    /// Organisations, a programme, sites: asked again until they are there.
+    void must(Command command) {
+        if (!server_.up()) return;
+        server_.submit(Request{Actor{}, std::move(command)}, [](const Answer&) {});
+    }
+
+    void found() {
+        must(SetOrganisation{{OrganisationName{"lab"}, OrganisationKind::university, "Lab", "", SizeClass::small, "cn/sichuan/chengdu", ""}});
+        must(SetOrganisation{{OrganisationName{"owner"}, OrganisationKind::enterprise, "Owner", "", SizeClass::large, "cn/sichuan/chengdu", ""}});
+        must(SetProject{{ProjectName{"vision"}, OrganisationName{"lab"}, {{"A100", MilliCards{12'000}}}, {}, 400}});
+        const std::int64_t count = random_.between(2, 4);
+        for (std::int64_t i = 0; i < count; ++i) found_site(i);
+        Programme programme;
+        programme.name = ProgrammeName{"demo"};
+        programme.fiscal_year = 2027;
+        programme.effective_from = timeline_.now() - hours(1);
+        programme.effective_to = timeline_.now() + hours(24 * 300);
+        programme.funder = "city";
+        programme.budget = Fen{10'000'000};
+        programme.entity_cap = Fen{5'000'000};
+        programme.ratio = {{{}, true, 600, "domestic: 60 %"}, {{}, std::nullopt, 300, "others: 30 %"}};
+        programme.sites = {{SiteName{"site-0"}, SiteName{"site-1"}}, "article 3: sites of the agreement"};
+        must(OpenProgramme{programme});
+        must(Deposit{make_uid(timeline_.now(), 1, 1), OrganisationName{"lab"}, Fen{200'000}});
+        voucher_ = VoucherId{make_uid(timeline_.now(), 2, 1)};
+        must(AwardVoucher{voucher_, programme.name, OrganisationName{"lab"}, Fen{500'000}});
+        // The town is founded before anything goes wrong.
+        live(timeline_.now() + seconds(1));
+    }
+
+    void found_site(std::int64_t i) {
+        Site site;
+        site.name = SiteName{fmt::format("site-{}", i)};
+        site.owner = OrganisationName{"owner"};
+        site.region = "cn/sichuan/chengdu";
+        site.tier = i % 2 == 0 ? Tier::core : Tier::cloud;
+        site.tariff = {{"A100", Fen{500 + 100 * i}}, {"Ascend910B3", Fen{400 + 50 * i}}, {"cpu", Fen{10}}};
+        must(SetSite{site});
+        std::vector<Node> nodes;
+        for (std::int64_t n = 0; n < random_.between(1, 4); ++n) {
+            const auto* model = random_.chance(2, 3) ? "A100" : "Ascend910B3";
+            nodes.push_back({NodeName{fmt::format("n{}", n)}, {{model, 4, MiB{65'536}, Slicing::fractional, true}, {"cpu", 8, MiB{1024}, Slicing::exclusive, true}},
+                             MilliCpus{64'000}, MiB{262'144}, {"z", "b", fmt::format("r{}", n % 2)}, true, "127.0.0.1"});
+        }
+        sites_.push_back(std::make_unique<SimSite>(SiteOptions{site.name, nodes, random_.between(-10'000, 10'000)}, timeline_, server_,
+                                                   Random{options_.seed, site.name.value}, probes_, jury_, behaviours_));
+    }
+
+    // ---- tenants
+
+    JobSpec random_spec(JobId id) {
+        JobSpec spec;
+        spec.name = "job";
+        spec.run = "work";
+        const auto model = std::string{tenants_.chance(1, 2) ? "A100" : "Ascend910B3"};
+        const auto cards = tenants_.chance(1, 5) ? 500 : 1000 * tenants_.between(1, 4);
+        spec.resources.accelerators = {{model, MilliCards{cards}, ""}};
+        if (tenants_.chance(1, 4)) spec.resources.accelerators.push_back({"cpu", MilliCards{2000}, ""});
+        spec.num_nodes = tenants_.chance(1, 4) ? tenants_.between(2, 3) : 1;
+        spec.priority = static_cast<PriorityClass>(tenants_.between(0, 2));
+        spec.max_duration = Seconds{tenants_.between(60, 900)};
+        spec.retry.max_restarts = tenants_.between(0, 2);
+        spec.retry.max_restarts_on_site_fault = tenants_.between(1, 10);
+        spec.retry.backoff = Seconds{tenants_.between(0, 20)};
+        if (tenants_.chance(1, 6)) spec.on_disconnect = OnDisconnect::run_on;
+        if (tenants_.chance(1, 3)) spec.funding = {{voucher_}, {}};
+        if (tenants_.chance(1, 12)) spec.funding = {{voucher_}};  // the voucher alone: it never covers all
+        if (tenants_.chance(1, 10)) spec.budget = Budget{Fen{tenants_.between(1, 100)}};
+        if (tenants_.chance(1, 8) && !known_.empty()) spec.after = {known_[tenants_.below(known_.size())]};
+        if (tenants_.chance(1, 10)) spec.tier = Tier::core;
+        Behaviour behaviour;
+        behaviour.work_s = tenants_.between(1, 500);
+        if (tenants_.chance(1, 6)) behaviour.fails_at_s = tenants_.between(1, 200);
+        if (tenants_.chance(1, 2)) behaviour.checkpoint_every_s = tenants_.between(5, 60);
+        behaviour.kills_its_node = tenants_.chance(1, 25);
+        behaviours_[id] = behaviour;
+        return spec;
+    }
+
+    struct Order {
+        JobSpec spec;
+        std::uint64_t tries = 0;
+    };
+
+    void order(JobId id) {
+        auto& waiting = orders_[id];
+        if (waiting.tries++ > 0) probes_.hit("submission repeated after a crash");
+        server_.submit(Request{Actor{}, SubmitJob{id, ProjectName{"vision"}, waiting.spec, sha256(id.text())}}, [this, id](const Answer& answer) {
+            orders_.erase(id);
+            if (answer) {
+                jury_.acknowledged(id);
+                known_.push_back(id);
+                return;
+            }
+            if (answer.error().code == RefusalCode::insufficient_funds) probes_.hit("job refused for lack of money");
+            if (answer.error().code == RefusalCode::funding_not_eligible) probes_.hit("job refused by a clause");
+        });
+    }
+
+    void tenant() {
+        const auto what = tenants_.below(10);
+        if (what == 0 && !known_.empty()) {
+            must(CancelJob{known_[tenants_.below(known_.size())]});
+        } else if (what == 1) {
+            // Whoever got no answer asks again, with the same id and body.
+            std::vector<JobId> unanswered;
+            for (const auto& [id, waiting] : orders_) unanswered.push_back(id);
+            for (const auto id : unanswered) order(id);
+        } else {
+            const JobId id{make_uid(timeline_.now(), 0, ++made_)};
+            orders_[id].spec = random_spec(id);
+            order(id);
+        }
+    }
+
+    // ---- faults
+
+    void fault() {
+        auto& site = *sites_[faults_.below(sites_.size())];
+        switch (faults_.below(12)) {
+            case 0: restart(faults_.chance(1, 2)); break;
+            case 1:
+                if (server_.up()) server_.fail_next(static_cast<AppendFault>(faults_.between(2, 4)));
+                revive();
+                break;
+            case 2:
+            case 3:
+                site.connect(false);
+                timeline_.after(seconds(faults_.between(3, 150)), [&site] { site.connect(true); });
+                break;
+            case 4:
+            case 5:
+                site.trouble(true);
+                timeline_.after(seconds(faults_.between(10, 90)), [&site] { site.trouble(false); });
+                break;
+            case 6:
+            case 7: site.kill_agent(seconds(faults_.between(1, 90))); break;
+            case 8: site.lose_power(seconds(faults_.between(20, 120))); break;
+            case 9: site.jump_wall(seconds(faults_.between(-600, 600))); break;
+            case 10: {
+                const auto by = seconds(faults_.between(-20, 20));
+                if (by.ns < 0) probes_.hit("wall clock of the server went back");
+                server_.jump_wall(by);
+                break;
+            }
+            default: revive(); break;
+        }
+    }
+
+    void restart(bool use_snapshots) {
+        server_.crash();
+        timeline_.after(seconds(faults_.between(1, 40)), [this, use_snapshots] {
+            if (!server_.up()) server_.start(use_snapshots);
+        });
+    }
+    /// A server that died by itself is started again by whoever watches it.
+    void revive() {
+        timeline_.after(seconds(faults_.between(2, 30)), [this] {
+            if (!server_.up()) server_.start(faults_.chance(1, 2));
+        });
+    }
+
+    void inspect() {
+        if (!server_.up()) revive();
+        jury_.look_closely(server_);
+    }
+    void keep() {
+        if (faults_.chance(1, 2)) server_.keep_snapshot();
+    }
+
+    void mend() {
+        mended_ = true;
+        for (auto& site : sites_) {
+            site->connect(true);
+            site->trouble(false);
+        }
+        if (!server_.up()) server_.start(true);
+        timeline_.after(seconds(60), [this] { watch_over(); });
+    }
+    void watch_over() {
+        if (!server_.up()) server_.start(true);
+        timeline_.after(seconds(20), [this] { watch_over(); });
+    }
+
+    CityOptions options_;
+    Timeline timeline_;
+    Probes probes_;
+    Random random_;
+    Random tenants_;
+    Random faults_;
+    Server server_;
+    Jury jury_;
+    std::map<JobId, Behaviour> behaviours_;
+    std::vector<std::unique_ptr<SimSite>> sites_;
+    std::map<JobId, Order> orders_;
+    std::vector<JobId> known_;
+    VoucherId voucher_;
+    std::uint64_t made_ = 0;
+    bool mended_ = false;
+};
+
+}  // namespace
+
+CityReport live_through(const CityOptions& options) { return City{options}.run(); }
+
+}  // namespace weir::sim

@@ -1,0 +1,59 @@
+// sim/probes.hpp: rare paths by name. A path that no seed reaches is not tested, whatever the count of seeds says.
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <string>
+#include <string_view>
+
+namespace weir::sim {
+
+class Probes {
+public:
+    void hit(std::string_view name) { ++hits_[std::string{name}]; }
+    void add(const Probes& other) {
+        for (const auto& [name, count] : other.hits_) hits_[name] += count;
+    }
+    [[nodiscard]] std::uint64_t count(const std::string& name) const {
+        const auto found = hits_.find(name);
+        return found == hits_.end() ? 0 : found->second;
+    }
+    [[nodiscard]] const std::map<std::string, std::uint64_t>& all() const { return hits_; }
+
+private:
+    std::map<std::string, std::uint64_t> hits_;
+};
+
+/// The paths that five hundred seeds must reach, each at least once.
+inline constexpr std::string_view required_probes[] = {
+    "server crashed with commands unanswered",
+    "append outcome unknown and written",
+    "append outcome unknown and lost",
+    "append refused on a full disk",
+    "recovered from a snapshot",
+    "recovered from the whole journal",
+    "report lost",
+    "report repeated",
+    "report answer lost",
+    "report came out of order",
+    "agent began a new session",
+    "agent restarted and adopted its tasks",
+    "task stopped by its supervisor at the end of its lease",
+    "task lost and placed again on another site",
+    "old generation reported after the new one was placed",
+    "meter of an old generation came too late to count",
+    "site lost power with tasks running",
+    "wall clock of a site jumped",
+    "wall clock of the server went back",
+    "job resumed from a checkpoint",
+    "job cancelled while running",
+    "submission repeated after a crash",
+    "job stopped at its longest duration",
+    "job quarantined",
+    "job restarted after its own error",
+    "job refused for lack of money",
+    "job refused by a clause",
+    "dependent left with the job it waited for",
+};
+
+}  // namespace weir::sim

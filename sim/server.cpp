@@ -1,0 +1,131 @@
+#include "server.hpp"
+
+#include <fmt/format.h>
+
+#include <utility>
+
+namespace weir::sim {
+
+using namespace control;
+
+Server::Server(Timeline& timeline, Random random, Probes& probes, Policy policy, Catalogue catalogue)
+    : timeline_{timeline}, random_{random}, probes_{probes}, policy_{policy}, catalogue_{std::move(catalogue)} {}
+
+void Server::start(bool use_snapshots) {
+    journal_ = std::make_unique<MemoryJournal>(disk_);
+    auto first = recover(*journal_, policy_, catalogue_, UINT64_MAX, use_snapshots);
+    auto second = recover(*journal_, policy_, catalogue_, UINT64_MAX, false);
+    if (!first || !second) {
+        broken = "recovery failed: " + (first ? second.error() : first.error());
+        return;
+    }
+    if (digest_of(first->core.state) != digest_of(second->core.state)) broken = "a snapshot and the whole journal recover to different states";
+    if (!disk_.records.empty()) probes_.hit(first->snapshot_revision > 0 ? "recovered from a snapshot" : "recovered from the whole journal");
+    writer_ = std::make_unique<Writer>(std::move(first->core), *journal_);
+    reader_ = std::make_unique<Reader>(std::move(second->core));
+    leases_.emplace(policy_, timeline_.now());
+    ++life_;
+    inbox_.clear();
+    answers_.clear();
+    work_planned_ = false;
+    announce();
+    submit(Request{Actor{}, StartLeader{journal_->epoch().number, "sim"}}, [](const Answer&) {});
+    plan_work(milliseconds(200));
+}
+
+/// Entries that became durable in a life whose end came before anybody heard of them.
+void Server::announce() {
+    for (auto revision = announced_; revision < disk_.records.size(); ++revision) {
+        const auto entry = read_entry(disk_.records[revision].text);
+        if (!entry) {
+            broken = "the journal holds a text that cannot be read: " + entry.error();
+            return;
+        }
+        if (on_entry) on_entry(*entry);
+    }
+    announced_ = disk_.records.size();
+}
+
+void Server::crash() {
+    if (!up()) return;
+    if (!inbox_.empty()) probes_.hit("server crashed with commands unanswered");
+    writer_.reset();
+    reader_.reset();
+    leases_.reset();
+    ++life_;
+    inbox_.clear();
+    answers_.clear();
+}
+
+void Server::submit(Request request, AnswerTo answer) {
+    if (!up()) return;
+    inbox_.push_back(std::move(request));
+    answers_.push_back(std::move(answer));
+    plan_work(milliseconds(random_.between(1, 20)));
+}
+
+void Server::report(const SiteReport& report, std::function<void(Result<ReportAnswer, Refusal>)> answer) {
+    if (!up()) return;
+    const auto& state = reader_->ask([](const Core& core) -> const State& { return core.state; });
+    const auto site = state.sites.find(report.site);
+    const bool empty = !report.nodes && report.meters.empty() && report.checkpoints.empty() && report.tasks.empty();
+    const auto reply = [this, name = report.site, life = life_, answer = std::move(answer)](Result<Accepted, Refusal> taken, std::uint64_t sequence) {
+        if (life != life_) return;
+        if (!taken) return answer(fail(taken.error()));
+        leases_->heard(name, timeline_.now());
+        const auto& now = reader_->ask([](const Core& core) -> const State& { return core.state; });
+        const auto changed = now.desired_changed.find(name);
+        answer(ReportAnswer{sequence, policy_.task_lease.ns / 1'000'000, policy_.run_on_lease.ns / 1'000'000, policy_.kill_grace.ns / 1'000'000,
+                            changed == now.desired_changed.end() ? 0 : changed->second});
+    };
+    if (empty && site != state.sites.end() && site->second.reachable && site->second.session == report.session) {
+        return reply(Accepted{}, site->second.sequence);
+    }
+    submit(Request{Actor{}, report}, [reply, sequence = report.sequence](const Answer& taken) { reply(taken, sequence); });
+}
+
+void Server::plan_work(Duration delay) {
+    if (work_planned_) return;
+    work_planned_ = true;
+    timeline_.after(delay, [this, life = life_] {
+        if (life != life_) return;
+        work_planned_ = false;
+        work();
+    });
+}
+
+void Server::work() {
+    auto requests = std::exchange(inbox_, {});
+    auto answers = std::exchange(answers_, {});
+    for (auto& command : leases_->due(writer_->core().state, timeline_.now())) requests.push_back(Request{Actor{}, std::move(command)});
+    requests.push_back(Request{Actor{}, Tick{}});
+    const auto wall = timeline_.now() + wall_offset_;
+    auto outcome = writer_->commit(requests, wall);
+    if (!outcome) {
+        // The process ends; whoever waited for an answer waits in vain.
+        if (outcome.error().fault == ports::JournalFault::disk_full) probes_.hit("append refused on a full disk");
+        if (outcome.error().fault == ports::JournalFault::outcome_unknown) {
+            probes_.hit(disk_.records.size() > announced_ ? "append outcome unknown and written" : "append outcome unknown and lost");
+        }
+        crash();
+        return;
+    }
+    reader_->take(outcome->committed);
+    announce();
+    if (!answers.empty() && random_.chance(1, 400)) {
+        probes_.hit("server crashed with commands unanswered");  // durable, and nobody was told
+        crash();
+        return;
+    }
+    for (std::size_t i = 0; i < answers.size(); ++i) answers[i](outcome->answers[i]);
+    if (up()) plan_work(milliseconds(200));
+}
+
+void Server::keep_snapshot() {
+    if (!up()) return;
+    if (auto kept = control::keep_snapshot(*journal_, reader_->ask([](const Core& core) -> const State& { return core.state; })); !kept) {
+        broken = "a snapshot could not be kept: " + kept.error().message;
+    }
+}
+
+}  // namespace weir::sim

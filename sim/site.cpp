@@ -1,0 +1,295 @@
+#include "site.hpp"
+
+#include "base/sha256.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <charconv>
+#include <utility>
+
+namespace weir::sim {
+
+using namespace control;
+
+namespace {
+
+constexpr std::int64_t slice_s = 10;
+
+std::int64_t progress_of(const std::string& checkpoint) {
+    std::int64_t progress = 0;
+    const auto digits = std::string_view{checkpoint}.substr(std::min<std::size_t>(checkpoint.size(), 2));
+    std::from_chars(digits.data(), digits.data() + digits.size(), progress);
+    return progress;
+}
+
+}  // namespace
+
+SimSite::SimSite(SiteOptions options, Timeline& timeline, Server& server, Random random, Probes& probes, Truth& truth,
+                 const std::map<JobId, Behaviour>& behaviours)
+    : options_{std::move(options)}, timeline_{timeline}, server_{server}, random_{random}, probes_{probes}, truth_{truth},
+      behaviours_{behaviours}, booted_{timeline.now()} {}
+
+Instant SimSite::boot() const {
+    const auto since = timeline_.now() - booted_;
+    return Instant{since.ns + since.ns / 1'000'000 * options_.drift_ppm};
+}
+
+void SimSite::start() {
+    new_session();
+    timeline_.after(milliseconds(random_.between(1, 1000)), [this] { repeat(&SimSite::supervise, seconds(1)); });
+    timeline_.after(milliseconds(random_.between(1, 1000)), [this] { repeat(&SimSite::agent_round, milliseconds(1500)); });
+}
+
+void SimSite::repeat(void (SimSite::*what)(), Duration every) {
+    (this->*what)();
+    timeline_.after(every, [this, what, every] { repeat(what, every); });
+}
+
+// ---- supervisors: they know their lease and nothing of the agent
+
+void SimSite::supervise() {
+    if (!powered_) return;
+    for (auto& [key, task] : tasks_) {
+        if (task.phase == Phase::ended) continue;
+        const auto now = boot();
+        const auto& behaviour = behaviours_.at(key.first);
+        if (task.phase != Phase::stopping && now >= task.lease) {
+            task.phase = Phase::stopping;
+            task.lease_over = true;
+            task.kill_at = now + Duration{random_.between(0, grace_.ns)};
+        }
+        if (task.phase == Phase::stopping) {
+            if (now < task.kill_at) continue;
+            if (task.lease_over) probes_.hit("task stopped by its supervisor at the end of its lease");
+            end(task, task.lease_over ? Reason::lease_lost : Reason::signalled, 143);
+            continue;
+        }
+        task.phase = Phase::running;
+        const auto progress = task.progress_at_start_s + (now - task.began_boot).ns / 1'000'000'000;
+        if (behaviour.checkpoint_every_s > 0) task.checkpoint_s = progress / behaviour.checkpoint_every_s * behaviour.checkpoint_every_s;
+        if (behaviour.kills_its_node && progress > 5) {
+            end(task, Reason::node_lost, 0, task.desired.placement.nodes.front().node);
+        } else if (behaviour.fails_at_s && progress >= *behaviour.fails_at_s) {
+            end(task, Reason::exit_code, 1);
+        } else if (progress >= behaviour.work_s) {
+            end(task, Reason::exited, 0);
+        }
+    }
+}
+
+void SimSite::end(Task& task, Reason reason, std::int64_t exit_code, std::optional<NodeName> blamed) {
+    task.phase = Phase::ended;
+    task.ended_boot = boot();
+    task.last = {task.desired.job, task.desired.generation, TaskState::ended, reason, exit_code, std::move(blamed)};
+    task.reported = false;
+    truth_.task_ended(task.desired.job, task.desired.generation, options_.name, task.ended_boot - task.began_boot);
+}
+
+// ---- the agent
+
+void SimSite::new_session() {
+    session_ = format_uid({++sessions_, 0});
+    sequence_ = 0;
+    told_nodes_ = false;
+    pending_.reset();
+    for (auto& [key, task] : tasks_) task.reported = false;
+}
+
+void SimSite::agent_round() {
+    if (!powered_ || !agent_up_) return;
+    reconcile();
+    if (!pending_) pending_ = next_report();
+    send(*pending_);
+}
+
+void SimSite::reconcile() {
+    if (!desired_) return;
+    for (auto& [key, task] : tasks_) {
+        const auto wanted = std::ranges::find_if(desired_->tasks, [&](const DesiredTask& d) { return d.job == key.first && d.generation == key.second; });
+        const bool stop = wanted == desired_->tasks.end() || wanted->stop;
+        if (stop && (task.phase == Phase::starting || task.phase == Phase::running)) {
+            task.phase = Phase::stopping;
+            task.kill_at = boot() + Duration{random_.between(0, grace_.ns)};
+        }
+    }
+    for (const auto& wanted : desired_->tasks) {
+        if (!wanted.stop && !tasks_.contains({wanted.job, wanted.generation})) begin(wanted);
+        if (wanted.stop && !tasks_.contains({wanted.job, wanted.generation})) {
+            // Told to stop what never began: say that it ended.
+            Task never;
+            never.desired = wanted;
+            never.phase = Phase::ended;
+            never.began_boot = never.ended_boot = boot();
+            never.meter_from_s = floor_seconds(wall());
+            never.last = {wanted.job, wanted.generation, TaskState::ended, Reason::signalled, 143, std::nullopt};
+            tasks_.emplace(Key{wanted.job, wanted.generation}, never);
+        }
+    }
+    // What has ended, was acknowledged and is not wanted any more is forgotten.
+    std::erase_if(tasks_, [&](const auto& entry) {
+        const bool wanted = std::ranges::any_of(desired_->tasks, [&](const DesiredTask& d) { return d.job == entry.first.first && d.generation == entry.first.second; });
+        return entry.second.phase == Phase::ended && entry.second.reported && !wanted;
+    });
+}
+
+void SimSite::begin(const DesiredTask& desired) {
+    const auto lease_end = lease_base_ + lease_;
+    if (boot() >= lease_end) return;
+    for (auto& [key, task] : tasks_) {
+        if (key.first == desired.job && task.phase != Phase::ended) return;  // never two generations at once
+    }
+    Task task;
+    task.desired = desired;
+    task.phase = Phase::starting;
+    task.began_boot = boot();
+    task.meter_from_s = floor_seconds(wall());
+    task.lease = lease_end;
+    task.last = {desired.job, desired.generation, TaskState::running, Reason::none, 0, std::nullopt};
+    if (!desired.resume.empty()) {
+        task.progress_at_start_s = progress_of(desired.resume.front().name);
+        task.checkpoint_s = task.stored_s = task.progress_at_start_s;
+        probes_.hit("job resumed from a checkpoint");
+    }
+    truth_.task_began(desired.job, desired.generation, options_.name);
+    tasks_.emplace(Key{desired.job, desired.generation}, std::move(task));
+}
+
+SiteReport SimSite::next_report() {
+    SiteReport report;
+    report.site = options_.name;
+    report.session = session_;
+    if (!told_nodes_) report.nodes = options_.nodes;
+    for (auto& [key, task] : tasks_) {
+        const auto held = ((task.phase == Phase::ended ? task.ended_boot : boot()) - task.began_boot).ns / 1'000'000'000;
+        for (auto number = task.metered + 1;; ++number) {
+            const auto from = static_cast<std::int64_t>(number - 1) * slice_s;
+            const auto to = std::min(from + slice_s, held);
+            if (to <= from || (to < from + slice_s && task.phase != Phase::ended)) break;
+            for (std::uint32_t rank = 0; rank < task.desired.placement.nodes.size(); ++rank) {
+                report.meters.push_back({key.first, key.second, rank, number, task.meter_from_s + from, task.meter_from_s + to});
+            }
+        }
+        if (task.checkpoint_s > task.stored_s) {
+            const auto name = fmt::format("p-{}", task.checkpoint_s);
+            report.checkpoints.push_back({key.first, key.second, name, sha256(key.first.text() + name), 1000});
+        }
+        if (!task.reported) report.tasks.push_back(task.last);
+    }
+    const bool empty = !report.nodes && report.meters.empty() && report.checkpoints.empty() && report.tasks.empty();
+    report.sequence = empty ? sequence_ : sequence_ + 1;
+    return report;
+}
+
+Duration SimSite::transit() { return milliseconds(troubled_ ? random_.between(1, 4000) : random_.between(1, 30)); }
+
+void SimSite::send(const SiteReport& report) {
+    const auto sent = boot();
+    if (!connected_ || (troubled_ && random_.chance(1, 5))) {
+        probes_.hit("report lost");
+        return;
+    }
+    deliver(report, sent);
+    if (troubled_ && random_.chance(1, 5)) {
+        probes_.hit("report repeated");
+        deliver(report, sent);
+    }
+}
+
+void SimSite::deliver(const SiteReport& report, Instant sent_boot) {
+    timeline_.after(transit(), [this, report, sent_boot, life = agent_life_] {
+        server_.report(report, [this, report, sent_boot, life](const Result<ReportAnswer, Refusal>& answer) {
+            if (!connected_ || (troubled_ && random_.chance(1, 5))) {
+                probes_.hit("report answer lost");
+                return;
+            }
+            timeline_.after(transit(), [this, report, sent_boot, life, answer] {
+                if (life == agent_life_ && agent_up_ && powered_) answered(report, sent_boot, answer);
+            });
+        });
+    });
+}
+
+void SimSite::answered(const SiteReport& report, Instant sent_boot, const Result<ReportAnswer, Refusal>& answer) {
+    if (!answer) {
+        if (report.session == session_) {
+            probes_.hit("agent began a new session");
+            new_session();
+        }
+        return;
+    }
+    if (sent_boot < lease_base_) probes_.hit("report came out of order");
+    lease_base_ = std::max(lease_base_, sent_boot);
+    lease_ = milliseconds(answer->lease_ms);
+    grace_ = milliseconds(answer->kill_grace_ms);
+    for (auto& [key, task] : tasks_) {
+        if (task.phase == Phase::starting || task.phase == Phase::running) task.lease = std::max(task.lease, lease_base_ + lease_);
+    }
+    if (pending_ && pending_->session == report.session && pending_->sequence == report.sequence) acknowledge(report);
+    if (server_.up() && (!desired_ || desired_->revision < answer->desired_revision)) {
+        // The long poll: what should run here, after a while, or never.
+        auto fetched = control::desired(server_.core().state, options_.name);
+        if (troubled_ && random_.chance(1, 5)) return;
+        timeline_.after(transit(), [this, fetched = std::move(fetched), life = agent_life_] {
+            if (life == agent_life_ && agent_up_ && powered_ && connected_ && (!desired_ || desired_->revision < fetched.revision)) desired_ = fetched;
+        });
+    }
+}
+
+void SimSite::acknowledge(const SiteReport& report) {
+    pending_.reset();
+    sequence_ = report.sequence;
+    if (report.nodes) told_nodes_ = true;
+    for (const auto& meter : report.meters) {
+        const auto task = tasks_.find({meter.job, meter.generation});
+        if (task != tasks_.end()) task->second.metered = std::max(task->second.metered, meter.sequence);
+    }
+    for (const auto& point : report.checkpoints) {
+        const auto task = tasks_.find({point.job, point.generation});
+        if (task != tasks_.end()) task->second.stored_s = std::max(task->second.stored_s, progress_of(point.name));
+    }
+    for (const auto& told : report.tasks) {
+        const auto task = tasks_.find({told.job, told.generation});
+        if (task != tasks_.end() && task->second.last.state == told.state) task->second.reported = true;
+    }
+}
+
+// ---- faults
+
+void SimSite::kill_agent(Duration down_for) {
+    agent_up_ = false;
+    ++agent_life_;
+    timeline_.after(down_for, [this, life = agent_life_] {
+        if (life != agent_life_ || !powered_) return;
+        agent_up_ = true;
+        if (!tasks_.empty()) probes_.hit("agent restarted and adopted its tasks");
+        desired_.reset();
+        lease_base_ = Instant{};
+        new_session();
+    });
+}
+
+void SimSite::lose_power(Duration down_for) {
+    if (!powered_) return;
+    for (auto& [key, task] : tasks_) {
+        if (task.phase == Phase::ended) continue;
+        probes_.hit("site lost power with tasks running");
+        end(task, Reason::node_lost, 0, task.desired.placement.nodes.front().node);
+    }
+    powered_ = false;
+    ++agent_life_;
+    timeline_.after(down_for, [this] {
+        powered_ = true;
+        agent_up_ = true;
+        desired_.reset();
+        lease_base_ = Instant{};
+        new_session();
+    });
+}
+
+void SimSite::jump_wall(Duration by) {
+    probes_.hit("wall clock of a site jumped");
+    wall_offset_ = wall_offset_ + by;
+}
+
+}  // namespace weir::sim

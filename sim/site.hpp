@@ -1,0 +1,123 @@
+// sim/site.hpp: a simulated site: supervisors that run tasks and keep their leases, and an agent that reconciles and reports.
+//
+// The agent is a model of src/agent, small enough to be checked by eye; the link between it and the server loses, repeats,
+// delays and reorders. Supervisors count on the site's own boot clock, which drifts; its wall clock jumps.
+#pragma once
+
+#include "base/random.hpp"
+#include "probes.hpp"
+#include "server.hpp"
+#include "timeline.hpp"
+
+#include <map>
+#include <optional>
+#include <string>
+#include <vector>
+
+namespace weir::sim {
+
+/// What really ran where: told by supervisors, read by the checks.
+class Truth {
+public:
+    virtual ~Truth() = default;
+    virtual void task_began(JobId job, std::uint32_t generation, const SiteName& site) = 0;
+    virtual void task_ended(JobId job, std::uint32_t generation, const SiteName& site, Duration ran) = 0;
+};
+
+/// How the program of a job behaves, decided when the job was made.
+struct Behaviour {
+    std::int64_t work_s = 60;              ///< Until it is done.
+    std::optional<std::int64_t> fails_at_s; ///< Exits with an error once its own progress is here.
+    std::int64_t checkpoint_every_s = 0;   ///< 0: never.
+    bool kills_its_node = false;
+};
+
+struct SiteOptions {
+    SiteName name;
+    std::vector<Node> nodes;
+    std::int64_t drift_ppm = 0;
+};
+
+class SimSite {
+public:
+    SimSite(SiteOptions options, Timeline& timeline, Server& server, Random random, Probes& probes, Truth& truth,
+            const std::map<JobId, Behaviour>& behaviours);
+
+    void start();
+    /// Messages pass, or all are lost.
+    void connect(bool connected) { connected_ = connected; }
+    /// Messages are lost, repeated and late, or merely take a while.
+    void trouble(bool troubled) { troubled_ = troubled; }
+    void kill_agent(Duration down_for);
+    void lose_power(Duration down_for);
+    void jump_wall(Duration by);
+    [[nodiscard]] bool idle() const { return tasks_.empty(); }
+
+private:
+    enum class Phase : std::uint8_t { starting = 1, running = 2, stopping = 3, ended = 4 };
+    struct Task {
+        DesiredTask desired;
+        Phase phase = Phase::starting;
+        Instant began_boot;               ///< When it began to hold its cards.
+        Instant ended_boot;
+        std::int64_t meter_from_s = 0;    ///< On the site's wall clock, at the start.
+        std::int64_t progress_at_start_s = 0;
+        Instant lease;                    ///< Boot time at which it is over.
+        Instant kill_at;                  ///< Boot time of SIGKILL, while stopping.
+        bool lease_over = false;
+        TaskReport last;                  ///< What there is to report of it.
+        bool reported = false;            ///< `last` was acknowledged.
+        std::uint64_t metered = 0;        ///< Number of the last acknowledged slice.
+        std::int64_t checkpoint_s = 0;    ///< Progress of the newest checkpoint made.
+        std::int64_t stored_s = 0;        ///< Of the newest acknowledged.
+    };
+    using Key = std::pair<JobId, std::uint32_t>;
+
+    [[nodiscard]] Instant boot() const;
+    [[nodiscard]] Instant wall() const { return timeline_.now() + wall_offset_; }
+    void repeat(void (SimSite::*what)(), Duration every);
+    void supervise();
+    void end(Task& task, Reason reason, std::int64_t exit_code, std::optional<NodeName> blamed = {});
+    void agent_round();
+    void reconcile();
+    void begin(const DesiredTask& desired);
+    [[nodiscard]] SiteReport next_report();
+    void send(const SiteReport& report);
+    void deliver(const SiteReport& report, Instant sent_boot);
+    void answered(const SiteReport& report, Instant sent_boot, const Result<ReportAnswer, control::Refusal>& answer);
+    void acknowledge(const SiteReport& report);
+    void new_session();
+    [[nodiscard]] Duration transit();
+
+    SiteOptions options_;
+    Timeline& timeline_;
+    Server& server_;
+    Random random_;
+    Probes& probes_;
+    Truth& truth_;
+    const std::map<JobId, Behaviour>& behaviours_;
+
+    // On disk: survives the agent, and but for running tasks the power too.
+    std::map<Key, Task> tasks_;
+    std::uint64_t sessions_ = 0;
+
+    // The agent's memory.
+    bool agent_up_ = true;
+    bool powered_ = true;
+    std::uint64_t agent_life_ = 0;
+    std::string session_;
+    std::uint64_t sequence_ = 0;
+    bool told_nodes_ = false;
+    std::optional<SiteReport> pending_;   ///< Sent and not acknowledged: sent again unchanged.
+    std::optional<Desired> desired_;
+    Instant lease_base_;                  ///< Boot time at which the last acknowledged report was sent.
+    Duration lease_;
+    Duration grace_;
+
+    bool connected_ = true;
+    bool troubled_ = false;
+    Duration wall_offset_;
+    Instant booted_;                      ///< Of the timeline, for the drift of the boot clock.
+};
+
+}  // namespace weir::sim

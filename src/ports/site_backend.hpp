@@ -37,7 +37,7 @@ struct BootInstant {
 
 /// One node's part of one generation of a job. `job` is 1 to 64 of A-Z, a-z, 0-9, '-', '_' and '.', not starting with '.'.
 struct TaskKey {
-    std::string job;
+    std::string job{};
     std::int64_t generation = 0;  ///< From 1.
     std::int32_t node_rank = 0;   ///< From 0.
     friend auto operator<=>(const TaskKey&, const TaskKey&) = default;
@@ -52,41 +52,42 @@ enum class CardStack : std::uint8_t {
 };
 
 struct Card {
-    std::int32_t index = 0;  ///< What the stack's variable calls it.
-    std::string model;       ///< As the tool or the declaration spells it.
+    std::string node{};        ///< Declared name of its node; empty for the host itself.
+    std::int32_t index = 0;  ///< What the stack's variable calls it; unique within node and stack.
+    std::string model{};       ///< As the tool or the declaration spells it.
     CardStack stack = CardStack::none;
     std::int64_t memory_mib = 0;
-    std::string uuid;        ///< Empty where the tool gives none.
+    std::string uuid{};        ///< Empty where the tool gives none.
     bool emulated = false;   ///< Declared, not there. Label it as emulated wherever a person sees it.
     friend bool operator==(const Card&, const Card&) = default;
 };
 
 struct Inventory {
-    std::vector<Card> cards;             ///< By stack, then index.
+    std::vector<Card> cards{};             ///< By node, then stack, then index.
     std::int64_t milli_cpus = 0;
     std::int64_t memory_mib = 0;
-    std::vector<std::string> remarks;    ///< What was looked for and not found, or did not answer; for the operator.
+    std::vector<std::string> remarks{};    ///< What was looked for and not found, or did not answer; for the operator.
 };
 
 /// What this backend can promise here, in figures a program can test and a text a person can read.
 struct Capabilities {
-    std::string backend;               ///< "process".
+    std::string backend{};               ///< "process".
     bool uid_per_project = false;
     bool sandbox = false;              ///< Own file system view, own processes.
     bool memory_limit = false;
     bool cpu_limit = false;
     bool process_limit = false;
     bool fractions = false;            ///< A card can be shared by several tasks.
-    std::vector<std::string> isolation;///< One plain statement for each thing that is, or is not, enforced.
+    std::vector<std::string> isolation{};///< One plain statement for each thing that is, or is not, enforced.
 };
 
 struct TaskSpec {
-    TaskKey key;
-    std::string project;                             ///< Same alphabet as TaskKey::job.
-    std::string run;                                 ///< For /bin/sh -c; not empty.
-    std::string workdir;                             ///< Absolute and below a path the site shares; empty: a directory of the task's own.
-    std::vector<std::string> read_only_paths;        ///< As workdir: made visible, never writable.
-    std::map<std::string, std::string> environment;  ///< The tenant's; names that Weir sets itself are refused.
+    TaskKey key{};
+    std::string project{};                             ///< Same alphabet as TaskKey::job.
+    std::string run{};                                 ///< For /bin/sh -c; not empty.
+    std::string workdir{};                             ///< Absolute and below a path the site shares; empty: a directory of the task's own.
+    std::vector<std::string> read_only_paths{};        ///< As workdir: made visible, never writable.
+    std::map<std::string, std::string> environment{};  ///< The tenant's; names that Weir sets itself are refused.
     std::int32_t nnodes = 1;
     std::int32_t processes_per_node = 1;             ///< How many times `run` is started here, 1 to 64.
     std::int32_t rank_offset = 0;                    ///< RANK of the first process here.
@@ -94,15 +95,15 @@ struct TaskSpec {
     std::string master_address = "127.0.0.1";
     std::uint16_t master_port = 0;
     CardStack stack = CardStack::none;
-    std::vector<std::int32_t> cards;                 ///< Indices of the inventory.
+    std::vector<std::int32_t> cards{};                 ///< Indices of the inventory.
     std::int64_t memory_mib = 0;                     ///< 0: no limit.
     std::int64_t milli_cpus = 0;                     ///< 0: no limit.
     std::int64_t processes_max = 0;                  ///< Processes and threads; 0: the site's default.
     std::int64_t log_quota_bytes = 16 << 20;         ///< All streams together.
     std::int64_t kill_grace_s = 10;                  ///< From SIGTERM to SIGKILL, 0 to 86400.
     std::int32_t checkpoint_signal = 0;              ///< Sent on a checkpoint request to processes that catch it; 0: none.
-    std::string resume;                              ///< Name of a checkpoint installed for this task; empty: start afresh.
-    BootInstant lease_deadline;
+    std::string resume{};                              ///< Name of a checkpoint installed for this task; empty: start afresh.
+    BootInstant lease_deadline{};
 };
 
 /// Values are stored.
@@ -153,7 +154,7 @@ struct MeterSlice {
 /// so the same interval always yields the same slices, also after the agent was killed between two reports.
 [[nodiscard]] inline std::vector<MeterSlice> meter_slices(const MeterInterval& meter, std::int64_t slice_s, std::int64_t after_seq,
                                                           std::size_t at_most) {
-    std::vector<MeterSlice> slices;
+    std::vector<MeterSlice> slices{};
     for (std::int64_t seq = after_seq + 1; slices.size() < at_most; ++seq) {
         const std::int64_t from_s = meter.from_s + (seq - 1) * slice_s;
         const std::int64_t full_s = from_s + slice_s;
@@ -164,18 +165,18 @@ struct MeterSlice {
 }
 
 struct TaskObserved {
-    TaskKey key;
-    std::string project;
+    TaskKey key{};
+    std::string project{};
     TaskState state = TaskState::starting;
-    std::optional<EndReason> reason;   ///< Set once ended.
+    std::optional<EndReason> reason{};   ///< Set once ended.
     std::int32_t exit_code = 0;        ///< Of the task: 0, the first failing process's code, or 128 + signal.
-    std::vector<ProcessExit> exits;    ///< By local rank; those known so far.
+    std::vector<ProcessExit> exits{};    ///< By local rank; those known so far.
     std::int64_t started_at_s = 0;     ///< 0 before the start.
     std::int64_t ended_at_s = 0;       ///< 0 before the end.
-    MeterInterval meter;
+    MeterInterval meter{};
     std::int64_t checkpoint_requests = 0;  ///< How many were relayed to the task.
     std::int64_t swept_processes = 0;  ///< Leftovers that this observation killed.
-    std::string detail;                ///< For people: what could not be started, which limit was hit.
+    std::string detail{};                ///< For people: what could not be started, which limit was hit.
 };
 
 /// What a call could not do. In descending precedence. Values reach metrics.
@@ -193,7 +194,7 @@ enum class BackendFault : std::uint8_t {
 
 struct BackendError {
     BackendFault fault{};
-    std::string message;
+    std::string message{};
 };
 
 template <class T>
@@ -211,7 +212,7 @@ enum class LogStream : std::uint8_t { out = 1, err = 2 };
 /// A piece of a log. Offsets count the bytes the process wrote since its start, so a reader resumes where it was.
 struct LogChunk {
     std::int64_t offset = 0;  ///< Of the first byte; larger than asked where the quota dropped what was asked for.
-    std::string bytes;
+    std::string bytes{};
     std::int64_t end = 0;     ///< Bytes written so far.
     bool final = false;       ///< The task has ended: nothing follows `end`.
 };
@@ -219,17 +220,17 @@ struct LogChunk {
 /// One file of a checkpoint; `path` is relative, without "." or ".." or empty parts.
 struct ManifestEntry {
     std::int64_t size = 0;
-    Digest sha256;
-    std::string path;
+    Digest sha256{};
+    std::string path{};
     friend bool operator==(const ManifestEntry&, const ManifestEntry&) = default;
 };
 
 /// A checkpoint whose every byte was compared with its manifest.
 struct Checkpoint {
-    std::string name;
-    std::vector<ManifestEntry> files;  ///< Sorted by path.
+    std::string name{};
+    std::vector<ManifestEntry> files{};  ///< Sorted by path.
     std::int64_t bytes = 0;
-    Digest digest;                     ///< SHA-256 of the manifest's canonical text: names the content as a whole.
+    Digest digest{};                     ///< SHA-256 of the manifest's canonical text: names the content as a whole.
     bool sealed_by_task = false;       ///< The task wrote the manifest itself; otherwise made here, after the rename.
     friend bool operator==(const Checkpoint&, const Checkpoint&) = default;
 };

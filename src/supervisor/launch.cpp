@@ -10,6 +10,7 @@
 #include <linux/close_range.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
+#include <sys/stat.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
@@ -148,6 +149,7 @@ void clear_signals() {
     const char* const variables[] = {print_marker(spec, marker) ? marker : "WEIR_TASK=", "PATH=/usr/local/bin:/usr/bin:/bin", nullptr};
 
     setpgid(0, 0);
+    umask(022);  // the wrapper makes folders that the tenant has to pass
     const bool guarded = prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0) == 0 && getppid() == supervisor;
     const int errors = descriptors[3];
     if (guarded && dup2(errors, STDERR_FILENO) >= 0 && place_descriptors(descriptors) && join_limits(spec)) {

@@ -27,7 +27,7 @@ inline constexpr const char* lock_file = "lock";        ///< Held (OFD lock) for
 inline constexpr const char* alive_file = "alive";      ///< Metered seconds so far, 20 digits, once a second.
 inline constexpr const char* control_file = "control";  ///< SOCK_SEQPACKET.
 inline constexpr const char* log_folder = "logs";
-inline constexpr const char* request_file = ".request"; ///< In the checkpoint directory: number of the latest request.
+inline constexpr const char* request_file = "REQUEST";  ///< In the checkpoint directory: number of the latest request; the task removes it.
 
 /// Values are stored.
 enum class Phase : std::uint8_t { starting = 1, running = 2, stopping = 3, ended = 4 };
@@ -41,6 +41,8 @@ enum class Reason : std::uint8_t {
     stopped = 4,
     start_failed = 5,
     out_of_memory = 6,
+    supervisor_lost = 7,  ///< Written by the agent, after the sweep.
+    host_restarted = 8,   ///< Likewise.
 };
 
 struct RankEnd {

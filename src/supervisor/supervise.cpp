@@ -432,7 +432,7 @@ std::int64_t Supervisor::request_checkpoint() {
     char room[64];
     TextBuffer text{room};
     text.add(status_.checkpoint_requests + 1).add("\n");
-    if (!replace_file(checkpoints_.get(), request_file, ".request.new", text.view(), 0644, Durable::no)) return -1;
+    if (!replace_file(checkpoints_.get(), request_file, ".REQUEST.new", text.view(), 0644, Durable::no)) return -1;
     ++status_.checkpoint_requests;
     const Family family{.first = launched_.pid, .wrapped = spec_.wrapper.size > 0};
     if (spec_.checkpoint_signal != 0) (void)signal_tenant(family, static_cast<int>(spec_.checkpoint_signal), true);

@@ -299,7 +299,7 @@ TEST(Supervise, ACheckpointRequestReachesFileAndThoseWhoListen) {
     rig.set("checkpoint_signal", std::to_string(SIGUSR1));
     // The outer shell does not listen to SIGUSR1 and would die of it.
     rig.run(
-        "sh -c 'trap \"cat $WEIR_CHECKPOINT_DIR/.request > $WEIR_OUTPUT_DIR/up\" USR1; echo up > $WEIR_OUTPUT_DIR/up; while :; do read x < "
+        "sh -c 'trap \"cat $WEIR_CHECKPOINT_DIR/REQUEST > $WEIR_OUTPUT_DIR/up\" USR1; echo up > $WEIR_OUTPUT_DIR/up; while :; do read x < "
         "$WEIR_OUTPUT_DIR/never; done'; true");
     EXPECT_EQ(rig.start(), "running");
     EXPECT_EQ(rig.await_line("up"), "up");
@@ -315,14 +315,14 @@ TEST(Supervise, ALinkInPlaceOfTheRequestIsReplacedAndNotFollowed) {
     Rig rig;
     rig.make_fifo("never");
     rig.run(
-        "ln -s ../victim $WEIR_CHECKPOINT_DIR/.request; ln -s ../victim $WEIR_CHECKPOINT_DIR/.request.new; echo up; read x < "
+        "ln -s ../victim $WEIR_CHECKPOINT_DIR/REQUEST; ln -s ../victim $WEIR_CHECKPOINT_DIR/.REQUEST.new; echo up; read x < "
         "$WEIR_OUTPUT_DIR/never");
     std::ofstream(rig.path("victim")) << "untouched";
     EXPECT_EQ(rig.start(), "running");
     ASSERT_TRUE(eventually([&] { return rig.log("0.out") == "up\n"; }));
     EXPECT_EQ(rig.command("checkpoint"), "ok 1");
     EXPECT_EQ(slurp(rig.path("victim")), "untouched");
-    EXPECT_EQ(slurp(rig.path("checkpoints/.request")), "1\n");
+    EXPECT_EQ(slurp(rig.path("checkpoints/REQUEST")), "1\n");
 }
 
 TEST(Supervise, ASignalReachesEveryProcess) {

@@ -5,6 +5,7 @@
 #pragma once
 
 #include "supervisor/control.hpp"
+#include "supervisor/processes.hpp"
 #include "supervisor/spec.hpp"
 #include "supervisor/status.hpp"
 #include "supervisor/system.hpp"
@@ -56,7 +57,11 @@ inline std::string slurp(const std::filesystem::path& path) {
 inline uid_t tenant_id() { return geteuid() == 0 ? 61'001 : geteuid(); }
 inline gid_t tenant_group() { return geteuid() == 0 ? 61'001 : getegid(); }
 
-inline bool process_lives(pid_t pid) { return kill(pid, 0) == 0 || errno == EPERM; }
+/// Whether it still can do anything; whoever is dead and not yet reaped does not live.
+inline bool process_lives(pid_t pid) {
+    const auto process = read_process(pid);
+    return process && !process->zombie;
+}
 
 class Rig {
 public:

@@ -1,6 +1,6 @@
 // weir-supervisor: the parent of one task on one node. See supervisor/supervise.hpp.
 //
-//     weir-supervisor [--report DESCRIPTOR] DIRECTORY/spec
+//     weir-supervisor [--detach] [--report DESCRIPTOR] DIRECTORY/spec
 //     weir-supervisor --init                                 (inside the task; see supervisor/init.hpp)
 #include "supervisor/init.hpp"
 #include "supervisor/supervise.hpp"
@@ -16,7 +16,7 @@
 
 namespace {
 
-constexpr const char* usage = "usage: weir-supervisor [--report DESCRIPTOR] DIRECTORY/spec\n";
+constexpr const char* usage = "usage: weir-supervisor [--detach] [--report DESCRIPTOR] DIRECTORY/spec\n";
 
 /// Keeps `kept` alone of what the agent had open. Input, output and errors go nowhere: the status file is what is said.
 void close_all_but(int kept) {
@@ -41,16 +41,22 @@ int main(int count, char** arguments) {
     if (count == 2 && std::strcmp(arguments[1], "--init") == 0) return weir::supervisor::run_init();
     int report_to = -1;
     int at = 1;
-    if (count >= 3 && std::strcmp(arguments[1], "--report") == 0) {
-        const auto number = weir::supervisor::parse_number(arguments[2]);
+    const bool detach = count > at && std::strcmp(arguments[at], "--detach") == 0;
+    if (detach) ++at;
+    if (count > at + 1 && std::strcmp(arguments[at], "--report") == 0) {
+        const auto number = weir::supervisor::parse_number(arguments[at + 1]);
         report_to = number && *number > 2 && *number < 1'000'000 ? static_cast<int>(*number) : -2;
-        at = 3;
+        at += 2;
     }
     if (at + 1 != count || report_to == -2) {
         (void)!write(STDERR_FILENO, usage, std::strlen(usage));
         return static_cast<int>(Outcome::bad_usage);
     }
     close_all_but(report_to);
+    if (detach) {
+        const pid_t child = fork();
+        if (child != 0) _exit(child < 0 ? static_cast<int>(Outcome::cannot_start) : 0);
+    }
     setsid();
     // A tenant under the same user must not be able to trace its own fence.
     prctl(PR_SET_DUMPABLE, 0, 0, 0, 0);

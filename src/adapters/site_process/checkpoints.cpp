@@ -1,0 +1,196 @@
+#include "adapters/site_process/checkpoints.hpp"
+
+#include "adapters/site_process/manifest.hpp"
+
+#include <fmt/format.h>
+#include <openssl/evp.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <memory>
+
+#include <fcntl.h>
+#include <unistd.h>
+
+namespace weir::site_process {
+namespace {
+
+constexpr int folder_depth_max = 16;
+
+auto bad(std::string_view name, std::string_view why) {
+    return refuse(BackendFault::bad_checkpoint, fmt::format("checkpoint {} does not hold: {}; use the one before", name, why));
+}
+
+struct Content {
+    std::int64_t size = 0;
+    Digest sha256;
+};
+
+/// Size and digest of all that can be read from `file`; nothing on a read error.
+std::optional<Content> read_content(const Fd& file) {
+    const std::unique_ptr<EVP_MD_CTX, decltype(&EVP_MD_CTX_free)> context{EVP_MD_CTX_new(), &EVP_MD_CTX_free};
+    if (!context || EVP_DigestInit_ex(context.get(), EVP_sha256(), nullptr) != 1) return std::nullopt;
+    std::vector<char> room(1 << 20);
+    Content content;
+    while (true) {
+        const auto got = read(file.get(), room.data(), room.size());
+        if (got < 0 && errno == EINTR) continue;
+        if (got < 0) return std::nullopt;
+        if (got == 0) break;
+        EVP_DigestUpdate(context.get(), room.data(), static_cast<std::size_t>(got));
+        content.size += got;
+    }
+    EVP_DigestFinal_ex(context.get(), content.sha256.bytes.data(), nullptr);
+    return content;
+}
+
+/// What is wrong with one file, or nothing.
+std::optional<std::string> find_fault(int folder, const ports::ManifestEntry& entry) {
+    const Fd file = open_regular(folder, entry.path);
+    if (!file) return fmt::format("{} is not a plain file that can be read", entry.path);
+    struct stat facts{};
+    if (fstat(file.get(), &facts) != 0 || facts.st_size != entry.size) {
+        return fmt::format("{} has {} bytes, its manifest says {}", entry.path, facts.st_size, entry.size);
+    }
+    const auto content = read_content(file);
+    if (!content || content->size != entry.size) return fmt::format("{} changed or broke while it was read", entry.path);
+    if (content->sha256 != entry.sha256) {
+        return fmt::format("{} has digest {:.12}, its manifest says {:.12}", entry.path, content->sha256.text(), entry.sha256.text());
+    }
+    return std::nullopt;
+}
+
+/// Lists every plain file below `folder`; what is neither file nor folder makes the whole thing bad.
+std::optional<std::string> collect(int folder, const std::string& prefix, int depth, std::vector<ports::ManifestEntry>& files) {
+    for (const auto& name : list_folder(folder)) {
+        const auto path = prefix + name;
+        if (!is_safe_path(path)) return fmt::format("a file name in {} cannot be kept", prefix.empty() ? "it" : prefix);
+        if (const Fd below = open_folder(folder, name)) {
+            if (depth == folder_depth_max) return fmt::format("{} is deeper than {} folders", path, folder_depth_max);
+            if (auto fault = collect(below.get(), path + "/", depth + 1, files)) return fault;
+            continue;
+        }
+        const Fd file = open_regular(folder, name);
+        const auto content = file ? read_content(file) : std::nullopt;
+        if (!content) return fmt::format("{} is not a plain file that can be read", path);
+        if (files.size() == manifest_files_max) return fmt::format("there are more than {} files", manifest_files_max);
+        files.push_back({.size = content->size, .sha256 = content->sha256, .path = path});
+    }
+    return std::nullopt;
+}
+
+/// The manifest of the task, or the one made here before, or one made now.
+struct Claim {
+    std::vector<ports::ManifestEntry> files{};
+    bool by_task = false;
+    bool made_now = false;
+};
+
+Result<Claim, std::string> find_claim(int folder, int manifests, const std::string& name) {
+    struct stat facts{};
+    const bool sealed = fstatat(folder, manifest_file, &facts, AT_SYMLINK_NOFOLLOW) == 0;
+    auto text = sealed ? read_text(folder, manifest_file, manifest_bytes_max) : read_text(manifests, name, manifest_bytes_max);
+    if (sealed && !text) return fail(fmt::format("its {} is not a plain file of at most {} bytes", manifest_file, manifest_bytes_max));
+    if (text) {
+        auto files = parse_manifest(*text);
+        if (!files) return fail(fmt::format("of its {}, {}", manifest_file, files.error()));
+        return Claim{.files = std::move(*files), .by_task = sealed};
+    }
+    Claim claim{.made_now = true};
+    if (auto fault = collect(folder, "", 0, claim.files)) return fail(std::move(*fault));
+    if (claim.files.empty()) return fail(std::string{"it has no file"});
+    return claim;
+}
+
+BackendResult<void> write_file(int folder, const ports::ManifestEntry& entry, std::optional<Owner> owner, const ports::FetchFile& fetch) {
+    std::vector<Fd> way;
+    int at = folder;
+    std::string_view rest = entry.path;
+    for (auto slash = rest.find('/'); slash != std::string_view::npos; slash = rest.find('/')) {
+        way.push_back(WEIR_TRY(make_folder(at, std::string{rest.substr(0, slash)}, 0700, owner)));
+        at = way.back().get();
+        rest.remove_prefix(slash + 1);
+    }
+    const Fd file = open_beneath(at, std::string{rest}, O_RDWR | O_CREAT | O_EXCL, 0600);
+    if (!file) return fail(cannot("create", entry.path, errno));
+    WEIR_CHECK(fetch(entry, file.get()));
+    if (lseek(file.get(), 0, SEEK_SET) != 0) return fail(cannot("read back", entry.path, errno));
+    const auto content = read_content(file);
+    if (!content) return fail(cannot("read back", entry.path, errno));
+    if (content->size != entry.size || content->sha256 != entry.sha256) {
+        return refuse(BackendFault::bad_checkpoint,
+                      fmt::format("{} came as {} bytes with digest {:.12}, wanted {} with {:.12}; fetch it again", entry.path,
+                                  content->size, content->sha256.text(), entry.size, entry.sha256.text()));
+    }
+    if (owner && fchown(file.get(), owner->uid, owner->gid) != 0) return fail(cannot("change the owner of", entry.path, errno));
+    if (fsync(file.get()) != 0) return fail(cannot("sync", entry.path, errno));
+    return {};
+}
+
+}  // namespace
+
+std::vector<std::string> list_checkpoints(int checkpoints) {
+    std::vector<std::pair<std::int64_t, std::string>> found;
+    for (auto& name : list_folder(checkpoints)) {
+        struct stat facts{};
+        if (!is_safe_name(name) || fstatat(checkpoints, name.c_str(), &facts, AT_SYMLINK_NOFOLLOW) != 0 || !S_ISDIR(facts.st_mode))
+            continue;
+        found.emplace_back(std::int64_t{facts.st_mtim.tv_sec} * 1'000'000'000 + facts.st_mtim.tv_nsec, std::move(name));
+    }
+    std::sort(found.begin(), found.end());
+    std::vector<std::string> names;
+    for (auto& [written_ns, name] : found) names.push_back(std::move(name));
+    return names;
+}
+
+BackendResult<ports::Checkpoint> inspect_checkpoint(int checkpoints, int manifests, const std::string& name) {
+    const Fd folder = is_safe_name(name) ? open_folder(checkpoints, name) : Fd{};
+    if (!folder) return refuse(BackendFault::not_found, fmt::format("there is no checkpoint {}; list them first", name));
+    auto claim = find_claim(folder.get(), manifests, name);
+    if (!claim) return bad(name, claim.error());
+    if (claim->made_now) {
+        const auto text = print_manifest(claim->files);
+        if (!supervisor::replace_file(manifests, name.c_str(), ".new", text, 0600, supervisor::Durable::yes)) {
+            return fail(cannot("keep the manifest of", name, errno));
+        }
+    } else {
+        for (const auto& entry : claim->files) {
+            if (const auto fault = find_fault(folder.get(), entry)) return bad(name, *fault);
+        }
+    }
+    return make_checkpoint(name, std::move(claim->files), claim->by_task);
+}
+
+BackendResult<Fd> open_checkpoint_file(int checkpoints, const std::string& name, const std::string& path) {
+    const Fd folder = is_safe_name(name) ? open_folder(checkpoints, name) : Fd{};
+    Fd file = folder && is_safe_path(path) ? open_regular(folder.get(), path) : Fd{};
+    if (!file) return refuse(BackendFault::not_found, fmt::format("checkpoint {} has no plain file {}; inspect it again", name, path));
+    return file;
+}
+
+BackendResult<void> install_checkpoint(int folder, const ports::Checkpoint& checkpoint, std::optional<Owner> owner,
+                                       const ports::FetchFile& fetch) {
+    const auto text = print_manifest(checkpoint.files);
+    const auto wanted = parse_manifest(text);
+    if (!is_safe_name(checkpoint.name) || !wanted || sha256(text) != checkpoint.digest) {
+        return refuse(BackendFault::invalid, fmt::format("checkpoint {} has no sound list of files; inspect it anew", checkpoint.name));
+    }
+    if (const Fd there = open_folder(folder, checkpoint.name)) {
+        const auto known = read_text(there.get(), manifest_file, manifest_bytes_max);
+        if (known == text) return {};
+        return refuse(BackendFault::differs, fmt::format("another checkpoint named {} was installed before", checkpoint.name));
+    }
+    const std::string aside = ".tmp-" + checkpoint.name;
+    if (!remove_tree(folder, aside)) return fail(cannot("clear", aside, errno));
+    const Fd target = WEIR_TRY(make_folder(folder, aside, 0700, owner));
+    for (const auto& entry : *wanted) WEIR_CHECK(write_file(target.get(), entry, owner, fetch));
+    const Fd manifest = open_beneath(target.get(), manifest_file, O_WRONLY | O_CREAT | O_EXCL, 0600);
+    const bool written = manifest && supervisor::write_all(manifest.get(), text) && fsync(manifest.get()) == 0 &&
+                         (!owner || fchown(manifest.get(), owner->uid, owner->gid) == 0) && fsync(target.get()) == 0;
+    if (!written) return fail(cannot("write", manifest_file, errno));
+    if (renameat(folder, aside.c_str(), folder, checkpoint.name.c_str()) != 0) return fail(cannot("publish", checkpoint.name, errno));
+    if (fsync(folder) != 0) return fail(cannot("sync the folder of", checkpoint.name, errno));
+    return {};
+}
+
+}  // namespace weir::site_process

@@ -1,0 +1,31 @@
+// adapters/site_process/checkpoints.hpp: the checkpoints in a folder that a tenant writes, believed only after a look.
+//
+// It answers one question: is this checkpoint what it says it is, byte for byte? Copying it to the network's store is the
+// agent's work, through open_checkpoint_file().
+//
+// A task publishes by renaming `checkpoints/.tmp-...` to `checkpoints/<name>`. Where the task wrote no MANIFEST, one is made
+// here from what is found after the rename; it is kept in a folder of the agent's, so that a later change is seen.
+#pragma once
+
+#include "adapters/site_process/files.hpp"
+#include "ports/site_backend.hpp"
+
+#include <string>
+#include <vector>
+
+namespace weir::site_process {
+
+/// Folders in `checkpoints` that bear a safe name, the one that was written first at the front.
+[[nodiscard]] std::vector<std::string> list_checkpoints(int checkpoints);
+
+/// Reads all of a checkpoint. `manifests` is the agent's own folder for the manifests that it makes.
+[[nodiscard]] BackendResult<ports::Checkpoint> inspect_checkpoint(int checkpoints, int manifests, const std::string& name);
+
+/// One file of a published checkpoint, for reading.
+[[nodiscard]] BackendResult<Fd> open_checkpoint_file(int checkpoints, const std::string& name, const std::string& path);
+
+/// Writes `checkpoint` to `folder/<name>`, verified, with its MANIFEST, synced and renamed into place, for `owner` to read.
+[[nodiscard]] BackendResult<void> install_checkpoint(int folder, const ports::Checkpoint& checkpoint, std::optional<Owner> owner,
+                                                     const ports::FetchFile& fetch);
+
+}  // namespace weir::site_process

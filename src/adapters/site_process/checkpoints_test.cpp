@@ -1,0 +1,228 @@
+// Goal: a checkpoint is believed only if every byte of it is what its manifest says, and nothing outside it is ever read.
+// Method: checkpoints as a task would write them, good and with one thing wrong each.
+#include "adapters/site_process/checkpoints.hpp"
+
+#include "adapters/site_process/manifest.hpp"
+
+#include <gtest/gtest.h>
+#include <rapidcheck/gtest.h>
+
+#include <filesystem>
+#include <fstream>
+#include <functional>
+
+#include <fcntl.h>
+#include <unistd.h>
+
+namespace weir::site_process {
+namespace {
+
+namespace fs = std::filesystem;
+
+class Checkpoints : public ::testing::Test {
+protected:
+    Checkpoints() {
+        std::string name = (fs::temp_directory_path() / "weir-checkpoints-XXXXXX").string();
+        root_ = mkdtemp(name.data());
+        for (const char* const folder : {"checkpoints", "manifests", "resume"}) fs::create_directory(root_ / folder);
+        published_ = open("checkpoints");
+        manifests_ = open("manifests");
+        resume_ = open("resume");
+    }
+    ~Checkpoints() override { fs::remove_all(root_); }
+
+    Fd open(const std::string& name) const { return Fd{::open((root_ / name).c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC)}; }
+    void write(const std::string& path, const std::string& text) const {
+        fs::create_directories((root_ / path).parent_path());
+        std::ofstream(root_ / path, std::ios::binary) << text;
+    }
+    [[nodiscard]] static std::string line(const std::string& text, const std::string& path) {
+        return std::to_string(text.size()) + " " + sha256(text).text() + " " + path + "\n";
+    }
+    /// A sound checkpoint of two files with its manifest.
+    void publish(const std::string& name) const {
+        write("checkpoints/" + name + "/weights", "heavy");
+        write("checkpoints/" + name + "/optimizer/state one", "light");
+        write("checkpoints/" + name + "/MANIFEST", line("heavy", "weights") + line("light", "optimizer/state one"));
+    }
+    [[nodiscard]] BackendResult<ports::Checkpoint> inspect(const std::string& name) const {
+        return inspect_checkpoint(published_.get(), manifests_.get(), name);
+    }
+    /// Fetches from the published one.
+    [[nodiscard]] ports::FetchFile copy_of(const std::string& name) const {
+        return [this, name](const ports::ManifestEntry& entry, int to) -> BackendResult<void> {
+            const auto from = WEIR_TRY(open_checkpoint_file(published_.get(), name, entry.path));
+            char room[4096];
+            for (ssize_t got = 0; (got = read(from.get(), room, sizeof room)) > 0;) {
+                if (!supervisor::write_all(to, {room, static_cast<std::size_t>(got)})) return fail(cannot("copy", entry.path, errno));
+            }
+            return {};
+        };
+    }
+
+    fs::path root_;
+    Fd published_;
+    Fd manifests_;
+    Fd resume_;
+};
+
+TEST_F(Checkpoints, ASoundOneIsTakenWithAllItsFiles) {
+    publish("step-1");
+    const auto found = inspect("step-1");
+    ASSERT_TRUE(found.has_value()) << found.error().message;
+    EXPECT_TRUE(found->sealed_by_task);
+    EXPECT_EQ(found->bytes, 10);
+    ASSERT_EQ(found->files.size(), 2U);
+    EXPECT_EQ(found->files[0].path, "optimizer/state one");
+    EXPECT_EQ(found->digest, sha256(line("light", "optimizer/state one") + line("heavy", "weights")));
+}
+
+TEST_F(Checkpoints, OnlyPublishedOnesAreListedOldestFirst) {
+    for (const char* const name : {"step-9", "step-10", ".tmp-11"}) publish(name);
+    write("checkpoints/REQUEST", "1\n");
+    fs::last_write_time(root_ / "checkpoints/step-9", fs::file_time_type::clock::now() - std::chrono::hours{1});
+    EXPECT_EQ(list_checkpoints(published_.get()), (std::vector<std::string>{"step-9", "step-10"}));
+}
+
+TEST_F(Checkpoints, EachSingleFaultIsNamed) {
+    struct Fault {
+        const char* message_part;
+        std::function<void()> make;
+    };
+    const std::string at = "checkpoints/c/";
+    const std::vector<Fault> faults{
+        {"weights has 6 bytes, its manifest says 5", [&] { write(at + "weights", "heavy!"); }},
+        {"weights has digest", [&] { write(at + "weights", "heavx"); }},
+        {"weights is not a plain file", [&] { fs::remove(root_ / at / "weights"); }},
+        {"weights is not a plain file",
+         [&] {
+             fs::remove(root_ / at / "weights");
+             fs::create_symlink("/etc/hostname", root_ / at / "weights");
+         }},
+        {"weights is not a plain file",
+         [&] {
+             fs::remove(root_ / at / "weights");
+             mkfifo((root_ / at / "weights").c_str(), 0600);
+         }},
+        {"optimizer/state one is not a plain file",
+         [&] {
+             fs::rename(root_ / at / "optimizer", root_ / "moved");
+             fs::create_directory_symlink(root_ / "moved", root_ / at / "optimizer");
+         }},
+        {"its MANIFEST is not a plain file",
+         [&] {
+             fs::remove(root_ / at / "MANIFEST");
+             fs::create_symlink("/etc/hostname", root_ / at / "MANIFEST");
+         }},
+        {"line 1 is not", [&] { write(at + "MANIFEST", line("x", "../weights")); }},
+        {"line 1 is not", [&] { write(at + "MANIFEST", line("x", "/etc/hostname")); }},
+        {"line 1 is not", [&] { write(at + "MANIFEST", "5 abc weights\n"); }},
+        {"line 1 is not", [&] { write(at + "MANIFEST", "-5 " + sha256("heavy").text() + " weights\n"); }},
+        {"line 2 has no end", [&] { write(at + "MANIFEST", line("heavy", "weights") + "5 "); }},
+        {"weights stands twice", [&] { write(at + "MANIFEST", line("heavy", "weights") + line("heavy", "weights")); }},
+        {"there is no file", [&] { write(at + "MANIFEST", ""); }},
+    };
+    for (const auto& fault : faults) {
+        fs::remove_all(root_ / "checkpoints/c");
+        publish("c");
+        ASSERT_TRUE(inspect("c").has_value());
+        fault.make();
+        const auto found = inspect("c");
+        ASSERT_FALSE(found.has_value()) << fault.message_part;
+        EXPECT_EQ(found.error().fault, BackendFault::bad_checkpoint);
+        EXPECT_NE(found.error().message.find(fault.message_part), std::string::npos) << found.error().message;
+    }
+}
+
+TEST_F(Checkpoints, WithoutAManifestOneIsMadeAndHeldAgainstLaterChanges) {
+    write("checkpoints/c/a", "first");
+    write("checkpoints/c/b/c", "second");
+    const auto found = inspect("c");
+    ASSERT_TRUE(found.has_value()) << found.error().message;
+    EXPECT_FALSE(found->sealed_by_task);
+    ASSERT_EQ(found->files.size(), 2U);
+    EXPECT_EQ(found->files[1].path, "b/c");
+    EXPECT_EQ(inspect("c")->digest, found->digest);
+    write("checkpoints/c/a", "FIRST");
+    EXPECT_EQ(inspect("c").error().fault, BackendFault::bad_checkpoint);
+}
+
+TEST_F(Checkpoints, WithoutAManifestALinkMakesItBad) {
+    write("checkpoints/c/a", "first");
+    fs::create_symlink("/etc/hostname", root_ / "checkpoints/c/stolen");
+    EXPECT_EQ(inspect("c").error().fault, BackendFault::bad_checkpoint);
+    EXPECT_FALSE(open_checkpoint_file(published_.get(), "c", "stolen").has_value());
+}
+
+TEST_F(Checkpoints, NoNameLeadsOutside) {
+    publish("c");
+    write("secret/a", "x");
+    for (const char* const name : {"..", ".", "", "../secret", "c/optimizer", ".tmp-1"}) {
+        EXPECT_EQ(inspect(name).error().fault, BackendFault::not_found) << name;
+    }
+    for (const char* const path : {"../../secret/a", "", "/etc/hostname", "optimizer/../weights", "./weights"}) {
+        EXPECT_FALSE(open_checkpoint_file(published_.get(), "c", path).has_value()) << path;
+    }
+    fs::create_directory_symlink(root_ / "secret", root_ / "checkpoints/link");
+    EXPECT_EQ(inspect("link").error().fault, BackendFault::not_found);
+}
+
+TEST_F(Checkpoints, AnInstalledOneIsTheSameByteForByte) {
+    publish("c");
+    const auto wanted = inspect("c");
+    ASSERT_TRUE(install_checkpoint(resume_.get(), *wanted, std::nullopt, copy_of("c")).has_value());
+    const auto found = inspect_checkpoint(resume_.get(), manifests_.get(), "c");
+    ASSERT_TRUE(found.has_value()) << found.error().message;
+    EXPECT_EQ(found->digest, wanted->digest);
+    // Again, with a source that would be asked in vain.
+    const auto never = [](const ports::ManifestEntry&, int) -> BackendResult<void> { return refuse(BackendFault::unavailable, "asked"); };
+    EXPECT_TRUE(install_checkpoint(resume_.get(), *wanted, std::nullopt, never).has_value());
+    auto other = make_checkpoint("c", {{.size = 1, .sha256 = sha256("x"), .path = "a"}}, true);
+    EXPECT_EQ(install_checkpoint(resume_.get(), other, std::nullopt, never).error().fault, BackendFault::differs);
+}
+
+TEST_F(Checkpoints, WhatArrivesDamagedIsNotInstalled) {
+    publish("c");
+    const auto wanted = inspect("c");
+    const auto damaged = [](const ports::ManifestEntry& entry, int to) -> BackendResult<void> {
+        (void)supervisor::write_all(to, std::string(static_cast<std::size_t>(entry.size), '?'));
+        return {};
+    };
+    EXPECT_EQ(install_checkpoint(resume_.get(), *wanted, std::nullopt, damaged).error().fault, BackendFault::bad_checkpoint);
+    EXPECT_FALSE(fs::exists(root_ / "resume/c"));
+    // What was left half done does not stand in the way.
+    EXPECT_TRUE(install_checkpoint(resume_.get(), *wanted, std::nullopt, copy_of("c")).has_value());
+}
+
+TEST_F(Checkpoints, AListThatLiesAboutItselfIsNotInstalled) {
+    publish("c");
+    auto wanted = *inspect("c");
+    wanted.files[0].path = "../escape";
+    EXPECT_EQ(install_checkpoint(resume_.get(), wanted, std::nullopt, copy_of("c")).error().fault, BackendFault::invalid);
+    wanted = *inspect("c");
+    wanted.files.pop_back();
+    EXPECT_EQ(install_checkpoint(resume_.get(), wanted, std::nullopt, copy_of("c")).error().fault, BackendFault::invalid);
+}
+
+RC_GTEST_PROP(Manifest, WhatIsPrintedIsRead, (std::vector<std::pair<std::uint32_t, std::string>> seeds)) {
+    std::map<std::string, ports::ManifestEntry> files;
+    for (const auto& [size, text] : seeds) {
+        if (is_safe_path(text) && text != manifest_file) files[text] = {.size = size, .sha256 = sha256(text), .path = text};
+    }
+    files["always"] = {.size = 0, .sha256 = sha256(""), .path = "always"};
+    std::vector<ports::ManifestEntry> wanted;
+    for (const auto& [path, entry] : files) wanted.push_back(entry);
+    const auto found = parse_manifest(print_manifest(wanted));
+    RC_ASSERT(found.has_value());
+    RC_ASSERT(*found == wanted);
+}
+
+TEST(SafePath, IsPlainAndRelative) {
+    for (const char* const path : {"a", "a/b c/d", "..a", "a..", ".hidden", "\xe5\xa0\xb0"}) EXPECT_TRUE(is_safe_path(path)) << path;
+    for (const char* const path : {"", "/", "/a", "a/", "a//b", ".", "..", "a/..", "../a", "a/./b", "a\nb", "a\x7f"}) {
+        EXPECT_FALSE(is_safe_path(path)) << path;
+    }
+}
+
+}  // namespace
+}  // namespace weir::site_process

@@ -1,0 +1,195 @@
+// Goal: what is read from the host and prepared for it: control groups, the sandbox, users, logs, tools.
+// Method: texts as kernels print them; a log that is read while it grows; tools that hang, fail and flood.
+#include "adapters/site_process/cgroups.hpp"
+#include "adapters/site_process/log_reader.hpp"
+#include "adapters/site_process/order.hpp"
+#include "adapters/site_process/sandbox.hpp"
+#include "adapters/site_process/tool.hpp"
+#include "adapters/site_process/users.hpp"
+#include "supervisor/log_ring.hpp"
+#include "supervisor/spec.hpp"
+
+#include <gtest/gtest.h>
+#include <rapidcheck/gtest.h>
+
+#include <algorithm>
+#include <filesystem>
+#include <fstream>
+
+#include <fcntl.h>
+#include <unistd.h>
+
+namespace weir::site_process {
+namespace {
+
+namespace fs = std::filesystem;
+
+struct Folder {
+    Folder() {
+        std::string name = (fs::temp_directory_path() / "weir-host-XXXXXX").string();
+        path = mkdtemp(name.data());
+        descriptor = Fd{open(path.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC)};
+    }
+    ~Folder() { fs::remove_all(path); }
+    Folder(const Folder&) = delete;
+    Folder& operator=(const Folder&) = delete;
+    fs::path path;
+    Fd descriptor;
+};
+
+TEST(OwnGroups, OfVersion1AreFoundThroughTheMounts) {
+    const auto own = find_own_groups(
+        "31 23 0:28 / /sys/fs/cgroup rw,relatime - tmpfs tmpfs rw,mode=755\n"
+        "32 31 0:29 / /sys/fs/cgroup/cpu,cpuacct rw,relatime - cgroup cgroup rw,cpu,cpuacct\n"
+        "35 31 0:32 / /sys/fs/cgroup/memory rw,relatime shared:9 - cgroup cgroup rw,memory\n"
+        "39 31 0:36 /docker/abc /sys/fs/cgroup/pids rw,relatime - cgroup cgroup rw,pids\n"
+        "41 31 0:38 / /sys/fs/cgroup/unified rw,relatime - cgroup2 cgroup2 rw\n",
+        "8:pids:/docker/abc/inner\n4:memory:/api/x\n1:cpu,cpuacct:/\n0::/user.slice\n");
+    EXPECT_EQ(own.version_1.at(Controller::cpu), "/sys/fs/cgroup/cpu,cpuacct");
+    EXPECT_EQ(own.version_1.at(Controller::memory), "/sys/fs/cgroup/memory/api/x");
+    EXPECT_EQ(own.version_1.at(Controller::pids), "/sys/fs/cgroup/pids/inner");
+    EXPECT_FALSE(own.version_1.contains(Controller::freezer));
+    EXPECT_EQ(own.version_2, "/sys/fs/cgroup/unified/user.slice");
+}
+
+RC_GTEST_PROP(OwnGroups, AnyTextIsReadWithoutHarm, (const std::string& mounts, const std::string& groups)) {
+    (void)find_own_groups("1 2 3 / /x - cgroup " + mounts, "1:memory" + groups);
+}
+
+TEST(Sandbox, ShowsWhatIsSharedAndNothingElse) {
+    const auto words = sandbox_arguments({.as_root = true, .supervisor = "/w/sup", .read_only = {"/data"}, .writable = {"/t/work"}});
+    const auto has = [&words](const std::vector<std::string>& row) {
+        return std::search(words.begin(), words.end(), row.begin(), row.end()) != words.end();
+    };
+    EXPECT_TRUE(has({"--cap-drop", "ALL", "--cap-add", "CAP_SETUID", "--cap-add", "CAP_SETGID"}));
+    EXPECT_TRUE(has({"--ro-bind", "/data", "/data"}));
+    EXPECT_TRUE(has({"--bind", "/t/work", "/t/work"}));
+    EXPECT_TRUE(has({"--ro-bind", "/w/sup", "/.weir/init", "--"}));
+    EXPECT_TRUE(has({"--die-with-parent"}));
+    EXPECT_EQ(words.back(), "--");
+    EXPECT_FALSE(has({"--ro-bind", "/sys", "/sys"}));
+    EXPECT_EQ(std::count(words.begin(), words.end(), "--bind"), 1);
+}
+
+TEST(Sandbox, PassesTheCardsThatWereGivenAlone) {
+    EXPECT_EQ(device_files(ports::CardStack::cann, {4}),
+              (std::vector<std::string>{"/dev/davinci_manager", "/dev/devmm_svm", "/dev/hisi_hdc", "/dev/davinci4"}));
+    EXPECT_EQ(device_files(ports::CardStack::cuda, {1, 3}).back(), "/dev/nvidia3");
+    EXPECT_TRUE(device_files(ports::CardStack::cuda, {}).empty());
+    EXPECT_TRUE(device_files(ports::CardStack::none, {1}).empty());
+}
+
+TEST(Users, KeepAProjectsUserForEverAndNeverGiveOneTwice) {
+    Folder folder;
+    {
+        auto users = *Users::open(folder.descriptor.get(), {.first = 5000, .count = 2});
+        EXPECT_EQ(users.of("zeta"), 5000U);
+        EXPECT_EQ(users.of("alpha"), 5001U);
+        EXPECT_EQ(users.of("zeta"), 5000U);
+        EXPECT_EQ(users.of("third").error().fault, BackendFault::refused);
+    }
+    auto users = *Users::open(folder.descriptor.get(), {.first = 5000, .count = 3});
+    EXPECT_EQ(users.of("alpha"), 5001U);
+    EXPECT_EQ(users.of("third"), 5002U);
+}
+
+TEST(Users, ADamagedFileIsNotGuessedAt) {
+    for (const char* const text : {"alpha\n", "alpha x\n", "alpha 0\n", "alpha -1\n", "alpha 5000 \n"}) {
+        Folder folder;
+        std::ofstream(folder.path / "users") << text;
+        EXPECT_FALSE(Users::open(folder.descriptor.get(), {.first = 5000, .count = 2}).has_value()) << text;
+    }
+}
+
+// Whoever reads piece by piece, from wherever, sees the bytes that were written at those offsets.
+RC_GTEST_PROP(LogReader, AnOffsetMeansTheSameByteForEver, (std::vector<std::uint16_t> sizes, std::uint16_t from, std::uint8_t step)) {
+    Folder folder;
+    supervisor::LogRing ring;
+    ring.open(folder.descriptor.get(), "0.out", 20'000);
+    std::string all;
+    for (const auto size : sizes) {
+        std::string piece;
+        for (std::uint16_t i = 0; i < size; ++i) piece += static_cast<char>('a' + (all.size() + i) % 23);
+        all += piece;
+        ring.append(piece);
+    }
+    const std::int64_t piece_bytes = 1 + 64 * step;
+    std::int64_t offset = from;
+    std::int64_t first = -1;
+    while (true) {
+        const auto chunk = read_log(folder.descriptor.get(), "0.out", offset, piece_bytes);
+        RC_ASSERT(chunk.end == std::ssize(all));
+        if (first < 0) first = chunk.offset;
+        RC_ASSERT(std::ssize(chunk.bytes) <= piece_bytes);
+        RC_ASSERT(all.substr(static_cast<std::size_t>(chunk.offset), chunk.bytes.size()) == chunk.bytes);
+        if (chunk.bytes.empty()) {
+            RC_ASSERT(chunk.offset == std::ssize(all));
+            break;
+        }
+        if (offset != from) RC_ASSERT(chunk.offset == offset);
+        offset = chunk.offset + std::ssize(chunk.bytes);
+    }
+    RC_ASSERT(first >= std::min<std::int64_t>(from, std::ssize(all)));
+    RC_ASSERT(first <= std::max<std::int64_t>(from, std::ssize(all) - 10'000));
+}
+
+TEST(Tool, SaysWhatItPrintedAndHowItEnded) {
+    const auto answer = run_tool({"sh", "-c", "echo out; echo err >&2; env | grep -c SECRET; exit 3"}, 10'000);
+    EXPECT_EQ(answer.end, ToolEnd::exited);
+    EXPECT_EQ(answer.exit_code, 3);
+    EXPECT_EQ(answer.printed, "out\n0\n");
+}
+
+TEST(Tool, ThatIsAbsentHangsOrFloodsIsNotWaitedFor) {
+    EXPECT_EQ(run_tool({"no-such-tool-here"}, 10'000).end, ToolEnd::absent);
+    EXPECT_EQ(run_tool({"sh", "-c", "echo begun; trap '' TERM; while :; do read x; done < /dev/zero"}, 100).end, ToolEnd::too_late);
+    EXPECT_EQ(run_tool({"sh", "-c", "exec >&-; while :; do read x; done < /dev/zero"}, 100).end, ToolEnd::too_late);
+    EXPECT_EQ(run_tool({"yes"}, 10'000, 4096).end, ToolEnd::too_late);
+}
+
+TEST(Order, IsTheSameTextForTheSameTaskWhateverItsLease) {
+    ports::TaskSpec a{.key = {.job = "j", .generation = 1}, .project = "p", .run = "true"};
+    auto b = a;
+    b.lease_deadline = {77};
+    EXPECT_EQ(order_text(a), order_text(b));
+    b.memory_mib = 1;
+    EXPECT_NE(order_text(a), order_text(b));
+}
+
+TEST(Order, EverySoundOneIsASpecThatTheSupervisorTakes) {
+    const ports::TaskSpec task{.key = {.job = "job-01K", .generation = 2, .node_rank = 1},
+                               .project = "lab",
+                               .run = "torchrun x",
+                               .environment = {{"PATH", "/mine"}},
+                               .nnodes = 2,
+                               .processes_per_node = 1,
+                               .rank_offset = 1,
+                               .world_size = 2,
+                               .stack = ports::CardStack::cuda,
+                               .cards = {0, 1, 2, 3},
+                               .checkpoint_signal = 10};
+    ASSERT_EQ(find_fault(task), std::nullopt);
+    const auto text = spec_text(task, {.owner = {.uid = 7, .gid = 8}, .emulated = true, .workdir = "/w", .home = "/h", .temporary = "/tmp",
+                                       .checkpoint_dir = "/c", .resume_dir = "/r", .output_dir = "/o", .cgroups = {"/g"}});
+    supervisor::Spec spec;
+    ASSERT_FALSE(supervisor::parse_spec(text, spec).has_value());
+    EXPECT_EQ(spec.nproc_per_node, 4);
+    EXPECT_EQ(spec.rank_offset, 1);
+    EXPECT_TRUE(spec.emulated);
+    EXPECT_STREQ(spec.resume_dir, "/r");
+    std::vector<std::string> variables(spec.environment.all().begin(), spec.environment.all().end());
+    EXPECT_EQ(variables, (std::vector<std::string>{"HOME=/h", "LANG=C.UTF-8", "TMPDIR=/tmp", "PATH=/mine"}));
+}
+
+TEST(MeterSlices, AreTheSameForWhoeverCutsThem) {
+    const ports::MeterInterval running{.from_s = 100, .to_s = 165};
+    const ports::MeterInterval over{.from_s = 100, .to_s = 165, .final = true};
+    const std::vector<ports::MeterSlice> whole{{.seq = 1, .from_s = 100, .to_s = 130}, {.seq = 2, .from_s = 130, .to_s = 160}};
+    EXPECT_EQ(ports::meter_slices(running, 30, 0, 10), whole);
+    EXPECT_EQ(ports::meter_slices(over, 30, 2, 10), (std::vector<ports::MeterSlice>{{.seq = 3, .from_s = 160, .to_s = 165}}));
+    EXPECT_TRUE(ports::meter_slices(over, 30, 3, 10).empty());
+    EXPECT_EQ(ports::meter_slices(over, 30, 0, 1).size(), 1U);
+}
+
+}  // namespace
+}  // namespace weir::site_process

@@ -1,0 +1,76 @@
+// Logs and checkpoints of a site's tasks.
+#include "adapters/site_process/checkpoints.hpp"
+#include "adapters/site_process/log_reader.hpp"
+#include "adapters/site_process/order.hpp"
+#include "adapters/site_process/process_site.hpp"
+#include "adapters/site_process/task_folder.hpp"
+#include "supervisor/spec.hpp"
+#include "supervisor/status.hpp"
+
+#include <fmt/format.h>
+
+namespace weir::site_process {
+
+std::string ProcessSite::outputs_path(const ports::TaskKey& key) const {
+    return fmt::format("{}/{}/{}", config_.root, folder_of(key), outputs_folder);
+}
+
+BackendResult<ports::LogChunk> ProcessSite::read_log(const ports::TaskKey& key, std::int32_t local_rank, ports::LogStream stream,
+                                                     std::int64_t offset, std::int64_t max_bytes) {
+    constexpr std::int64_t chunk_bytes_max = 4 << 20;
+    if (offset < 0 || max_bytes < 1 || local_rank < 0 || local_rank >= static_cast<std::int32_t>(supervisor::processes_max)) {
+        return refuse(BackendFault::invalid,
+                      fmt::format("rank {}, offset {} and {} bytes name no piece of a log", local_rank, offset, max_bytes));
+    }
+    const Fd folder = WEIR_TRY(open_task(key));
+    // Asked first: a task that is over now writes nothing after the look.
+    const auto record = read_record(folder.get(), boot_id_);
+    ports::LogChunk chunk;
+    if (const Fd logs = open_folder(folder.get(), supervisor::log_folder)) {
+        const auto name = fmt::format("{}.{}", local_rank, stream == ports::LogStream::out ? "out" : "err");
+        chunk = site_process::read_log(logs.get(), name, offset, std::min(max_bytes, chunk_bytes_max));
+    }
+    chunk.final = !record.alive && record.status.has_value();
+    return chunk;
+}
+
+BackendResult<std::vector<std::string>> ProcessSite::list_checkpoints(const ports::TaskKey& key) {
+    const Fd folder = WEIR_TRY(open_task(key));
+    const Fd checkpoints = open_folder(folder.get(), checkpoints_folder);
+    if (!checkpoints) return fail(cannot("open the checkpoints of", key_text(key), errno));
+    return site_process::list_checkpoints(checkpoints.get());
+}
+
+BackendResult<ports::Checkpoint> ProcessSite::inspect_checkpoint(const ports::TaskKey& key, const std::string& name) {
+    const Fd folder = WEIR_TRY(open_task(key));
+    const Fd checkpoints = open_folder(folder.get(), checkpoints_folder);
+    const Fd manifests = open_folder(folder.get(), manifests_folder);
+    if (!checkpoints || !manifests) return fail(cannot("open the checkpoints of", key_text(key), errno));
+    return site_process::inspect_checkpoint(checkpoints.get(), manifests.get(), name);
+}
+
+BackendResult<int> ProcessSite::open_checkpoint_file(const ports::TaskKey& key, const std::string& name, const std::string& path) {
+    const Fd folder = WEIR_TRY(open_task(key));
+    const Fd checkpoints = open_folder(folder.get(), checkpoints_folder);
+    if (!checkpoints) return fail(cannot("open the checkpoints of", key_text(key), errno));
+    auto file = WEIR_TRY(site_process::open_checkpoint_file(checkpoints.get(), name, path));
+    return file.release();
+}
+
+BackendResult<void> ProcessSite::install_checkpoint(const ports::TaskKey& key, const std::string& project,
+                                                    const ports::Checkpoint& checkpoint, const ports::FetchFile& fetch) {
+    if (!is_safe_name(key.job) || !is_safe_name(project) || key.generation < 1 || key.node_rank < 0) {
+        return refuse(BackendFault::invalid, fmt::format("`{}` of project `{}` is not the key of a task", key_text(key), project));
+    }
+    const auto owner = WEIR_TRY(owner_of(project));
+    const Fd folder = WEIR_TRY(make_task_folder(key, project, owner));
+    const auto record = read_record(folder.get(), boot_id_);
+    if (record.status || record.alive) {
+        return refuse(BackendFault::ended, fmt::format("task {} has begun; a checkpoint is installed before the start", key_text(key)));
+    }
+    const Fd resume = open_folder(folder.get(), resume_folder);
+    if (!resume) return fail(cannot("open the resume folder of", key_text(key), errno));
+    return site_process::install_checkpoint(resume.get(), checkpoint, as_root_ ? std::optional{owner} : std::nullopt, fetch);
+}
+
+}  // namespace weir::site_process

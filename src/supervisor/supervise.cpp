@@ -329,6 +329,8 @@ void Supervisor::take_report(const InitReport& report) {
     if (report.kind == Kind::started && !reported_start_) {
         reported_start_ = true;
         if (status_.phase == Phase::starting) status_.phase = Phase::running;
+        // A stop that came during the start found nobody to tell.
+        if (status_.phase == Phase::stopping) ask_to_end({.first = launched_.pid, .wrapped = spec_.wrapper.size > 0});
         beat_ns_ = started_ns_;
         beat(boot_now_ns());
         if (write_status(Durable::yes)) {

@@ -181,20 +181,35 @@ TEST(Supervise, ALeaseOfAnotherBootIsOver) {
     EXPECT_EQ(rig.end_status().reason, Reason::lease_ended);
 }
 
+// A busy machine may need longer for a start than a short lease lasts. Then the case has not been reached: it is tried again
+// with a lease twice as long.
+void with_short_leases(const std::function<bool(Rig&, std::int64_t lease_ns)>& reached) {
+    for (std::int64_t lease_ns = 500'000'000; lease_ns < 60'000'000'000; lease_ns *= 2) {
+        Rig rig;
+        if (reached(rig, lease_ns)) return;
+    }
+    FAIL() << "no start was quicker than its lease";
+}
+
 TEST(Supervise, WhenTheLeaseEndsEvenADeafDaemonIsGone) {
-    Rig rig;
-    rig.make_fifo("born");
-    rig.make_fifo("never");
-    rig.set("kill_grace_s", "0").run(deaf_daemon + "trap '' TERM; read x < $WEIR_OUTPUT_DIR/never");
-    rig.lease_until_ns(boot_now_ns() + 1'500'000'000);
-    EXPECT_EQ(rig.start(), "running");
-    EXPECT_EQ(rig.await_line("born"), "daemon");
-    const auto daemon = static_cast<pid_t>(std::stol(rig.await_line("born")));
-    ASSERT_GT(daemon, 1);
-    const auto status = rig.end_status();
-    EXPECT_EQ(status.reason, Reason::lease_ended);
-    EXPECT_EQ(status.ends[0].code, SIGKILL);
-    EXPECT_FALSE(process_lives(daemon));
+    with_short_leases([](Rig& rig, std::int64_t lease_ns) {
+        rig.make_fifo("born");
+        rig.make_fifo("never");
+        rig.set("kill_grace_s", "0").run(deaf_daemon + "trap '' TERM; read x < $WEIR_OUTPUT_DIR/never");
+        const auto deadline_ns = boot_now_ns() + lease_ns;
+        rig.lease_until_ns(deadline_ns);
+        if (rig.start() != "running") return false;
+        const auto status = rig.end_status();
+        EXPECT_GE(boot_now_ns(), deadline_ns);
+        EXPECT_EQ(status.reason, Reason::lease_ended);
+        EXPECT_EQ(status.ends[0].code, SIGKILL);
+        if (!rig.has_line("born")) return false;
+        EXPECT_EQ(rig.await_line("born"), "daemon");
+        const auto daemon = static_cast<pid_t>(std::stol(rig.await_line("born")));
+        EXPECT_GT(daemon, 1);
+        EXPECT_FALSE(process_lives(daemon));
+        return true;
+    });
 }
 
 TEST(Supervise, ATaskThatEndsTakesItsDaemonsAlong) {
@@ -213,18 +228,33 @@ TEST(Supervise, ATaskThatEndsTakesItsDaemonsAlong) {
 }
 
 TEST(Supervise, ARenewedLeaseOutlivesItsFirstDeadline) {
+    with_short_leases([](Rig& rig, std::int64_t lease_ns) {
+        rig.make_fifo("never");
+        rig.run("read x < $WEIR_OUTPUT_DIR/never");
+        const auto first_ns = boot_now_ns() + lease_ns;
+        rig.lease_until_ns(first_ns);
+        if (rig.start() != "running") return false;
+        rig.lease_for_s(3600);
+        if (boot_now_ns() >= first_ns) return false;
+        EXPECT_TRUE(eventually([&] { return boot_now_ns() > first_ns + 50'000'000; }));
+        EXPECT_EQ(rig.command("ping"), "ok");
+        EXPECT_EQ(rig.status().phase, Phase::running);
+        EXPECT_EQ(rig.command("stop"), "ok");
+        EXPECT_EQ(rig.end_status().reason, Reason::stopped);
+        return true;
+    });
+}
+
+TEST(Supervise, AStopDuringTheStartIsNotLost) {
     Rig rig;
     rig.make_fifo("never");
-    rig.run("read x < $WEIR_OUTPUT_DIR/never");
-    const auto first_ns = boot_now_ns() + 500'000'000;
-    rig.lease_until_ns(first_ns);
-    EXPECT_EQ(rig.start(), "running");
-    rig.lease_for_s(3600);
-    ASSERT_TRUE(eventually([&] { return boot_now_ns() > first_ns + 50'000'000; }));
-    EXPECT_EQ(rig.command("ping"), "ok");
-    EXPECT_EQ(rig.status().phase, Phase::running);
-    EXPECT_EQ(rig.command("stop"), "ok");
-    EXPECT_EQ(rig.end_status().reason, Reason::stopped);
+    rig.set("kill_grace_s", "86400").run("read x < $WEIR_OUTPUT_DIR/never");
+    const auto asked = rig.start_and([&] {
+        // Stopped at whatever point of its start it happens to be.
+        ASSERT_TRUE(eventually([&] { return rig.command("stop") == "ok"; }));
+    });
+    const auto status = rig.end_status();
+    EXPECT_EQ(status.reason, Reason::stopped) << asked;
 }
 
 TEST(Supervise, AnOlderLeaseTakesNothingAway) {

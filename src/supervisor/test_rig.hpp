@@ -128,6 +128,10 @@ public:
         chmod(where.c_str(), 0666);
         fifos_[name] = Fd{open(where.c_str(), O_RDWR | O_NONBLOCK | O_CLOEXEC)};
     }
+    [[nodiscard]] bool has_line(const std::string& name) {
+        pollfd source{.fd = fifos_[name].get(), .events = POLLIN, .revents = 0};
+        return poll(&source, 1, 0) == 1;
+    }
     /// The next line that the task writes to the FIFO.
     [[nodiscard]] std::string await_line(const std::string& name) {
         std::string line;
@@ -144,7 +148,12 @@ public:
         std::ofstream(path("spec"), std::ios::binary) << spec();
         return start_again();
     }
-    std::string start_again() {
+    /// Starts it and does something before its first word is waited for.
+    std::string start_and(const std::function<void()>& meanwhile) {
+        std::ofstream(path("spec"), std::ios::binary) << spec();
+        return start_again(meanwhile);
+    }
+    std::string start_again(const std::function<void()>& meanwhile = [] {}) {
         int ends[2];
         if (pipe2(ends, 0) != 0) return "no pipe";
         const auto number = std::to_string(ends[1]);
@@ -157,6 +166,7 @@ public:
         }
         close(ends[1]);
         ended_ = false;
+        meanwhile();
         std::string word;
         char c = 0;
         while (read(ends[0], &c, 1) == 1 && c != '\n') word += c;

@@ -157,7 +157,18 @@ std::string Cgroups::remark() const {
 std::optional<std::vector<std::string>> Cgroups::make(const std::string& task, const Limits& limits) const {
     std::vector<std::string> made;
     std::set<std::string> seen;
+    // To join a group of version 1 costs milliseconds each: only those are made that limit something or find the task's processes.
+    const auto is_needed = [&](Controller controller) {
+        switch (controller) {
+            case Controller::memory: return limits.memory_mib > 0;
+            case Controller::cpu: return limits.milli_cpus > 0;
+            case Controller::pids: return true;
+            case Controller::freezer: return !holds(Controller::pids);
+        }
+        return true;
+    };
     for (const auto& [controller, folder] : folders_) {
+        if (!version_2_ && !is_needed(controller)) continue;
         const auto group = folder + "/" + task;
         if (seen.insert(group).second) {
             if (!make_group(group)) return std::nullopt;

@@ -87,7 +87,13 @@ bool remove_below(int directory, const std::string& name, int depth) {
     if (unlinkat(directory, name.c_str(), 0) == 0 || errno == ENOENT) return true;
     if ((errno != EISDIR && errno != EPERM) || depth == depth_max) return false;
     {
-        const Fd folder = open_folder(directory, name);
+        Fd folder = open_folder(directory, name);
+        if (!folder && errno == EACCES) {
+            // Its owner may have closed it to himself, and the agent may be no root.
+            const Fd closed = open_beneath(directory, name, O_PATH | O_DIRECTORY);
+            if (closed) (void)chmod(fmt::format("/proc/self/fd/{}", closed.get()).c_str(), 0700);
+            folder = open_folder(directory, name);
+        }
         if (!folder) return false;
         (void)fchmod(folder.get(), 0700);
         for (const auto& entry : list_folder(folder.get())) (void)remove_below(folder.get(), entry, depth + 1);

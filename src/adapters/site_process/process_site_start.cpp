@@ -158,11 +158,12 @@ BackendResult<void> ProcessSite::write_order(int folder, const ports::TaskSpec& 
     const auto wanted = order_text(task);
     const auto known = read_text(folder, order_file, supervisor::spec_bytes_max);
     if (known == wanted) return {};
-    if (known) {
+    // Empty: the host went down before it reached the disk, so nothing of this task ran that was told to anybody.
+    if (known && !known->empty()) {
         return refuse(BackendFault::differs,
                       fmt::format("task {} was ordered before with another spec; a changed task is a new generation", key_text(task.key)));
     }
-    if (supervisor::replace_file(folder, order_file, "order.new", wanted, 0600, supervisor::Durable::yes)) return {};
+    if (supervisor::replace_file(folder, order_file, "order.new", wanted, 0600, supervisor::Durable::no)) return {};
     return fail(cannot("write down the order of", key_text(task.key), errno));
 }
 

@@ -85,7 +85,8 @@ struct Response {
     /// Empty: no Content-Type.
     std::string content_type;
     std::string body;
-    /// Further headers. Content-Length, Connection, Date and X-Request-Id are the server's own.
+    /// Further headers. Content-Length, Transfer-Encoding, Connection, Date and X-Request-Id are the server's own:
+    /// here they are passed over, like names that are no token.
     std::vector<std::pair<std::string, std::string>> headers;
     /// Instead of `body`: pulled from here.
     std::unique_ptr<BodySource> source;

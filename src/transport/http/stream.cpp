@@ -15,14 +15,15 @@ void StreamCore::wake_locked() {
 }
 
 Push StreamCore::push(std::string_view bytes) {
-    if (gone()) return Push::gone;
     const std::scoped_lock lock{mutex_};
     if (state_ != State::open) return Push::ended;
+    if (gone()) return Push::gone;
     if (waiting_.size() + bytes.size() <= options_.buffer_bytes) {
         waiting_.append(bytes);
         wake_locked();
         return Push::taken;
     }
+    overflowed_.store(true, std::memory_order_relaxed);
     if (options_.kind == StreamKind::events) {
         waiting_ +=
             format_comment(fmt::format("closed: the reader fell behind, {} bytes wait and the limit is {}; reconnect with Last-Event-ID",

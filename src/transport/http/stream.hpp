@@ -9,7 +9,8 @@
 // and the answer ends. A raw stream has no room for a comment: its connection is cut without the last chunk,
 // so that the peer cannot take the part for the whole.
 //
-// Every function may be called from any thread.
+// A peer that stops sending counts as gone: clients of a stream keep their half open. Every function may be
+// called from any thread.
 #pragma once
 
 #include "base/time.hpp"
@@ -39,12 +40,12 @@ struct StreamOptions {
     Duration heartbeat = seconds(15);
 };
 
-/// What became of pushed bytes.
+/// What became of pushed bytes; the first that applies.
 enum class Push : std::uint8_t {
     taken = 1,       ///< They wait in the buffer.
-    overflowed = 2,  ///< The reader was too slow: these bytes are lost and the stream has ended.
-    gone = 3,        ///< The peer went away, or the server stopped.
-    ended = 4,       ///< finish() was called before, or an earlier push overflowed.
+    ended = 2,       ///< Lost: finish() was called, an earlier push overflowed, or the server is stopping.
+    gone = 3,        ///< Lost: the peer went away.
+    overflowed = 4,  ///< Lost: the reader is too slow. The stream has ended.
 };
 
 /// What both ends share. Handlers use Stream; the functions below the line are the server's.
@@ -67,6 +68,8 @@ public:
     };
     /// `wake` is called, at most once between two take()s, when there is something to take.
     void attach(std::move_only_function<void()> wake);
+    /// True once a push found the buffer full.
+    [[nodiscard]] bool overflowed() const { return overflowed_.load(std::memory_order_relaxed); }
     /// Moves what waits into `out` (cleared first).
     [[nodiscard]] State take(std::string& out);
     /// Ends the stream from the server's side, with a closing comment where the kind has comments.
@@ -79,6 +82,7 @@ private:
 
     const StreamOptions options_;
     std::atomic<bool> gone_ = false;
+    std::atomic<bool> overflowed_ = false;
     std::mutex mutex_;
     std::string waiting_;
     State state_ = State::open;

@@ -8,6 +8,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <exception>
 #include <utility>
 
 namespace weir::http {
@@ -30,6 +31,16 @@ std::string describe_peer(const Socket& socket) {
 }
 
 }  // namespace
+
+template <class Step>
+void Connection::guarded(Step step) {
+    try {
+        step();
+    } catch (const std::exception& error) {
+        loop_.shared().log(LogLevel::error, "http.exception", fmt::format("{}: {}; the connection was closed", remote_, error.what()));
+        close();
+    }
+}
 
 Connection::Connection(Loop& loop, Socket socket, ConnectionId id)
     : loop_{loop}, socket_{std::move(socket)}, id_{id}, remote_{describe_peer(socket_)} {}
@@ -66,11 +77,16 @@ void Connection::set_deadline(Duration from_now) {
 void Connection::publish_deadline() { loop_.set_deadline(id_, std::min(state_deadline_ns_, write_deadline_ns_)); }
 
 void Connection::on_deadline(std::int64_t now) {
-    Counters& counters = loop_.counters();
     if (write_deadline_ns_ <= now) {
-        Counters::add(counters.timeouts);
+        Counters::add(loop_.counters().timeouts);
         return close();
     }
+    guarded([this] { end_state(); });
+}
+
+/// The time of this state is over.
+void Connection::end_state() {
+    Counters& counters = loop_.counters();
     switch (state_) {
         case State::head:
             if (!head_started_) return close();
@@ -110,7 +126,10 @@ void Connection::read() {
     std::size_t wanted = small_input;
     if (state_ == State::streaming) wanted = stream_input;
     if (state_ == State::body && (sink_ || parser_->head().content_length.value_or(upload_input) > idle_bytes)) wanted = upload_input;
-    if (state_ == State::head && !head_started_ && in_.empty() && in_.capacity() > idle_bytes) in_.release();
+    if (state_ == State::head && !head_started_) {
+        if (in_.empty() && in_.capacity() > idle_bytes) in_.release();
+        out_.shrink(idle_bytes);
+    }
     const auto room = in_.room(wanted);
     socket_.async_read_some(asio::buffer(room.data(), room.size()),
                             [self = shared_from_this()](const ErrorCode& code, std::size_t n) { self->on_read(code, n); });
@@ -122,6 +141,10 @@ void Connection::on_read(const ErrorCode& code, std::size_t n) {
     in_.commit(n);
     Counters::add(loop_.counters().received, n);
     if (code) return close();
+    guarded([this, n] { go_on_reading(n); });
+}
+
+void Connection::go_on_reading(std::size_t n) {
     switch (state_) {
         case State::head:
         case State::body: return advance();
@@ -167,7 +190,7 @@ void Connection::on_write(const ErrorCode& code, std::size_t n) {
     writing_ = false;
     write_deadline_ns_ = no_deadline;
     publish_deadline();
-    after_flush();
+    guarded([this] { after_flush(); });
 }
 
 void Connection::after_flush() {
@@ -185,11 +208,13 @@ void Connection::after_flush() {
 // ---- answering ----
 
 void Connection::receive(Mail mail) {
-    if (mail.kind == MailKind::stream_news) {
-        if (state_ == State::streaming && !writing_) pump_stream();
-        return;
-    }
-    if (take_reply(std::move(mail))) advance();
+    guarded([&] {
+        if (mail.kind == MailKind::stream_news) {
+            if (state_ == State::streaming && !writing_) pump_stream();
+        } else if (take_reply(std::move(mail))) {
+            advance();
+        }
+    });
 }
 
 /// False for a reply that nobody waits for any more.
@@ -367,16 +392,19 @@ void Connection::drain() {
 void Connection::close() {
     if (state_ == State::closed) return;
     const auto self = shared_from_this();
+    // Count first, then close: whoever sees the end of the connection sees the counts too.
     if (state_ == State::waiting) Counters::subtract(loop_.counters().in_flight);
     state_ = State::closed;
-    close_socket(socket_);
+    const auto stream = std::exchange(stream_, nullptr);
+    if (stream) {
+        Counters::subtract(loop_.counters().streams);
+        if (stream->overflowed()) Counters::add(loop_.counters().streams_dropped);
+    }
     loop_.release(id_);
+    close_socket(socket_);
     sink_.reset();
     source_.reset();
-    if (const auto stream = std::exchange(stream_, nullptr)) {
-        Counters::subtract(loop_.counters().streams);
-        stream->detach();
-    }
+    if (stream) stream->detach();
 }
 
 }  // namespace weir::http

@@ -43,6 +43,10 @@ private:
     /// What the reading of buffered bytes came to.
     enum class Next : std::uint8_t { go_on = 1, need_input, stop };
 
+    /// Runs one step of the machine; an exception of a handler's code closes this connection and no other.
+    template <class Step>
+    void guarded(Step step);
+
     // Reading, connection_read.cpp.
     void advance();
     [[nodiscard]] Next read_head();
@@ -60,9 +64,11 @@ private:
     // Sockets and answering, connection.cpp.
     void read();
     void on_read(const ErrorCode& code, std::size_t n);
+    void go_on_reading(std::size_t n);
     void flush();
     void write_some();
     void on_write(const ErrorCode& code, std::size_t n);
+    void end_state();
     void after_flush();
     [[nodiscard]] bool take_reply(Mail mail);
     void respond(Response response);

@@ -28,6 +28,14 @@ bool is_token(std::string_view name) {
     return true;
 }
 
+/// Fields that only the server can get right.
+bool is_ours(std::string_view name) {
+    for (const std::string_view own : {"Content-Length", "Transfer-Encoding", "Connection", "Date", "X-Request-Id"}) {
+        if (same_name(name, own)) return true;
+    }
+    return false;
+}
+
 }  // namespace
 
 std::string http_date(std::int64_t epoch_s) {
@@ -49,7 +57,7 @@ void append_head(std::string& out, const Response& response, const HeadFacts& fa
     fmt::format_to(std::back_inserter(out), "X-Request-Id: {:016x}\r\n", facts.request_id);
     if (!response.content_type.empty()) append_field(out, "Content-Type", response.content_type);
     for (const auto& [name, value] : response.headers) {
-        if (is_token(name)) append_field(out, name, value);
+        if (is_token(name) && !is_ours(name)) append_field(out, name, value);
     }
     if (facts.framing == Framing::length) fmt::format_to(std::back_inserter(out), "Content-Length: {}\r\n", facts.length);
     if (facts.framing == Framing::chunked) out += "Transfer-Encoding: chunked\r\n";

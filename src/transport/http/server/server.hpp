@@ -88,6 +88,10 @@ struct StartError {
     std::string message;
 };
 
+/// Raises this process's limit of open files to `wanted`, or as far as it may; the limit now in force. Each
+/// connection is an open file, and the usual limit of 1,024 is far below ServerLimits::connections.
+std::uint64_t raise_open_files(std::uint64_t wanted);
+
 class Server {
 public:
     /// Listens and answers from now on.

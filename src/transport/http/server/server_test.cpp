@@ -8,6 +8,9 @@
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
+#include <fcntl.h>
+#include <sys/resource.h>
+#include <unistd.h>
 
 #include <array>
 #include <future>
@@ -189,7 +192,7 @@ TEST(Server, RefusesWhatIsNoRequest) {
         Row{"space before colon", "GET /echo HTTP/1.1\r\nHost : x\r\n\r\n", 400, "malformed_request"},
         Row{"bare line feed", "GET /echo HTTP/1.1\nHost: x\n\n", 505, "unknown_http_version"},
         Row{"bare line feed in fields", "GET /echo HTTP/1.1\r\nHost: x\nX: y\r\n\r\n", 400, "malformed_request"},
-        Row{"nul in value", std::string{"GET /echo HTTP/1.1\r\nHost: x\r\nX: a\0b\r\n\r\n", 41}, 400, "malformed_request"},
+        Row{"nul in value", get("/echo", std::string_view{"X: a\0b\r\n", 8}), 400, "malformed_request"},
         Row{"no host", "GET /echo HTTP/1.1\r\n\r\n", 400, "bad_host"},
         Row{"two hosts", "GET /echo HTTP/1.1\r\nHost: x\r\nHost: y\r\n\r\n", 400, "bad_host"},
         Row{"two lengths", "POST /echo HTTP/1.1\r\nHost: x\r\nContent-Length: 1\r\nContent-Length: 2\r\n\r\na", 400, "malformed_request"},
@@ -425,7 +428,7 @@ TEST(Server, AReplyMayOutliveItsPeerAndItsServer) {
 TEST(Server, AHeaderValueCannotSplitAnAnswer) {
     Router router;
     add(router, Method::get, "/", answer_with([](const Request&) {
-            return Response::text(200, "x").with_header("X-A", "1\r\nX-B: 2").with_header("X C", "3");
+            return Response::text(200, "x").with_header("X-A", "1\r\nX-B: 2").with_header("X C", "3").with_header("content-length", "7");
         }));
     const Server server = start(std::move(router));
     RawPeer peer{server.port()};
@@ -434,6 +437,88 @@ TEST(Server, AHeaderValueCannotSplitAnAnswer) {
     ASSERT_TRUE(answer);
     EXPECT_TRUE(answer->has("X-A: 1  X-B: 2\r\n"));
     EXPECT_FALSE(answer->has("X C"));
+    EXPECT_FALSE(answer->has("content-length"));
+}
+
+TEST(Server, ASinkLearnsThatItsUploadBrokeOff) {
+    class Sink final : public BodySink {
+    public:
+        explicit Sink(std::promise<std::string>& end) : end_{end} {}
+        ~Sink() override { end_.set_value("broke off after " + text_); }
+        std::optional<Response> write(std::string_view piece) override {
+            text_ += piece;
+            return std::nullopt;
+        }
+        void finish(Request, Reply reply) override { reply(Response::empty()); }
+
+    private:
+        std::promise<std::string>& end_;
+        std::string text_;
+    };
+    std::promise<std::string> end;
+    RouteOptions upload;
+    upload.sink = [&](const Request&) -> Result<std::unique_ptr<BodySink>, Response> { return std::make_unique<Sink>(end); };
+    Router router;
+    add(router, Method::put, "/blob", Handler{}, std::move(upload));
+    const Server server = start(std::move(router));
+    RawPeer peer{server.port()};
+    peer.send("PUT /blob HTTP/1.1\r\nHost: x\r\nContent-Length: 10\r\n\r\nabc");
+    peer.hang_up();
+    EXPECT_EQ(end.get_future().get(), "broke off after abc");
+}
+
+TEST(Server, AnExceptionOfASinkClosesOneConnection) {
+    class Sink final : public BodySink {
+    public:
+        std::optional<Response> write(std::string_view) override { throw std::runtime_error{"the disk is gone"}; }
+        void finish(Request, Reply reply) override { reply(Response::empty()); }
+    };
+    Log log;
+    ServerOptions options;
+    options.log = [&](const LogLine& line) { log.add(line); };
+    RouteOptions upload;
+    upload.sink = [&](const Request&) -> Result<std::unique_ptr<BodySink>, Response> { return std::make_unique<Sink>(); };
+    Router router = echo_router();
+    add(router, Method::put, "/blob", Handler{}, std::move(upload));
+    Server server = start(std::move(router), std::move(options));
+    RawPeer other{server.port()};
+    RawPeer peer{server.port()};
+    peer.send("PUT /blob HTTP/1.1\r\nHost: x\r\nContent-Length: 10\r\n\r\nabc");
+    EXPECT_TRUE(peer.closed());
+    other.send(get("/echo"));
+    EXPECT_EQ(other.answer()->status, 200);
+    server.stop({});
+    EXPECT_THAT(log.lines, HasSubstr("the disk is gone; the connection was closed"));
+}
+
+// Goal: a process without a free file descriptor waits for one, and serves who came in the meantime.
+TEST(Server, SurvivesTheLackOfFileDescriptors) {
+    Log log;
+    ServerOptions options;
+    options.log = [&](const LogLine& line) { log.add(line); };
+    Server server = start(echo_router(), std::move(options));
+    rlimit before{};
+    ASSERT_EQ(::getrlimit(RLIMIT_NOFILE, &before), 0);
+    rlimit few = before;
+    few.rlim_cur = 128;
+    ASSERT_EQ(::setrlimit(RLIMIT_NOFILE, &few), 0);
+    std::vector<int> taken;
+    while (true) {
+        const int fd = ::open("/dev/null", O_RDONLY | O_CLOEXEC);
+        if (fd < 0) break;
+        taken.push_back(fd);
+    }
+    ::close(taken.back());
+    taken.pop_back();
+    RawPeer peer{server.port()};
+    EXPECT_TRUE(peer.connected());
+    peer.send(get("/echo"));
+    log.first.get_future().wait();
+    for (const int fd : taken) ::close(fd);
+    EXPECT_EQ(peer.answer()->status, 200);
+    EXPECT_EQ(raise_open_files(before.rlim_cur), before.rlim_cur);
+    server.stop({});
+    EXPECT_THAT(log.lines, HasSubstr("http.accept: cannot accept a connection: Too many open files"));
 }
 
 TEST(Server, SaysWhyItCannotListen) {

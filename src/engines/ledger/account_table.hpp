@@ -23,6 +23,8 @@ struct LedgerTotals {
 
 class AccountTable {
 public:
+    explicit AccountTable(std::uint64_t seed = 0) : index_(seed) {}
+
     [[nodiscard]] const Account* find(AccountId id) const {
         const std::uint32_t slot = slot_of(id);
         return slot == SlotIndex::none ? nullptr : &accounts_[slot];

@@ -17,17 +17,22 @@ namespace weir::ledger {
 /// Reused from batch to batch, it allocates nothing.
 struct BatchResult {
     std::vector<TransferOutcome> outcomes;  ///< One per transfer, in order.
-    std::vector<Posting> facts;             ///< What happened, in order; refused transfers leave none.
+    /// One per transfer: where the answer compares amounts (exceeds_hold, overflows_ledger, exceeds_credits,
+    /// exceeds_debits), what would have been possible at that moment; 0 otherwise.
+    std::vector<std::int64_t> limits;
+    std::vector<Posting> facts;  ///< What happened, in order; refused transfers leave none.
 };
 
-/// Runs a batch on `Books`, which beside what Judge needs has at(), rewind(at), apply(posting), undo(posting, ended hold)
+/// Runs a batch on `Books`, which beside what Judge needs has at(), rewind(at), add(posting), undo(posting, ended hold)
 /// prefetch_cells(transfer) and prefetch_rows(transfer).
 template <class Books>
 class BatchRun {
 public:
     BatchRun(Books& books, std::span<const Transfer> batch, Instant now, const Options& options, BatchResult& result)
-        : books_(books), judge_(books, now, options), batch_(batch), outcomes_(result.outcomes), facts_(result.facts) {
+        : books_(books), judge_(books, now, options), batch_(batch), outcomes_(result.outcomes), limits_(result.limits),
+          facts_(result.facts) {
         facts_.clear();
+        limits_.assign(batch.size(), 0);
         outcomes_.assign(batch.size(), TransferOutcome::linked_event_failed);
     }
 
@@ -64,13 +69,16 @@ private:
         if (i + cells_ahead < batch_.size()) books_.prefetch_cells(batch_[i + cells_ahead]);
         if (i + rows_ahead < batch_.size()) books_.prefetch_rows(batch_[i + rows_ahead]);
         outcomes_[i] = judge_.judge(batch_[i], facts_.emplace_back());
-        if (outcomes_[i] != TransferOutcome::applied) facts_.pop_back();
+        if (outcomes_[i] != TransferOutcome::applied) {
+            limits_[i] = judge_.limit();
+            facts_.pop_back();
+        }
         return outcomes_[i];
     }
 
     std::optional<Violation> run_single(std::size_t i) {
         if (decide(i) != TransferOutcome::applied) return std::nullopt;
-        return books_.apply(facts_.back());
+        return books_.add(facts_.back());
     }
 
     std::optional<Violation> run_chain(std::size_t first, std::size_t end) {
@@ -94,7 +102,7 @@ private:
             } else {
                 const Posting& posting = facts_.back();
                 if (ends_hold(posting.kind)) ended_.push_back(*books_.hold(posting.pending_id));
-                if (auto violation = books_.apply(posting)) return violation;
+                if (auto violation = books_.add(posting)) return violation;
             }
         }
         if (!stands) take_back(first, facts_before, at_before);
@@ -121,6 +129,7 @@ private:
     Judge<Books> judge_;
     std::span<const Transfer> batch_;
     std::vector<TransferOutcome>& outcomes_;
+    std::vector<std::int64_t>& limits_;
     std::vector<Posting>& facts_;
     std::vector<Hold> ended_;  ///< The holds that the chain at hand has ended, for taking it back.
 };

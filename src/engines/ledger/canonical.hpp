@@ -20,8 +20,10 @@ class Canonical {
 public:
     template <std::integral T>
     void add(T value) {
+        char bytes[sizeof(T)];
         auto bits = static_cast<std::uint64_t>(value);
-        for (std::size_t i = 0; i < sizeof(T); ++i, bits >>= 8) bytes_.push_back(static_cast<char>(bits & 0xFF));
+        for (std::size_t i = 0; i < sizeof(T); ++i, bits >>= 8) bytes[i] = static_cast<char>(bits & 0xFF);
+        bytes_.append(bytes, sizeof(T));
         if (bytes_.size() >= chunk_bytes) flush();
     }
     void add(Uid uid) {

@@ -31,6 +31,8 @@ struct Hold {
 
 class HoldTable {
 public:
+    explicit HoldTable(std::uint64_t seed = 0) : index_(seed) {}
+
     [[nodiscard]] const Hold* find(TransferId id) const {
         const std::uint32_t slot = slot_of(id);
         return slot == SlotIndex::none ? nullptr : &rows_[slot].hold;

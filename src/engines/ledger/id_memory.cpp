@@ -23,9 +23,7 @@ IdMemory::Slice& IdMemory::make_slice(TransferId id) {
     if (Slice* slice = slice_of(id)) return *slice;
     const std::int64_t number = slice_number(id);
     const auto at = std::ranges::lower_bound(slices_, number, {}, &Slice::number);
-    Slice slice;
-    slice.number = number;
-    return *slices_.insert(at, std::move(slice));
+    return *slices_.insert(at, {.number = number, .index = SlotIndex(seed_)});
 }
 
 const SeenId* IdMemory::find(TransferId id) const {
@@ -67,8 +65,7 @@ void IdMemory::forget(std::int64_t before_ms) {
     const auto kept = std::ranges::lower_bound(slices_, first_whole, {}, &Slice::number);
     slices_.erase(slices_.begin(), kept);
     if (!slices_.empty() && slices_.front().number == first_whole && before_ms % slice_ms != 0) {
-        Slice slice;
-        slice.number = first_whole;
+        Slice slice{.number = first_whole, .index = SlotIndex(seed_)};
         for (const SeenId& seen : slices_.front().records) {
             if (made_ms(seen.id) < before_ms) continue;
             slice.index.insert(seen.id.uid, static_cast<std::uint32_t>(slice.records.size()));

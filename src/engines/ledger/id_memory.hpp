@@ -33,6 +33,8 @@ public:
     /// Length of a slice: 2^18 ms, about four minutes. Only memory and speed depend on it.
     static constexpr std::int64_t slice_ms = std::int64_t{1} << 18;
 
+    explicit IdMemory(std::uint64_t seed = 0) : seed_(seed) {}
+
     [[nodiscard]] const SeenId* find(TransferId id) const;
     [[nodiscard]] std::size_t size() const { return size_; }
     /// Ids made before this are not remembered, whether they were applied or not. Milliseconds since 1970.
@@ -54,7 +56,7 @@ public:
 private:
     struct Slice {
         std::int64_t number = 0;
-        std::vector<SeenId> records;
+        std::vector<SeenId> records{};
         SlotIndex index;
 
         [[nodiscard]] std::uint32_t find(TransferId id) const {
@@ -70,6 +72,7 @@ private:
     std::vector<Slice> slices_;  ///< In the order of their numbers.
     std::size_t size_ = 0;
     std::int64_t floor_ms_ = 0;
+    std::uint64_t seed_;
 };
 
 }  // namespace weir::ledger

@@ -90,10 +90,17 @@ TransferOutcome check_accounts(const Transfer& t, const Account& debit, const Ac
 }
 
 TransferOutcome check_balances(std::int64_t amount, const Account& debit, const Account& credit, const LedgerTotals& totals) {
-    if (amount > whole_amount - totals.debits_posted - totals.debits_pending) return overflows_ledger;
-    if (debit.bound == Bound::debits_may_not_exceed_credits && amount > debit.free_credit()) return exceeds_credits;
-    if (credit.bound == Bound::credits_may_not_exceed_debits && amount > credit.free_debit()) return exceeds_debits;
+    const auto beyond = [&](TransferOutcome refusal) { return amount > limit_of(refusal, debit, credit, totals); };
+    if (beyond(overflows_ledger)) return overflows_ledger;
+    if (debit.bound == Bound::debits_may_not_exceed_credits && beyond(exceeds_credits)) return exceeds_credits;
+    if (credit.bound == Bound::credits_may_not_exceed_debits && beyond(exceeds_debits)) return exceeds_debits;
     return applied;
+}
+
+std::int64_t limit_of(TransferOutcome refusal, const Account& debit, const Account& credit, const LedgerTotals& totals) {
+    if (refusal == exceeds_credits) return debit.free_credit();
+    if (refusal == exceeds_debits) return credit.free_debit();
+    return whole_amount - totals.debits_posted - totals.debits_pending;
 }
 
 IdRange id_range(Instant now, const Options& options) {

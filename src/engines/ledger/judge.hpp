@@ -34,6 +34,9 @@ namespace weir::ledger {
 /// What the two accounts can bear: from overflows_ledger to exceeds_debits, or applied.
 [[nodiscard]] TransferOutcome check_balances(std::int64_t amount, const Account& debit, const Account& credit, const LedgerTotals& totals);
 
+/// The greatest amount that check_balances() would not have refused for this reason; may be negative.
+[[nodiscard]] std::int64_t limit_of(TransferOutcome refusal, const Account& debit, const Account& credit, const LedgerTotals& totals);
+
 /// Which ids are neither too old nor too new, milliseconds since 1970, both included.
 struct IdRange {
     std::int64_t oldest_ms = 0;
@@ -50,7 +53,8 @@ public:
     }
 
     /// If the answer is applied, `posting` is the entry to book; otherwise it is worth nothing.
-    [[nodiscard]] TransferOutcome judge(const Transfer& transfer, Posting& posting) const {
+    [[nodiscard]] TransferOutcome judge(const Transfer& transfer, Posting& posting) {
+        limit_ = 0;
         if ((transfer.flags & ~flag::all) != 0) return TransferOutcome::flag_is_unknown;
         if (transfer.id.uid.is_nil()) return TransferOutcome::id_must_not_be_nil;
 
@@ -76,11 +80,17 @@ public:
         return transfer.resolves() ? judge_resolution(transfer, posting) : judge_movement(transfer, posting);
     }
 
+    /// Of the last answer, if it compares amounts: the amount that would have been possible. 0 otherwise.
+    [[nodiscard]] std::int64_t limit() const { return limit_; }
+
 private:
-    [[nodiscard]] TransferOutcome judge_resolution(const Transfer& transfer, Posting& posting) const {
+    [[nodiscard]] TransferOutcome judge_resolution(const Transfer& transfer, Posting& posting) {
         const Hold* hold = books_.hold(transfer.pending_id);
         if (hold == nullptr) return explain_missing_hold(books_.seen(transfer.pending_id));
-        if (const auto form = check_resolution(transfer, *hold, now_); form != TransferOutcome::applied) return form;
+        if (const auto form = check_resolution(transfer, *hold, now_); form != TransferOutcome::applied) {
+            if (form == TransferOutcome::exceeds_hold) limit_ = hold->amount;
+            return form;
+        }
         const bool captures = transfer.has(flag::post_pending);
         if (captures) {
             const Account* debit = books_.account(hold->debit);
@@ -98,7 +108,7 @@ private:
         return TransferOutcome::applied;
     }
 
-    [[nodiscard]] TransferOutcome judge_movement(const Transfer& transfer, Posting& posting) const {
+    [[nodiscard]] TransferOutcome judge_movement(const Transfer& transfer, Posting& posting) {
         if (transfer.ledger == 0) return TransferOutcome::ledger_must_not_be_zero;
         if (transfer.debit.uid.is_nil()) return TransferOutcome::debit_must_not_be_nil;
         if (transfer.credit.uid.is_nil()) return TransferOutcome::credit_must_not_be_nil;
@@ -115,7 +125,10 @@ private:
             if (amount <= 0) return TransferOutcome::nothing_to_balance;
         }
         const LedgerTotals* totals = books_.totals(transfer.ledger);
-        if (const auto balances = check_balances(amount, *debit, *credit, *totals); balances != TransferOutcome::applied) return balances;
+        if (const auto balances = check_balances(amount, *debit, *credit, *totals); balances != TransferOutcome::applied) {
+            limit_ = limit_of(balances, *debit, *credit, *totals);
+            return balances;
+        }
 
         const bool holds = transfer.has(flag::pending);
         if (holds && books_.hold_count() >= options_.holds_max) return TransferOutcome::too_many_holds;
@@ -134,6 +147,7 @@ private:
     const Options& options_;
     Instant now_;
     IdRange ids_;
+    std::int64_t limit_ = 0;
 };
 
 }  // namespace weir::ledger

@@ -100,11 +100,11 @@ std::optional<Violation> Ledger::advance(Instant to) {
 }
 
 Result<void, Violation> Ledger::apply(const Fact& fact) {
-    if (const auto violation = std::visit([this](const auto& one) { return apply(one); }, fact)) return fail(*violation);
+    if (const auto violation = std::visit([this](const auto& one) { return add(one); }, fact)) return fail(*violation);
     return {};
 }
 
-std::optional<Violation> Ledger::apply(const Posting& posting) {
+std::optional<Violation> Ledger::add(const Posting& posting) {
     const auto broken = [&](Law law, AccountId id, std::int64_t left, std::int64_t right) {
         return Violation{.law = law, .ledger = posting.ledger, .account = id, .transfer = posting.id, .left = left, .right = right};
     };
@@ -137,7 +137,7 @@ std::optional<Violation> Ledger::apply(const Posting& posting) {
     return std::nullopt;
 }
 
-std::optional<Violation> Ledger::apply(const AccountOpened& opened) {
+std::optional<Violation> Ledger::add(const AccountOpened& opened) {
     if (accounts_.find(opened.id) != nullptr) {
         return Violation{.law = Law::account_exists_once, .ledger = opened.ledger, .account = opened.id, .left = 1, .right = 0};
     }
@@ -150,7 +150,7 @@ std::optional<Violation> Ledger::apply(const AccountOpened& opened) {
     return std::nullopt;
 }
 
-std::optional<Violation> Ledger::apply(const AccountFrozen& frozen) {
+std::optional<Violation> Ledger::add(const AccountFrozen& frozen) {
     Account* account = accounts_.find(frozen.id);
     if (account == nullptr) return Violation{.law = Law::account_exists_once, .account = frozen.id, .left = 0, .right = 1};
     if (auto violation = advance(frozen.at)) return violation;
@@ -158,7 +158,7 @@ std::optional<Violation> Ledger::apply(const AccountFrozen& frozen) {
     return std::nullopt;
 }
 
-std::optional<Violation> Ledger::apply(const AccountClosed& closed) {
+std::optional<Violation> Ledger::add(const AccountClosed& closed) {
     const Account* account = accounts_.find(closed.id);
     if (account == nullptr) return Violation{.law = Law::account_exists_once, .account = closed.id, .left = 0, .right = 1};
     const auto uneven = [&](std::int64_t sum) {
@@ -173,7 +173,7 @@ std::optional<Violation> Ledger::apply(const AccountClosed& closed) {
     return std::nullopt;
 }
 
-std::optional<Violation> Ledger::apply(const IdsForgotten& forgotten) {
+std::optional<Violation> Ledger::add(const IdsForgotten& forgotten) {
     if (auto violation = advance(forgotten.at)) return violation;
     ids_.forget(forgotten.before_ms);
     return std::nullopt;

@@ -31,7 +31,8 @@ namespace weir::ledger {
 
 class Ledger {
 public:
-    explicit Ledger(Options options = {}) : options_(options) {}
+    explicit Ledger(Options options = {})
+        : options_(options), accounts_(options.hash_seed), holds_(options.hash_seed), ids_(options.hash_seed) {}
 
     // ---- what stands in the books; pointers hold until the next change
 
@@ -67,11 +68,6 @@ public:
     // ---- applying: adds what a fact carries. A violation means a bug or a damaged journal: stop using the ledger.
 
     [[nodiscard]] Result<void, Violation> apply(const Fact& fact);
-    [[nodiscard]] std::optional<Violation> apply(const Posting& posting);
-    [[nodiscard]] std::optional<Violation> apply(const AccountOpened& opened);
-    [[nodiscard]] std::optional<Violation> apply(const AccountFrozen& frozen);
-    [[nodiscard]] std::optional<Violation> apply(const AccountClosed& closed);
-    [[nodiscard]] std::optional<Violation> apply(const IdsForgotten& forgotten);
 
     /// Decides and applies a batch of at most batch_max transfers; `result` gets the answers and the facts.
     [[nodiscard]] Result<void, Violation> execute(std::span<const Transfer> batch, Instant now, BatchResult& result);
@@ -90,6 +86,11 @@ public:
 
 private:
     friend class BatchRun<Ledger>;
+    [[nodiscard]] std::optional<Violation> add(const Posting& posting);
+    [[nodiscard]] std::optional<Violation> add(const AccountOpened& opened);
+    [[nodiscard]] std::optional<Violation> add(const AccountFrozen& frozen);
+    [[nodiscard]] std::optional<Violation> add(const AccountClosed& closed);
+    [[nodiscard]] std::optional<Violation> add(const IdsForgotten& forgotten);
     void undo(const Posting& posting, const Hold* ended);
     void rewind(Instant at) { at_ = at; }
     void prefetch_cells(const Transfer& transfer) const;

@@ -29,7 +29,7 @@ TEST(Ledger, MovementsStayWithinBounds) {
     voucher_script().run(R"(
         sums grant debits 10000 posted 0 held credits 0 posted 0 held
         sums pool  debits 1000 posted 0 held credits 10000 posted 0 held
-        move m1 v1 red 1001 -> exceeds_credits
+        move m1 v1 red 1001 -> exceeds_credits 1000
         move m2 v1 red 1000 -> applied              # the exact boundary is allowed
         move m3 v1 red 1    -> exceeds_credits
         sums v1  debits 1000 posted 0 held credits 1000 posted 0 held
@@ -42,10 +42,10 @@ TEST(Ledger, AHoldTakesTheMoneyOutOfReach) {
         hold h1 v1 red 600 timeout=60
         sums v1  debits 0 posted 600 held credits 1000 posted 0 held
         sums red debits 0 posted 0 held credits 0 posted 600 held
-        hold h2 v1 red 401 -> exceeds_credits       # never over-promise: refused when held, not when captured
+        hold h2 v1 red 401 -> exceeds_credits 400       # never over-promise: refused when held, not when captured
         hold h2 v1 red 400 -> applied
         move m1 v1 lapsed 1 -> exceeds_credits
-        post p1 h1 601 -> exceeds_hold
+        post p1 h1 601 -> exceeds_hold 600
         post p1 h1 250 -> applied                   # the other 350 return
         sums v1  debits 250 posted 400 held credits 1000 posted 0 held
         sums red debits 0 posted 0 held credits 250 posted 400 held
@@ -114,6 +114,8 @@ TEST(Ledger, AChainStandsOrFallsWhole) {
         hold c3 v1 red 800 &
         void c4 c3
         sums v1 debits 200 posted 0 held credits 1000 posted 0 held
+        move x1 pool v1 10           -> linked_event_failed &
+        move x2 v1 red 811           -> exceeds_credits 810   # at that moment, inside the chain
         move d1 pool v1 5000         -> applied &
         hold d2 v1 red 5800          -> applied
     )");
@@ -220,7 +222,7 @@ TEST(Ledger, TheTotalOfALedgerFitsToTheLastUnit) {
         open from  appropriation
         open to    redeemed
         move a from to 9223372036854775806
-        hold b from to 2 -> overflows_ledger
+        hold b from to 2 -> overflows_ledger 1
         hold b from to 1 -> applied
         move c from to 1 -> overflows_ledger
         post d b 1
@@ -237,9 +239,9 @@ TEST(Ledger, CreditsMayBeBoundToo) {
         move a bank claim 1  -> exceeds_debits
         move b claim bank 10 -> applied
         hold c bank claim 10 -> applied
-        move d bank claim 1  -> exceeds_debits
+        move d bank claim 1  -> exceeds_debits 0
         post e c 4
-        move f bank claim 7  -> exceeds_debits
+        move f bank claim 7  -> exceeds_debits 6
         move f bank claim 6  -> applied
     )");
 }

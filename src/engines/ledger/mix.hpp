@@ -1,7 +1,7 @@
 // engines/ledger/mix.hpp: cheap, well spread hashes of 128-bit keys and of request bodies.
 //
-// Not for secrets: whoever may choose keys can find two that collide. Nothing but speed depends on the spread of
-// mix(Uid); a fingerprint protects a caller against himself only.
+// Not for secrets: whoever may choose keys can find two that collide where there is no seed. Nothing but speed depends on the
+// spread in tables; a fingerprint protects a caller against himself only.
 #pragma once
 
 #include "base/id.hpp"
@@ -18,5 +18,8 @@ namespace weir::ledger {
 }
 
 [[nodiscard]] constexpr std::uint64_t mix(Uid uid) { return mix(uid.high, uid.low); }
+
+/// For tables: with a seed that nobody else knows, nobody can choose keys that collide.
+[[nodiscard]] constexpr std::uint64_t mix(Uid uid, std::uint64_t seed) { return mix(uid.high ^ seed, uid.low ^ (seed << 32 | seed >> 32)); }
 
 }  // namespace weir::ledger

@@ -20,7 +20,7 @@ constexpr Options options{.idempotency_window = seconds(1500), .clock_ahead_max 
 class Sequence {
 public:
     Sequence(std::uint64_t seed, std::set<TransferOutcome>& met)
-        : random_(seed, "ledger model"), ledger_(options), replayed_(options), reference_(options), met_(met) {}
+        : random_(seed, "ledger model"), ledger_(options), replayed_({.hash_seed = seed + 1}), reference_(options), met_(met) {}
 
     void run() {
         open_accounts();
@@ -162,6 +162,7 @@ private:
             met_.insert(result.outcomes[i]);
         }
         EXPECT_EQ(foreseen.outcomes, result.outcomes);
+        EXPECT_EQ(foreseen.limits, result.limits);
         EXPECT_EQ(foreseen.facts, result.facts);
         requests_ = batch;
     }

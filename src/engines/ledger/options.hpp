@@ -4,6 +4,7 @@
 #include "base/time.hpp"
 
 #include <cstddef>
+#include <cstdint>
 
 namespace weir::ledger {
 
@@ -15,6 +16,8 @@ struct Options {
     Duration idempotency_window = hours(24);
     /// How far a client's clock may run ahead of ours.
     Duration clock_ahead_max = seconds(600);
+    /// A secret of this process, so that no client can choose ids that slow the tables down. No answer depends on it.
+    std::uint64_t hash_seed = 0;
     std::size_t accounts_max = std::size_t{1} << 24;
     std::size_t holds_max = std::size_t{1} << 24;
     std::size_t ids_max = std::size_t{1} << 26;

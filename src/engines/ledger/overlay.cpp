@@ -34,7 +34,7 @@ void Overlay::open(const AccountOpened& opened) {
     totals.family = family_of(opened.code);
 }
 
-std::optional<Violation> Overlay::apply(const Posting& posting) {
+std::optional<Violation> Overlay::add(const Posting& posting) {
     if (auto violation = book(posting, own_account(posting.debit), own_account(posting.credit), own_totals(posting.ledger))) {
         return violation;
     }

@@ -28,7 +28,7 @@ public:
 
     /// An account that is decided and not yet applied.
     void open(const AccountOpened& opened);
-    [[nodiscard]] std::optional<Violation> apply(const Posting& posting);
+    [[nodiscard]] std::optional<Violation> add(const Posting& posting);
     void undo(const Posting& posting, const Hold* ended);
     void rewind(Instant at) { at_ = at; }
 

@@ -17,12 +17,12 @@ class SlotIndex {
 public:
     static constexpr std::uint32_t none = 0xFFFFFFFF;
 
-    SlotIndex() : cells_(cells_min), mask_(cells_min - 1) {}
+    explicit SlotIndex(std::uint64_t seed = 0) : cells_(cells_min), mask_(cells_min - 1), seed_(seed) {}
 
     /// The slot of `key`, or none. `key_at(slot)` gives the key that a slot of the table holds.
     template <class KeyAt>
     [[nodiscard]] std::uint32_t find(Uid key, KeyAt&& key_at) const {
-        const auto tag = static_cast<std::uint32_t>(mix(key) >> 32);
+        const std::uint32_t tag = tag_of(key);
         const Cell* cells = cells_.data();
         for (std::size_t at = tag & mask_;; at = (at + 1) & mask_) {
             const Cell cell = cells[at];
@@ -34,13 +34,13 @@ public:
     /// Adds a key that is not there.
     void insert(Uid key, std::uint32_t slot) {
         if ((size_ + 1) * 8 > cells_.size() * 5) grow();
-        place({.tag = static_cast<std::uint32_t>(mix(key) >> 32), .slot = slot});
+        place({.tag = tag_of(key), .slot = slot});
         ++size_;
     }
 
     /// Removes a key that is there, at `slot`.
     void erase(Uid key, std::uint32_t slot) {
-        std::size_t hole = static_cast<std::uint32_t>(mix(key) >> 32) & mask_;
+        std::size_t hole = tag_of(key) & mask_;
         while (cells_[hole].slot != slot) hole = (hole + 1) & mask_;
         for (std::size_t at = (hole + 1) & mask_; cells_[at].slot != none; at = (at + 1) & mask_) {
             const std::size_t home = cells_[at].tag & mask_;
@@ -55,11 +55,11 @@ public:
     }
 
     /// Asks the processor to fetch the first cell of `key`.
-    void prefetch(Uid key) const { __builtin_prefetch(cells_.data() + (static_cast<std::uint32_t>(mix(key) >> 32) & mask_)); }
+    void prefetch(Uid key) const { __builtin_prefetch(cells_.data() + (tag_of(key) & mask_)); }
 
     /// The slot that `key` most likely has: the first whose hash agrees. For prefetching only.
     [[nodiscard]] std::uint32_t guess(Uid key) const {
-        const auto tag = static_cast<std::uint32_t>(mix(key) >> 32);
+        const std::uint32_t tag = tag_of(key);
         std::size_t at = tag & mask_;
         while (cells_[at].slot != none && cells_[at].tag != tag) at = (at + 1) & mask_;
         return cells_[at].slot;
@@ -73,6 +73,8 @@ private:
         std::uint32_t slot = none;
     };
     static constexpr std::size_t cells_min = 16;
+
+    [[nodiscard]] std::uint32_t tag_of(Uid key) const { return static_cast<std::uint32_t>(mix(key, seed_) >> 32); }
 
     void place(Cell cell) {
         std::size_t at = cell.tag & mask_;
@@ -92,6 +94,7 @@ private:
     std::vector<Cell> cells_;
     std::size_t mask_;
     std::size_t size_ = 0;
+    std::uint64_t seed_;
 };
 
 }  // namespace weir::ledger

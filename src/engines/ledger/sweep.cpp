@@ -42,7 +42,9 @@ struct HeldSums {
 
 class Sweep {
 public:
-    explicit Sweep(std::vector<Violation>& violations) : violations_(violations) {}
+    /// `accounts` in the order of their ids.
+    Sweep(const std::vector<Account>& accounts, std::vector<Violation>& violations)
+        : accounts_(accounts), held_(accounts.size()), violations_(violations) {}
 
     void hold(const Hold& hold, const Ledger& ledger) {
         if (hold.amount <= 0) report(Law::sum_not_negative, hold.ledger, hold.debit, hold.amount, 1, hold.id);
@@ -54,11 +56,12 @@ public:
                 report(Law::one_ledger, hold.ledger, id, hold.ledger, account->ledger, hold.id);
             }
         }
-        held_[hold.debit].debits += hold.amount;
-        held_[hold.credit].credits += hold.amount;
+        if (HeldSums* held = held_of(hold.debit)) held->debits += hold.amount;
+        if (HeldSums* held = held_of(hold.credit)) held->credits += hold.amount;
     }
 
-    void account(const Account& account, const Ledger& ledger) {
+    void account(std::size_t place, const Ledger& ledger) {
+        const Account& account = accounts_[place];
         if (ledger.account(account.id) == nullptr) report(Law::account_exists_once, account.ledger, account.id, 0, 1);
         const std::int64_t least = least_sum(account);
         if (least < 0) report(Law::sum_not_negative, account.ledger, account.id, least, 0);
@@ -70,9 +73,8 @@ public:
         if (account.bound == Bound::credits_may_not_exceed_debits && credits > account.debits_posted) {
             report(Law::credits_within_debits, account.ledger, account.id, narrow(credits), account.debits_posted);
         }
-        const HeldSums held = held_[account.id];
-        equal(Law::holds_match_pending, account.ledger, account.id, held.debits, account.debits_pending);
-        equal(Law::holds_match_pending, account.ledger, account.id, held.credits, account.credits_pending);
+        equal(Law::holds_match_pending, account.ledger, account.id, held_[place].debits, account.debits_pending);
+        equal(Law::holds_match_pending, account.ledger, account.id, held_[place].credits, account.credits_pending);
         sums_[account.ledger].add(account);
         budget_[account.ledger] += share_of_budget(account);
     }
@@ -102,6 +104,11 @@ private:
         }
     }
 
+    HeldSums* held_of(AccountId id) {
+        const auto at = std::ranges::lower_bound(accounts_, id, {}, &Account::id);
+        return at != accounts_.end() && at->id == id ? &held_[static_cast<std::size_t>(at - accounts_.begin())] : nullptr;
+    }
+
     void equal(Law law, LedgerId ledger, AccountId account, Wide left, Wide right) {
         if (left != right) report(law, ledger, account, narrow(left), narrow(right));
     }
@@ -110,8 +117,9 @@ private:
         violations_.push_back({.law = law, .ledger = ledger, .account = account, .transfer = transfer, .left = left, .right = right});
     }
 
+    const std::vector<Account>& accounts_;
+    std::vector<HeldSums> held_;  ///< One per account.
     std::vector<Violation>& violations_;
-    std::map<AccountId, HeldSums> held_;
     std::map<LedgerId, WideSums> sums_;
     std::map<LedgerId, Wide> budget_;
 };
@@ -142,9 +150,10 @@ std::optional<Violation> check_import(const Account& account, const Ledger& ledg
 
 std::vector<Violation> Ledger::verify() const {
     std::vector<Violation> violations;
-    Sweep sweep(violations);
+    const std::vector<Account> accounts = accounts_.sorted();
+    Sweep sweep(accounts, violations);
     for (const Hold& hold : holds_.sorted()) sweep.hold(hold, *this);
-    for (const Account& account : accounts_.sorted()) sweep.account(account, *this);
+    for (std::size_t place = 0; place < accounts.size(); ++place) sweep.account(place, *this);
     for (const LedgerTotals& totals : accounts_.sorted_totals()) sweep.ledger(totals);
     if (!holds_.is_consistent()) violations.push_back({.law = Law::hold_exists_once, .left = 0, .right = 1});
     return violations;

@@ -7,6 +7,7 @@
 //     open pool available [ledger=1] [-> exists]      bound: the code's own, or bound=credits
 //     freeze|thaw|close pool [-> answer]
 //     move t1 pool v1 500 [key=value...] -> applied   also hold, sweep (balancing); a last '&' links to the next line
+//     move t1 pool v1 501 -> exceeds_credits 500     the amount that was possible
 //     post t2 h1 300 -> applied              also void (no amount); '*' is the whole amount
 //     expire 10 -> h1 h2                     ends due holds, names those that ended, '-' is none
 //     forget
@@ -19,7 +20,9 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <map>
+#include <optional>
 #include <sstream>
 #include <string>
 #include <string_view>
@@ -84,6 +87,13 @@ private:
             if (words[i] == "->") return words[i + 1];
         }
         return std::string{otherwise};
+    }
+
+    /// The number that follows the answer, if there is one.
+    static std::optional<std::int64_t> expected_limit(const Words& words) {
+        const auto arrow = std::ranges::find(words, "->");
+        if (words.end() - arrow < 3 || *(arrow + 2) == "&") return std::nullopt;
+        return std::stoll(*(arrow + 2));
     }
 
     static std::map<std::string, std::string> keys(const Words& words) {
@@ -157,6 +167,7 @@ private:
         if (given.contains("pending")) t.pending_id = transfer_made(given["pending"], now_);
         batch_.push_back(t);
         answers_.push_back(expected(words, "applied"));
+        limits_.push_back(expected_limit(words));
         lines_.push_back(number_);
         if (words.back() == "&") return;
         run_batch();
@@ -178,10 +189,14 @@ private:
         EXPECT_TRUE(done.has_value());
         EXPECT_EQ(result.outcomes, foreseen.outcomes) << "line " << number_;
         EXPECT_EQ(result.facts, foreseen.facts) << "line " << number_;
-        for (std::size_t i = 0; i < batch_.size(); ++i) EXPECT_EQ(name_of(result.outcomes[i]), answers_[i]) << "line " << lines_[i];
+        for (std::size_t i = 0; i < batch_.size(); ++i) {
+            EXPECT_EQ(name_of(result.outcomes[i]), answers_[i]) << "line " << lines_[i];
+            if (limits_[i]) EXPECT_EQ(result.limits[i], *limits_[i]) << "line " << lines_[i];
+        }
         for (const Posting& posting : result.facts) replay(posting);
         batch_.clear();
         answers_.clear();
+        limits_.clear();
         lines_.clear();
     }
 
@@ -240,6 +255,7 @@ private:
     std::map<std::string, TransferId> transfers_;
     std::vector<Transfer> batch_;
     std::vector<std::string> answers_;
+    std::vector<std::optional<std::int64_t>> limits_;
     std::vector<int> lines_;
     Instant now_{};
     int number_ = 0;

@@ -26,7 +26,7 @@
 //     bool, integers of every width, double, std::string      as in JSON; beyond 2^53 an integer is a string of digits
 //     Quantity                                                an integer; say the unit in the field's name
 //     Instant, Duration                                       "2026-11-22T06:00:00Z", "4h30m" (text.hpp)
-//     Name, Id, Uid, Digest                                   strings
+//     Name, Id, Uid, Digest                                   strings; an empty Name is "none" (`.min_length = 1` refuses it)
 //     described enum                                          its enumerator's name
 //     std::optional                                           the value, or absent, or null
 //     std::vector, std::array, std::set                       a list
@@ -35,7 +35,8 @@
 //     std::variant of described structs                       an object whose `kind` is the alternative's
 //                                                             `static constexpr std::string_view kind`
 //
-// A type can have a form of its own. One string:
+// A type can have a form of its own, declared in the header that defines the type: a file that does not see it would
+// give the type its usual form, and the linker would keep either. One string:
 //
 //     template <> struct codec::Custom<Version> {
 //         static std::optional<Version> parse(std::string_view text);

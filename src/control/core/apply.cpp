@@ -138,7 +138,7 @@ void make(State& s, const JobStateChanged& e, At at) {
     set_state(job, e.to, e.reason, at);
     if (e.to == JobState::running && !job.started_at) {
         job.started_at = at.time;
-        s.run_ends.insert({at.time + seconds(job.spec.max_duration.value), e.job});
+        if (!job.stop_ordered) s.run_ends.insert({at.time + seconds(job.spec.max_duration.value), e.job});
     }
 }
 

@@ -361,6 +361,17 @@ TEST(Job, IsStoppedAtItsLongestDuration) {
     EXPECT_EQ(town.live(job).stop_ordered, Reason::max_duration_reached);
 }
 
+// Found by the simulator (seed 105): a job that was told to stop before it ran kept a timer that a rebuilt state had not.
+TEST(Job, ToldToStopBeforeItRanHasNoTimer) {
+    Town town;
+    town.deposit(10'000);
+    const auto job = town.submit(Town::spec());
+    town.place();
+    town.must(CancelJob{job});
+    town.run(job, "east");
+    EXPECT_TRUE(town.core.state.run_ends.empty());
+}
+
 TEST(Job, CancelledInTheQueueReturnsItsHold) {
     Town town;
     town.deposit(10'000);

@@ -1,0 +1,150 @@
+#include "adapters/views_sql/rows.hpp"
+
+#include "codec/encode.hpp"
+
+#include <string>
+#include <variant>
+
+namespace weir::views {
+namespace {
+
+using namespace control;
+
+template <class T>
+std::string json(const T& value) {
+    std::string text;
+    codec::write_json(value, text);
+    return text;
+}
+
+template <class E>
+std::string name_of(E value) {
+    return boost::describe::enum_to_string(value, "");
+}
+
+/// Binds its arguments from 1 on and runs the statement; texts live until it has run.
+class Row {
+public:
+    Row(store::Connection& connection, std::string_view sql) : statement_{connection.prepare(sql)} {}
+    Row& text(std::string value) {
+        texts_.push_back(std::make_unique<std::string>(std::move(value)));
+        if (statement_) statement_.bind_text(++count_, *texts_.back());
+        return *this;
+    }
+    Row& number(std::int64_t value) {
+        if (statement_) statement_.bind(++count_, value);
+        return *this;
+    }
+    Row& nothing() {
+        ++count_;
+        return *this;
+    }
+    [[nodiscard]] bool run() { return statement_ && statement_.run() == SQLITE_OK; }
+
+private:
+    store::Statement statement_;
+    std::vector<std::unique_ptr<std::string>> texts_;
+    int count_ = 0;
+};
+
+struct Writer {
+    store::Connection& connection;
+    const Entry& entry;
+
+    [[nodiscard]] bool update(JobId job, JobState state, Reason reason) const {
+        return Row{connection, "update job set state=?2, reason=?3 where id=?1"}.text(job.text()).text(name_of(state)).text(name_of(reason)).run();
+    }
+    [[nodiscard]] bool end_task(JobId job, std::uint32_t generation, Reason reason) const {
+        return Row{connection, "update task set ended_ns=?3, end_reason=?4 where job=?1 and generation=?2 and ended_ns is null"}
+            .text(job.text()).number(generation).number(entry.at.ns).text(name_of(reason)).run();
+    }
+
+    bool operator()(const JobSubmitted& e) const {
+        return Row{connection, "insert into job(id, project, submitter, name, spec, state, reason, submitted_ns) values(?1,?2,?3,?4,?5,?6,?7,?8)"}
+            .text(e.job.text()).text(e.project.value).text(e.submitter.value).text(e.spec.name).text(json(e.spec))
+            .text(name_of(JobState::queued)).text(name_of(Reason::submitted)).number(entry.at.ns).run();
+    }
+    bool operator()(const JobPlaced& e) const {
+        const bool job = Row{connection, "update job set state=?2, reason=?3, generation=?4, placement=?5 where id=?1"}
+                             .text(e.job.text()).text(name_of(JobState::placed)).text(name_of(Reason::placed)).number(e.generation)
+                             .text(json(e.placement)).run();
+        return job && Row{connection, "insert into task(job, generation, site, model, emulated, fen_per_card_hour, placed_ns) values(?1,?2,?3,?4,?5,?6,?7)"}
+                          .text(e.job.text()).number(e.generation).text(e.placement.site.value).text(e.placement.model)
+                          .number(e.placement.emulated ? 1 : 0).number(e.placement.fen_per_card_hour.value).number(entry.at.ns).run();
+    }
+    bool operator()(const JobStateChanged& e) const { return update(e.job, e.to, e.reason); }
+    bool operator()(const TaskMetered& e) const {
+        Row row{connection, "insert into usage values(?1,?2,?3,?4,?5,?6,?7,?8)"};
+        row.text(e.job.text()).number(e.generation).number(e.node_rank).number(static_cast<std::int64_t>(e.sequence))
+            .number(e.from_s).number(e.to_s).number(e.used.value);
+        if (e.lost_to) {
+            row.text(name_of(*e.lost_to));
+        } else {
+            row.nothing();
+        }
+        return row.run();
+    }
+    bool operator()(const JobRequeued& e) const { return update(e.job, JobState::queued, e.reason) && end_task(e.job, e.generation, e.reason); }
+    bool operator()(const JobFinished& e) const {
+        const bool job = Row{connection, "update job set state=?2, reason=?3, finished_ns=?4, exit_code=?5, bill=?6, paid=?7 where id=?1"}
+                             .text(e.job.text()).text(name_of(e.outcome)).text(name_of(e.reason)).number(entry.at.ns).number(e.exit_code)
+                             .text(json(e.bill)).text(json(e.paid)).run();
+        return job && Row{connection, "update task set ended_ns=?2, end_reason=?3 where job=?1 and ended_ns is null"}
+                          .text(e.job.text()).number(entry.at.ns).text(name_of(e.reason)).run();
+    }
+    bool operator()(const LedgerPosted& e) const {
+        for (const auto& p : e.postings) {
+            const bool done = Row{connection, "insert into transfer values(?1,?2,?3,?4,?5,?6,?7,?8,?9,?10,?11)"}
+                                  .text(p.id.text()).number(p.ledger).text(name_of(p.kind)).text(name_of(p.code)).text(p.debit.text()).text(p.credit.text())
+                                  .number(p.amount).number(p.released).number(p.at.ns).text(format_uid(p.cause))
+                                  .number(static_cast<std::int64_t>(entry.revision)).run();
+            if (!done) return false;
+        }
+        return true;
+    }
+    bool operator()(const auto&) const { return true; }
+};
+
+/// What an entry is about, for the audit log: a job, a project, a site, a name.
+std::string subject_of(const Event& event) {
+    return std::visit(
+        [](const auto& e) -> std::string {
+            if constexpr (requires { e.job.text(); }) {
+                return e.job.text();
+            } else if constexpr (requires { e.organisation.name.value; }) {
+                return e.organisation.name.value;
+            } else if constexpr (requires { e.project.name.value; }) {
+                return e.project.name.value;
+            } else if constexpr (requires { e.subject.value; }) {
+                return e.subject.value;
+            } else if constexpr (requires { e.token.id.text(); }) {
+                return e.token.id.text();
+            } else if constexpr (requires { e.token.text(); }) {
+                return e.token.text();
+            } else if constexpr (requires { e.site.name.value; }) {
+                return e.site.name.value;
+            } else if constexpr (requires { e.site.value; }) {
+                return e.site.value;
+            } else if constexpr (requires { e.programme.name.value; }) {
+                return e.programme.name.value;
+            } else if constexpr (requires { e.voucher.id.text(); }) {
+                return e.voucher.id.text();
+            } else if constexpr (requires { e.voucher.text(); }) {
+                return e.voucher.text();
+            } else {
+                return {};
+            }
+        },
+        event);
+}
+
+}  // namespace
+
+bool insert_entry(store::Connection& connection, const Entry& entry) {
+    const bool audited = Row{connection, "insert into audit values(?1,?2,?3,?4,?5)"}
+                             .number(static_cast<std::int64_t>(entry.revision)).number(entry.at.ns).text(entry.actor)
+                             .text(std::string{type_name(type_of(entry.event))}).text(subject_of(entry.event)).run();
+    return audited && std::visit(Writer{connection, entry}, entry.event);
+}
+
+}  // namespace weir::views

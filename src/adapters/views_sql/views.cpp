@@ -1,0 +1,207 @@
+#include "adapters/views_sql/views.hpp"
+
+#include "adapters/views_sql/rows.hpp"
+#include "codec/decode.hpp"
+#include "codec/encode.hpp"
+
+#include <fmt/format.h>
+
+#include <utility>
+
+namespace weir::views {
+namespace {
+
+/// Raised with every change of a table: views of another layout are built again.
+constexpr std::int64_t layout = 1;
+
+constexpr const char* tables = R"sql(
+create table job(
+  id text primary key, project text not null, submitter text not null, name text not null, spec text not null,
+  state text not null, reason text not null, submitted_ns integer not null, finished_ns integer,
+  generation integer not null default 0, placement text, exit_code integer, bill text, paid text) without rowid;
+create index job_by_project on job(project, id);
+create table task(
+  job text not null, generation integer not null, site text not null, model text not null, emulated integer not null,
+  fen_per_card_hour integer not null, placed_ns integer not null, ended_ns integer, end_reason text,
+  primary key(job, generation)) without rowid;
+create table usage(
+  job text not null, generation integer not null, node_rank integer not null, sequence integer not null,
+  from_s integer not null, to_s integer not null, milli_card_seconds integer not null, lost_to text,
+  primary key(job, generation, node_rank, sequence)) without rowid;
+create table transfer(
+  id text primary key, ledger integer not null, kind text not null, code text not null, debit text not null, credit text not null,
+  amount integer not null, released integer not null, at_ns integer not null, cause text not null, revision integer not null) without rowid;
+create table audit(
+  revision integer primary key, at_ns integer not null, actor text not null, type text not null, subject text not null);
+create table watermark(only integer primary key check(only = 1), revision integer not null);
+insert into watermark values(1, 0);
+)sql";
+
+constexpr const char* drop_tables = R"sql(
+drop table if exists job; drop table if exists task; drop table if exists usage; drop table if exists transfer;
+drop table if exists audit; drop table if exists watermark;
+)sql";
+
+template <class T>
+std::optional<T> parsed(std::string_view text) {
+    auto value = codec::decode_json<T>(text, "views");
+    return value ? std::optional{std::move(*value)} : std::nullopt;
+}
+
+template <class E>
+E enum_of(std::string_view name, E otherwise) {
+    E value = otherwise;
+    boost::describe::enum_from_string(std::string{name}.c_str(), value);
+    return value;
+}
+
+constexpr std::string_view job_columns =
+    "id, project, submitter, spec, submitted_ns, finished_ns, state, reason, exit_code, generation, placement, bill, paid";
+
+std::optional<JobRow> job_row(const store::Statement& row) {
+    const auto id = JobId::parse(row.bytes(0));
+    auto spec = parsed<JobSpec>(row.bytes(3));
+    if (!id || !spec) return std::nullopt;
+    JobRow job;
+    job.id = *id;
+    job.project.value = std::string{row.bytes(1)};
+    job.submitter.value = std::string{row.bytes(2)};
+    job.spec = std::move(*spec);
+    job.submitted_at = {row.integer(4)};
+    job.finished_at = {row.integer(5)};
+    job.outcome = enum_of(row.bytes(6), JobState::failed);
+    job.reason = enum_of(row.bytes(7), Reason::none);
+    job.exit_code = row.integer(8);
+    job.generation = static_cast<std::uint32_t>(row.integer(9));
+    if (!row.bytes(10).empty()) job.placement = parsed<Placement>(row.bytes(10));
+    job.bill = parsed<std::vector<BillLine>>(row.bytes(11)).value_or(std::vector<BillLine>{});
+    job.paid = parsed<std::vector<BillPart>>(row.bytes(12)).value_or(std::vector<BillPart>{});
+    return job;
+}
+
+}  // namespace
+
+std::string Views::trouble(const std::string& what) const {
+    return fmt::format("the views cannot {}: {}; they can be removed while the server is stopped, and are built again", what, connection_.message());
+}
+
+Result<std::unique_ptr<Views>, std::string> Views::open(const std::string& path) {
+    auto views = std::unique_ptr<Views>{new Views{store::Connection::open({.path = path, .vfs = {}, .writable = true, .create = true})}};
+    auto& connection = views->connection_;
+    if (!connection) return fail(views->trouble("be opened"));
+    // The views may lose their last commits at a power cut, whole: the watermark goes back with them.
+    if (connection.run("pragma journal_mode=wal; pragma synchronous=normal; pragma busy_timeout=5000") != SQLITE_OK) {
+        return fail(views->trouble("be opened"));
+    }
+    if (connection.integer("pragma user_version").value_or(0) != layout) {
+        if (auto done = views->clear(); !done) return fail(std::move(done).error());
+    }
+    const auto revision = connection.integer("select revision from watermark");
+    if (!revision) return fail(views->trouble("be read"));
+    views->watermark_ = static_cast<std::uint64_t>(*revision);
+    return views;
+}
+
+std::uint64_t Views::watermark() const {
+    const std::lock_guard lock{mutex_};
+    return watermark_;
+}
+
+Result<void, std::string> Views::clear() {
+    const std::lock_guard lock{mutex_};
+    const auto sql = fmt::format("begin; {} {} pragma user_version={}; commit", drop_tables, tables, layout);
+    if (connection_.run(sql) != SQLITE_OK) return fail(trouble("be emptied"));
+    watermark_ = 0;
+    return {};
+}
+
+bool Views::insert(const control::Entry& entry) { return insert_entry(connection_, entry); }
+
+Result<void, std::string> Views::take(const std::vector<control::Entry>& entries) {
+    const std::lock_guard lock{mutex_};
+    if (entries.empty() || entries.back().revision <= watermark_) return {};
+    if (connection_.run("begin immediate") != SQLITE_OK) return fail(trouble("begin a transaction"));
+    auto next = watermark_;
+    for (const auto& entry : entries) {
+        if (entry.revision <= next) continue;
+        if (entry.revision != next + 1 || !insert(entry)) {
+            auto text = entry.revision != next + 1 ? fmt::format("revision {} came where {} is next", entry.revision, next + 1) : trouble("take a row in");
+            (void)connection_.run("rollback");
+            return fail(std::move(text));
+        }
+        next = entry.revision;
+    }
+    if (connection_.run(fmt::format("update watermark set revision={}; commit", next)) != SQLITE_OK) {
+        auto text = trouble("commit");
+        (void)connection_.run("rollback");
+        return fail(std::move(text));
+    }
+    watermark_ = next;
+    return {};
+}
+
+Result<std::uint64_t, std::string> Views::catch_up(ports::JournalReader& journal, std::size_t entries_max) {
+    auto records = journal.read(watermark() + 1, entries_max, 8U << 20U);
+    if (!records) return fail(records.error().message);
+    std::vector<control::Entry> entries;
+    for (const auto& record : *records) {
+        auto entry = control::read_entry(record.text);
+        if (!entry) return fail(fmt::format("the journal's revision {} {}", record.revision, entry.error()));
+        entries.push_back(std::move(*entry));
+    }
+    if (auto done = take(entries); !done) return fail(std::move(done).error());
+    return entries.size();
+}
+
+Result<std::optional<JobRow>, std::string> Views::job(JobId id) {
+    const std::lock_guard lock{mutex_};
+    auto select = connection_.prepare(fmt::format("select {} from job where id=?1 and finished_ns is not null", job_columns));
+    if (!select) return fail(trouble("be asked"));
+    const auto text = id.text();
+    select.bind_text(1, text);
+    const int code = select.step();
+    if (code == SQLITE_DONE) return std::optional<JobRow>{};
+    if (code != SQLITE_ROW) return fail(trouble("be read"));
+    return job_row(select);
+}
+
+Result<std::vector<JobRow>, std::string> Views::jobs(const JobQuery& query) {
+    const std::lock_guard lock{mutex_};
+    std::string where = "finished_ns is not null";
+    if (query.before) where += " and id < ?1";
+    if (query.outcome) where += fmt::format(" and state='{}'", boost::describe::enum_to_string(*query.outcome, ""));
+    if (query.projects) {
+        // Names are of a-z, 0-9, '-' and '.', and those that are not are dropped: no quoting is needed.
+        std::string list;
+        for (const auto& project : *query.projects) {
+            if (is_name(project.value)) list += (list.empty() ? "'" : ",'") + project.value + "'";
+        }
+        where += " and project in (" + list + ")";
+    }
+    auto select = connection_.prepare(fmt::format("select {} from job where {} order by id desc limit {}", job_columns, where, query.limit));
+    if (!select) return fail(trouble("be asked"));
+    const auto before = query.before ? query.before->text() : std::string{};
+    if (query.before) select.bind_text(1, before);
+    std::vector<JobRow> rows;
+    int code = select.step();
+    for (; code == SQLITE_ROW; code = select.step()) {
+        if (auto row = job_row(select)) rows.push_back(std::move(*row));
+    }
+    if (code != SQLITE_DONE) return fail(trouble("be read"));
+    return rows;
+}
+
+Result<std::vector<std::string>, std::string> Views::live_jobs() {
+    const std::lock_guard lock{mutex_};
+    auto select = connection_.prepare(
+        "select j.id || ' ' || j.project || ' ' || j.generation || ' ' || coalesce((select sum(u.milli_card_seconds) from usage u where u.job = j.id), 0) "
+        "from job j where j.finished_ns is null order by j.id");
+    if (!select) return fail(trouble("be asked"));
+    std::vector<std::string> lines;
+    int code = select.step();
+    for (; code == SQLITE_ROW; code = select.step()) lines.emplace_back(select.bytes(0));
+    if (code != SQLITE_DONE) return fail(trouble("be read"));
+    return lines;
+}
+
+}  // namespace weir::views

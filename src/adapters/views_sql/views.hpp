@@ -1,0 +1,81 @@
+// adapters/views_sql/views.hpp: what happened, as tables that SQL can ask: jobs, tasks, usage, transfers, audit.
+//
+// The views live in a database of their own and trail the journal: each batch of entries is one transaction that also
+// moves the watermark, so a crash leaves them whole and a little behind, never wrong. They hold nothing that the journal
+// has not: remove the file and they are built again. Nothing decides by them.
+#pragma once
+
+#include "adapters/store_sqlite/sqlite.hpp"
+#include "base/result.hpp"
+#include "control/entry.hpp"
+#include "ports/journal.hpp"
+
+#include <cstdint>
+#include <memory>
+#include <mutex>
+#include <optional>
+#include <string>
+#include <vector>
+
+namespace weir::views {
+
+/// A job that has ended, as its row tells it.
+struct JobRow {
+    JobId id;
+    ProjectName project;
+    SubjectName submitter;
+    JobSpec spec;
+    Instant submitted_at;
+    Instant finished_at;
+    JobState outcome = JobState::succeeded;
+    Reason reason = Reason::none;
+    std::int64_t exit_code = 0;
+    std::uint32_t generation = 0;
+    std::optional<Placement> placement;   ///< Of the last generation.
+    std::vector<BillLine> bill;
+    std::vector<BillPart> paid;
+};
+
+struct JobQuery {
+    std::optional<std::vector<ProjectName>> projects;  ///< Absent: of every project.
+    std::optional<JobState> outcome;
+    std::optional<JobId> before;                       ///< Only ids below this one.
+    std::size_t limit = 100;
+};
+
+/// One connection; its calls may come from several threads and take turns.
+class Views {
+public:
+    /// Opens or makes the database. One of another layout is emptied and built again.
+    [[nodiscard]] static Result<std::unique_ptr<Views>, std::string> open(const std::string& path);
+
+    /// The last revision taken in.
+    [[nodiscard]] std::uint64_t watermark() const;
+
+    /// Takes in entries that follow the watermark, as one transaction. Entries at or below it are passed over.
+    [[nodiscard]] Result<void, std::string> take(const std::vector<control::Entry>& entries);
+
+    /// Takes in what the journal has after the watermark, a page at a time; returns how many entries came.
+    [[nodiscard]] Result<std::uint64_t, std::string> catch_up(ports::JournalReader& journal, std::size_t entries_max);
+
+    /// Empties everything; the next catch_up begins at revision 1.
+    [[nodiscard]] Result<void, std::string> clear();
+
+    [[nodiscard]] Result<std::optional<JobRow>, std::string> job(JobId id);
+    /// Finished jobs by falling id.
+    [[nodiscard]] Result<std::vector<JobRow>, std::string> jobs(const JobQuery& query);
+
+    /// Sums that must equal what the state says: live jobs by project, and milli-card-seconds by job, in the order of ids.
+    [[nodiscard]] Result<std::vector<std::string>, std::string> live_jobs();
+
+private:
+    explicit Views(store::Connection connection) : connection_{std::move(connection)} {}
+    [[nodiscard]] bool insert(const control::Entry& entry);
+    [[nodiscard]] std::string trouble(const std::string& what) const;
+
+    mutable std::mutex mutex_;
+    store::Connection connection_;
+    std::uint64_t watermark_ = 0;
+};
+
+}  // namespace weir::views

@@ -60,6 +60,7 @@ TEST(Id, AUidSurvivesItsTextAndSortsByTime) {
     const auto late = make_uid(Instant{1'001'000'000}, 0, 0);
     EXPECT_LT(format_uid(early), format_uid(late));
     EXPECT_EQ(time_of(late), Instant{1'001'000'000});
+    EXPECT_EQ(time_of({~0ULL, 0}), Instant{INT64_MAX}) << "a hostile id";
     EXPECT_EQ(parse_uid("8zzzzzzzzzzzzzzzzzzzzzzzzz"), std::nullopt) << "129 bits";
     EXPECT_EQ(parse_uid("0123"), std::nullopt);
 }

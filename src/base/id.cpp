@@ -22,7 +22,10 @@ Uid make_uid(Instant at, std::uint64_t chance_high, std::uint64_t chance_low) {
     return {(ms << 16) | (chance_high & 0xFFFF), chance_low};
 }
 
-Instant time_of(Uid uid) { return {static_cast<std::int64_t>(uid.high >> 16) * 1'000'000}; }
+Instant time_of(Uid uid) {
+    const auto ms = static_cast<std::int64_t>(uid.high >> 16);
+    return {ms > INT64_MAX / 1'000'000 ? INT64_MAX : ms * 1'000'000};
+}
 
 std::string format_uid(Uid uid) {
     std::string text(uid_length, '0');

@@ -27,7 +27,7 @@ struct Uid {
 
 /// The Uid of an instant and 80 bits of chance; the caller brings both.
 [[nodiscard]] Uid make_uid(Instant at, std::uint64_t chance_high, std::uint64_t chance_low);
-/// The millisecond in which a Uid says it was made.
+/// The millisecond in which a Uid says it was made; the end of time where that is beyond an Instant.
 [[nodiscard]] Instant time_of(Uid uid);
 
 [[nodiscard]] std::string format_uid(Uid uid);

@@ -89,24 +89,42 @@ Room measure(const Inventory& inventory, const Site& site, Slot pool, const Need
     return room;
 }
 
-/// What one model in one site lacks; awaits_plan when it lacks nothing.
-Reason reason_of_room(const State& state, const Site& site, const Ask& ask, const Alternative& way, Condition condition) {
-    Reason reason{.code = ReasonCode::model_absent, .site = site.facts.site, .model = way.model};
-    reason.room.nodes_asked = ask.nodes;
-    reason.room.milli_asked = way.model.empty() ? ask.cpus_milli : way.milli_cards;
-    const Slot model = state.inventory.find_model(way.model);
-    const Slot pool = model == no_slot ? no_slot : state.inventory.find_pool(state.inventory.find_site(site.facts.site), model);
-    if (pool == no_slot) return reason;
-    const Need need = need_of(ask, way);
-    const Room ideal = measure(state.inventory, site, pool, need, Condition::ideal);
-    if (ideal.nodes_total == 0) return reason;
-    if (ideal.nodes_fit < ask.nodes) {
-        reason.code = ReasonCode::never_fits;
-        reason.room = ideal;
-        return reason;
+Slot pool_of(const Inventory& inventory, const Site& site, const std::string& model_name) {
+    const Slot model = inventory.find_model(model_name);
+    return model == no_slot ? no_slot : inventory.find_pool(inventory.find_site(site.facts.site), model);
+}
+
+/// Whether the site has the room when it is empty and healthy: the quick answer, without numbers.
+bool fits_ideally(const Inventory& inventory, const Site& site, Slot pool, const Need& need) {
+    const int depth = level_depth(site.facts, need.level);
+    FitCount fits{depth};
+    for (const auto& [name, slot] : site.nodes) {
+        const Node& node = inventory.node(slot);
+        const Group* group = node.group_of(pool);
+        if (group == nullptr || judge(node, *group, need, depth, Condition::ideal) != Misfit::fits) continue;
+        fits.add(node);
+        if (fits.best() >= need.nodes) return true;
     }
-    reason.room = condition == Condition::ideal ? ideal : measure(state.inventory, site, pool, need, condition);
-    reason.code = reason.room.nodes_fit < ask.nodes ? ReasonCode::room_lacking : ReasonCode::awaits_plan;
+    return false;
+}
+
+/// What one model in one site lacks; awaits_plan when it lacks nothing.
+Reason reason_of_room(const Inventory& inventory, const Site& site, const Ask& ask, const Alternative& way, Condition condition) {
+    Reason reason{.code = ReasonCode::model_absent, .site = site.facts.site, .model = way.model};
+    const Need need = need_of(ask, way);
+    reason.room.nodes_asked = need.nodes;
+    reason.room.milli_asked = need.milli == 0 ? need.cpus_milli : need.milli;
+    const Slot pool = pool_of(inventory, site, way.model);
+    if (pool == no_slot) return reason;
+    const Room room = measure(inventory, site, pool, need, condition);
+    if (room.nodes_total == 0) return reason;
+    reason.room = room;
+    reason.code = ReasonCode::awaits_plan;
+    if (room.nodes_fit >= need.nodes) return reason;
+    reason.code = ReasonCode::room_lacking;
+    if (condition == Condition::present && fits_ideally(inventory, site, pool, need)) return reason;
+    reason.code = ReasonCode::never_fits;
+    if (condition == Condition::present) reason.room = measure(inventory, site, pool, need, Condition::ideal);
     return reason;
 }
 
@@ -140,26 +158,9 @@ void explain_site(const State& state, const Site& site, const Ask& ask, std::spa
     }
     if (refused) return;
     for (std::size_t way = 0; way < ask.alternatives.size(); ++way) {
-        Reason reason = reason_of_room(state, site, ask, ask.alternatives[way], condition);
+        Reason reason = reason_of_room(state.inventory, site, ask, ask.alternatives[way], condition);
         if (quota_allows[way] || reason.code != ReasonCode::awaits_plan) reasons.push_back(std::move(reason));
     }
-}
-
-/// Whether an empty, healthy and open network has the room: the quick answer, without reasons.
-bool fits_ideally(const State& state, const Site& site, const Ask& ask, const Alternative& way) {
-    const Slot model = state.inventory.find_model(way.model);
-    const Slot pool = model == no_slot ? no_slot : state.inventory.find_pool(state.inventory.find_site(site.facts.site), model);
-    if (pool == no_slot) return false;
-    const Need need = need_of(ask, way);
-    const int depth = level_depth(site.facts, need.level);
-    FitCount fits{depth};
-    for (const auto& [name, slot] : site.nodes) {
-        const Group* group = state.inventory.node(slot).group_of(pool);
-        if (group == nullptr || judge(state.inventory.node(slot), *group, need, depth, Condition::ideal) != Misfit::fits) continue;
-        fits.add(state.inventory.node(slot));
-        if (fits.best() >= ask.nodes) return true;
-    }
-    return false;
 }
 
 bool could_enter(const Entry& entry) {
@@ -210,7 +211,9 @@ EverFit Scheduler::can_ever_fit(const Ask& asked) const {
         if (!site.present || !could_enter({ask, site.facts, state_->funding_of(ask)})) continue;
         for (const Alternative& way : ask.alternatives) {
             if (reason_of_quota(*state_, ask, way, Condition::ideal)) continue;
-            if (fits_ideally(*state_, site, ask, way)) return {.fits = true, .reasons = {}};
+            const Slot pool = pool_of(state_->inventory, site, way.model);
+            if (pool == no_slot || !fits_ideally(state_->inventory, site, pool, need_of(ask, way))) continue;
+            return {.fits = true, .reasons = {}};
         }
     }
     return {.fits = false, .reasons = state_->explain(ask, Condition::ideal)};

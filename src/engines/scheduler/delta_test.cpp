@@ -173,5 +173,24 @@ TEST(Work, ClassesSleepUntilSomethingCouldHelpThem) {
     EXPECT_EQ(scheduler.plan({}).work.searches, 0U) << "what the plan promised is what control told";
 }
 
+TEST(Work, APlanThatWasNotTakenUpBindsNobody) {
+    Scheduler scheduler;
+    tell(scheduler, site("chengdu"));
+    tell(scheduler, site("mianyang"));
+    tell(scheduler, node("chengdu", "a", 1));
+    tell(scheduler, node("mianyang", "a", 1));
+    tell(scheduler, QuotaSet{"lab", "H800", 1'000});
+    for (const auto& [n, where] : {std::pair{1U, "chengdu"}, {2U, "mianyang"}}) {
+        Ask wanted = ask(1, 1);
+        wanted.trusted_sites = {where};
+        tell(scheduler, queued(n, wanted));
+    }
+    EXPECT_EQ(scheduler.plan({}).placements.at(0).job, uid(1)) << "the quota is for one";
+    tell(scheduler, JobRemoved{uid(1)});
+    const Plan next = scheduler.plan({});
+    ASSERT_EQ(next.placements.size(), 1U);
+    EXPECT_EQ(next.placements[0].job, uid(2));
+}
+
 }  // namespace
 }  // namespace weir::scheduler

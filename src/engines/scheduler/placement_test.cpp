@@ -242,5 +242,19 @@ TEST(Placement, SoftTermsChooseTheSiteAndAreVisible) {
     EXPECT_EQ(choice(wanted).score, (Score{.price = -450, .model = -100'000, .packing = -75})) << "half a card per card of the first";
 }
 
+TEST(Placement, PackingDecidesBetweenSitesThatAreElseEqual) {
+    Scheduler scheduler;
+    tell(scheduler, site("a"));
+    tell(scheduler, site("b"));
+    tell(scheduler, node("a", "large", 8));
+    tell(scheduler, node("b", "small", 2));
+    tell(scheduler, queued(1, ask(1, 2)));
+    const Plan plan = scheduler.plan({});
+    EXPECT_EQ(plan.placements.at(0).allocation.site, "b") << "a full node loses nothing";
+    EXPECT_EQ(plan.placements.at(0).score.packing, 0);
+    tell(scheduler, NodeRemoved{"b", "small"});
+    EXPECT_EQ(scheduler.plan({}).placements.at(0).score.packing, -75);
+}
+
 }  // namespace
 }  // namespace weir::scheduler

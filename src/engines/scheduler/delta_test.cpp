@@ -173,6 +173,27 @@ TEST(Work, ClassesSleepUntilSomethingCouldHelpThem) {
     EXPECT_EQ(scheduler.plan({}).work.searches, 0U) << "what the plan promised is what control told";
 }
 
+TEST(Work, ABlockedClassWithoutReadyJobsAsksForNothing) {
+    Scheduler scheduler;
+    tell(scheduler, site("chengdu"));
+    tell(scheduler, node("chengdu", "a", 1));
+    tell(scheduler, queued(1, ask(1, 1)));
+    commit(scheduler, scheduler.plan({}));
+    JobQueued held = queued(3, ask(1, 1));
+    held.dependencies = 1;
+    tell(scheduler, held);
+    tell(scheduler, queued(2, ask(1, 1)));
+    EXPECT_EQ(scheduler.plan({}).work.classes_tried, 1U);
+    tell(scheduler, JobRemoved{uid(2)});
+    tell(scheduler, JobReleased{uid(1), 1});
+    const Plan plan = scheduler.plan({});
+    EXPECT_EQ(plan.work.classes_tried, 0U);
+    EXPECT_EQ(plan.counts.held_by_dependency, 1U);
+    held.dependencies = 0;
+    tell(scheduler, held);
+    EXPECT_EQ(scheduler.plan({}).placements.at(0).job, uid(3));
+}
+
 TEST(Work, APlanThatWasNotTakenUpBindsNobody) {
     Scheduler scheduler;
     tell(scheduler, site("chengdu"));

@@ -286,17 +286,35 @@ void Inventory::gain(Slot slot) {
     for (const Group& group : nodes_[slot].groups) {
         Pool& pool = pools_[group.pool];
         ++pool.gains;
-        if (pool.gained) continue;
+        if (!pool.gained) gained_.push_back(group.pool);
         pool.gained = true;
-        gained_.push_back(group.pool);
+        if (pool.gained_anywhere) continue;
+        if (!pool.gained_nodes.empty() && pool.gained_nodes.back() == slot) continue;
+        pool.gained_nodes.push_back(slot);
+        if (pool.gained_nodes.size() <= gained_nodes_max) continue;
+        pool.gained_anywhere = true;
+        pool.gained_nodes.clear();
     }
 }
 
-std::vector<Slot> Inventory::take_gained() {
-    for (const Slot pool : gained_) pools_[pool].gained = false;
-    std::vector<Slot> taken;
-    taken.swap(gained_);
-    return taken;
+std::vector<Inventory::Gain> Inventory::take_gains() {
+    std::vector<Gain> gains;
+    gains.reserve(gained_.size());
+    for (const Slot slot : gained_) {
+        Pool& pool = pools_[slot];
+        gains.push_back({.pool = slot, .nodes = pool.gained_nodes});
+        pool.gained_nodes.clear();
+        pool.gained = pool.gained_anywhere = false;
+    }
+    gained_.clear();
+    return gains;
+}
+
+void Inventory::keep_gain(Slot slot) {
+    Pool& pool = pools_[slot];
+    if (!pool.gained) gained_.push_back(slot);
+    pool.gained = pool.gained_anywhere = true;
+    pool.gained_nodes.clear();
 }
 
 void Inventory::settle() {

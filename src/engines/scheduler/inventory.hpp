@@ -22,6 +22,7 @@ namespace weir::scheduler {
 using Slot = std::uint32_t;
 constexpr Slot no_slot = UINT32_MAX;
 constexpr Slot cpu_model = 0;  ///< The slot of the empty model.
+constexpr std::size_t gained_nodes_max = 16;
 
 struct CardUse {
     std::int64_t milli = 0;
@@ -74,8 +75,10 @@ struct Pool {
     std::size_t gaps = 0;
     std::string last_name{};          ///< Of the highest rank.
     bool stale = false;             ///< Ranks must be made anew; nothing is indexed meanwhile.
-    bool gained = false;            ///< Listed in take_gained().
     std::uint64_t gains = 0;        ///< Grows whenever room may have grown.
+    bool gained = false;            ///< Listed in take_gains().
+    std::vector<Slot> gained_nodes; ///< Where, since then; beyond gained_nodes_max only the flag below.
+    bool gained_anywhere = false;
 };
 
 struct Site {
@@ -114,8 +117,15 @@ public:
 
     /// Ranks all pools that need it. Before it, nothing may be searched.
     void settle();
-    /// The pools that gained since the last call.
-    [[nodiscard]] std::vector<Slot> take_gained();
+    /// A pool that gained, and the nodes where it did; no nodes: anywhere.
+    struct Gain {
+        Slot pool = no_slot;
+        std::vector<Slot> nodes{};
+    };
+    /// The gains since the last call.
+    [[nodiscard]] std::vector<Gain> take_gains();
+    /// Gives a gain back that has not been followed up to the end.
+    void keep_gain(Slot pool);
     /// Changes whenever a site or a pool came, changed or went: every list of candidates is old then.
     [[nodiscard]] std::uint64_t epoch() const { return epoch_; }
 

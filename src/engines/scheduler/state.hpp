@@ -58,7 +58,7 @@ struct Scheduler::State {
     void stop_waiting(Job& job);
     void free_holding(const Holding& holding);
     void forget_if_idle(Uid uid);
-    void wake_what_gained();
+    void drop_promises();
     void list_candidates(AskClass& one);
 
     /// Reasons of the ask itself, then of each site. `ideal` asks about the network empty, healthy and open.

@@ -19,11 +19,6 @@ Slot take_slot(std::vector<T>& all, std::vector<Slot>& free) {
     return slot;
 }
 
-void watch(std::vector<std::set<Slot>>& watchers, Slot what, Slot watcher) {
-    if (watchers.size() <= what) watchers.resize(what + 1);
-    watchers[what].insert(watcher);
-}
-
 }  // namespace
 
 Slot WaitingRoom::open_class(Ask ask, Slot project) {
@@ -48,8 +43,8 @@ Slot WaitingRoom::open_class(Ask ask, Slot project) {
 }
 
 void WaitingRoom::close_class(Slot slot) {
+    unblock(slot);
     AskClass& one = classes_[slot];
-    unblock(one, slot);
     for (const Slot need : one.needs) {
         if (--needs_[need].users > 0) continue;
         need_slots_.erase(need_slots_.find(*needs_[need].need));
@@ -83,8 +78,10 @@ Waiting WaitingRoom::enter(Ask ask, QueueKey key, Instant not_before, std::int32
 void WaitingRoom::make_ready(Waiting& waiting) {
     waiting.hold = Hold::ready;
     ++ready_;
-    classes_[waiting.ask_class].ready.insert(waiting.key);
-    if (!classes_[waiting.ask_class].blocked) wake(waiting.ask_class);
+    AskClass& one = classes_[waiting.ask_class];
+    one.ready.insert(waiting.key);
+    if (!one.blocked) wake(waiting.ask_class);
+    if (one.blocked && waiting.key < one.listed_as) list_anew(waiting.ask_class);
 }
 
 void WaitingRoom::leave(const Waiting& waiting) {
@@ -95,6 +92,7 @@ void WaitingRoom::leave(const Waiting& waiting) {
         one.ready.erase(waiting.key);
         --ready_;
     }
+    if (one.blocked && one.ready.empty()) unblock(waiting.ask_class);
     if (--one.jobs == 0) close_class(waiting.ask_class);
 }
 
@@ -110,9 +108,32 @@ std::vector<Slot> WaitingRoom::take_awake() {
     return taken;
 }
 
-void WaitingRoom::unblock(AskClass& one, Slot slot) {
-    for (const Slot pool : one.watched) pool_watchers_[pool].erase(slot);
-    one.watched.clear();
+void WaitingRoom::enlist(AskClass& one, Slot slot) {
+    one.listed_as = *one.ready.begin();
+    for (const auto& [pool, need] : one.shut) {
+        if (lists_.size() <= pool) lists_.resize(pool + 1);
+        lists_[pool][need].insert({one.listed_as, slot});
+    }
+}
+
+void WaitingRoom::unlist(AskClass& one) {
+    for (const auto& [pool, need] : one.shut) {
+        const auto list = lists_[pool].find(need);
+        if (list == lists_[pool].end()) continue;  // Two alternatives of one need share an entry.
+        list->second.erase({.key = one.listed_as});
+        if (list->second.empty()) lists_[pool].erase(list);
+    }
+}
+
+void WaitingRoom::list_anew(Slot slot) {
+    unlist(classes_[slot]);
+    enlist(classes_[slot], slot);
+}
+
+void WaitingRoom::unblock(Slot slot) {
+    AskClass& one = classes_[slot];
+    unlist(one);
+    one.shut.clear();
     if (one.watches_project) project_watchers_[one.project].erase(slot);
     one.watches_project = false;
     one.blocked = false;
@@ -120,7 +141,7 @@ void WaitingRoom::unblock(AskClass& one, Slot slot) {
 
 void WaitingRoom::wake(Slot slot) {
     AskClass& one = classes_[slot];
-    if (one.blocked) unblock(one, slot);
+    if (one.blocked) unblock(slot);
     if (one.awake) return;
     one.awake = true;
     awake_.push_back(slot);
@@ -128,11 +149,6 @@ void WaitingRoom::wake(Slot slot) {
 
 void WaitingRoom::wake_all() {
     for (const auto& [ask, slot] : asks_) wake(slot);
-}
-
-void WaitingRoom::wake_watchers_of_pool(Slot pool) {
-    if (pool >= pool_watchers_.size()) return;
-    while (!pool_watchers_[pool].empty()) wake(*pool_watchers_[pool].begin());
 }
 
 void WaitingRoom::wake_watchers_of_project(Slot project) {
@@ -149,15 +165,20 @@ void WaitingRoom::wake_users_of_funding(const std::string& funding) {
     }
 }
 
-void WaitingRoom::block(Slot slot, bool by_project) {
+void WaitingRoom::block(Slot slot, std::vector<Shut> shut, bool by_project) {
     AskClass& one = classes_[slot];
     one.blocked = true;
-    for (const Candidate& candidate : one.candidates) {
-        one.watched.push_back(candidate.pool);
-        watch(pool_watchers_, candidate.pool, slot);
-    }
+    one.shut = std::move(shut);
+    enlist(one, slot);
     one.watches_project = by_project;
-    if (by_project) watch(project_watchers_, one.project, slot);
+    if (!by_project) return;
+    if (project_watchers_.size() <= one.project) project_watchers_.resize(one.project + 1);
+    project_watchers_[one.project].insert(slot);
+}
+
+const std::map<Slot, WatchList>& WaitingRoom::lists_of(Slot pool) {
+    if (lists_.size() <= pool) lists_.resize(pool + 1);
+    return lists_[pool];
 }
 
 }  // namespace weir::scheduler

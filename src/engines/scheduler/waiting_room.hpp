@@ -1,8 +1,10 @@
 // engines/scheduler/waiting_room.hpp: the jobs that wait, in classes of equal asks.
 //
-// Answers one question: who must be looked at by the next plan? A class is awake when something has changed that could
-// give it a place; a class that did not fit is blocked and watches the pools and the project that kept it out. Jobs that are held
-// (backoff, dependencies) are in no queue until their hold ends.
+// Answers one question: who must be looked at by the next plan? A class is awake when something of its own has changed
+// that could give it a place. A class that did not fit is blocked: it stands in the lists of the pools that had no room for
+// it, one list for each need, in the order of the queue. When a pool gains, the plan asks the first class of each list; where that
+// fails, nobody behind it in the list fits either, and they are not touched. Jobs that are held (backoff, dependencies) are in no
+// queue until their hold ends.
 #pragma once
 
 #include "engines/scheduler/constraints.hpp"
@@ -31,6 +33,12 @@ struct Candidate {
     Score score{};  ///< Without packing.
 };
 
+/// A pool that had no room for a need.
+struct Shut {
+    Slot pool = no_slot;
+    Slot need = no_slot;
+};
+
 struct AskClass {
     const Ask* ask = nullptr;  ///< Null: the slot is free.
     Slot project = no_slot;
@@ -41,9 +49,18 @@ struct AskClass {
     bool blocked = false;
     std::uint64_t epoch = UINT64_MAX;  ///< Of the inventory, when the candidates were listed.
     std::vector<Candidate> candidates{};  ///< Best score first.
-    std::vector<Slot> watched{};          ///< Pools, while blocked.
+    std::vector<Shut> shut{};  ///< Where it had no room, while blocked.
+    QueueKey listed_as{};      ///< In the lists of `shut`: not behind its first ready job.
     bool watches_project = false;
 };
+
+/// A blocked class in the list of a pool and a need.
+struct Watcher {
+    QueueKey key{};
+    Slot ask_class = no_slot;
+    friend bool operator<(const Watcher& a, const Watcher& b) { return a.key < b.key; }
+};
+using WatchList = std::set<Watcher>;
 
 enum class Hold : std::uint8_t { ready = 1, time = 2, dependency = 3 };
 
@@ -82,11 +99,16 @@ public:
     [[nodiscard]] std::vector<Slot> take_awake();
     void wake(Slot ask_class);
     void wake_all();
-    void wake_watchers_of_pool(Slot pool);
     void wake_watchers_of_project(Slot project);
     void wake_users_of_funding(const std::string& funding);
-    /// The class did not fit: it sleeps until one of its candidates' pools, or its project, gains.
-    void block(Slot ask_class, bool by_project);
+    /// The class did not fit: it sleeps until one of these pools, or its project, gains.
+    void block(Slot ask_class, std::vector<Shut> shut, bool by_project);
+    /// Takes a blocked class out of its lists, neither blocked nor awake.
+    void unblock(Slot ask_class);
+    /// Puts a blocked class where its first ready job stands now.
+    void list_anew(Slot ask_class);
+    /// The needs that found no room in this pool, each with the classes that share it.
+    [[nodiscard]] const std::map<Slot, WatchList>& lists_of(Slot pool);
 
     [[nodiscard]] AskClass& operator[](Slot ask_class) { return classes_[ask_class]; }
     [[nodiscard]] NeedRecord& need(Slot slot) { return needs_[slot]; }
@@ -103,7 +125,8 @@ private:
     Slot open_class(Ask ask, Slot project);
     void close_class(Slot ask_class);
     void make_ready(Waiting& waiting);
-    void unblock(AskClass& one, Slot slot);
+    void enlist(AskClass& one, Slot slot);
+    void unlist(AskClass& one);
 
     std::map<Ask, Slot> asks_;
     std::vector<AskClass> classes_;
@@ -113,7 +136,7 @@ private:
     std::vector<Slot> free_needs_;
     std::set<std::pair<Instant, Uid>> held_;
     std::vector<Slot> awake_;
-    std::vector<std::set<Slot>> pool_watchers_;
+    std::vector<std::map<Slot, WatchList>> lists_;  ///< By pool.
     std::vector<std::set<Slot>> project_watchers_;
     std::map<std::string, std::set<Slot>> funding_users_;
     std::uint64_t ready_ = 0;

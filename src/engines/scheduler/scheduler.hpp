@@ -34,7 +34,9 @@ public:
     /// node has: then nothing more is placed there.
     [[nodiscard]] Result<void, DeltaRefusal> apply(const Delta& delta);
 
-    /// The placements that fit now, all together. Changes no fact.
+    /// The placements that fit now, all together. Changes no fact: what is not told back as JobPlaced is proposed again, so
+    /// a job that control cannot start must be queued anew with what keeps it (a later not_before, an excluded site).
+    /// O(jobs placed + distinct needs that the changes since the last plan could help), searches of pools apart.
     [[nodiscard]] Plan plan(Instant now, const PlanLimits& limits = {});
 
     /// Why a job waits: every reason of the job, and of each site either the constraints that refuse it or what it lacks.

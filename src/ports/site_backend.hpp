@@ -9,7 +9,8 @@
 //   - what is observed comes from what the tasks' supervisors wrote, never from the backend's memory: a backend object
 //     that is dropped and made anew reports the same;
 //   - metered seconds of a task never go backwards, and those of two tasks that held the same card never overlap;
-//   - a backend is used by one thread at a time.
+//   - a backend is used by one thread at a time; but inspect_checkpoint, open_checkpoint_file and install_checkpoint, which read and
+//     write much, may run on a second thread beside the other calls, where capabilities() says checkpoints_beside.
 //
 // Conventions: wall times are whole seconds since 1970 and for people; leases are on CLOCK_BOOTTIME of the host that runs
 // the task, so that no step of the wall clock can lengthen or shorten one. Intervals are half-open, [from_s, to_s).
@@ -78,6 +79,7 @@ struct Capabilities {
     bool cpu_limit = false;
     bool process_limit = false;
     bool fractions = false;            ///< A card can be shared by several tasks.
+    bool checkpoints_beside = false;   ///< The calls for checkpoints may run on a second thread.
     std::vector<std::string> isolation{};///< One plain statement for each thing that is, or is not, enforced.
 };
 

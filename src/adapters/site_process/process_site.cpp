@@ -76,6 +76,7 @@ void ProcessSite::prepare_isolation() {
     auto& texts = capabilities_.isolation;
     capabilities_.backend = "process";
     capabilities_.fractions = true;
+    capabilities_.checkpoints_beside = true;
     const bool users_given = as_root_ && config_.users.count > 0;
     capabilities_.uid_per_project = users_given;
     if (users_given) {

@@ -15,6 +15,7 @@
 #include "ports/site_backend.hpp"
 
 #include <memory>
+#include <mutex>
 #include <string>
 #include <vector>
 
@@ -104,6 +105,7 @@ private:
     Fd tasks_;
     Fd lock_;
     Fd changes_;
+    std::mutex users_guard_;  ///< The one thing that installing a checkpoint may change beside a start.
     std::unique_ptr<Users> users_;
     Cgroups cgroups_;
     std::map<pid_t, Fd> watched_;

@@ -122,6 +122,7 @@ BackendResult<void> ProcessSite::check(const ports::TaskSpec& task) const {
 
 BackendResult<Owner> ProcessSite::owner_of(const std::string& project) {
     if (!as_root_) return Owner{.uid = geteuid(), .gid = getegid()};
+    const std::lock_guard guard{users_guard_};
     const auto uid = WEIR_TRY(users_->of(project));
     // The range may have changed since this was written down.
     if (!config_.users.contains(uid) || uid < 1000 || config_.users.contains(config_.site_owner.uid) || config_.site_owner.gid == 0) {

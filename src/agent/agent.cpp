@@ -229,7 +229,7 @@ private:
 };
 
 std::unique_ptr<CheckpointDesk> make_desk(const AgentParts& parts, const Bell& bell) {
-    if (!parts.checkpoints_beside) return std::make_unique<InlineDesk>(parts.backend, parts.store);
+    if (!parts.backend.capabilities().checkpoints_beside) return std::make_unique<InlineDesk>(parts.backend, parts.store);
     return std::make_unique<ThreadDesk>(parts.backend, parts.store, [&bell] { bell.ring(); });
 }
 

@@ -31,8 +31,6 @@ struct AgentParts {
     ports::BlobStore& store;
     /// Becomes readable when it is time to observe; -1: there is none.
     int change_descriptor = -1;
-    /// The backend's calls for checkpoints may run on a thread beside its others.
-    bool checkpoints_beside = false;
 };
 
 /// Runs until it is told to stop, which leaves the tasks as they are, or cannot begin: the error says why. The root directory exists.

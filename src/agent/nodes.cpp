@@ -22,10 +22,11 @@ class Matcher {
 public:
     explicit Matcher(const ports::Inventory& inventory) : inventory_{inventory}, taken_(inventory.cards.size(), false) {}
 
-    const ports::Card* take(const CardDeclaration& declared) {
+    const ports::Card* take(const NodeName& node, const CardDeclaration& declared) {
         for (std::size_t i = 0; i < taken_.size(); ++i) {
             const auto& card = inventory_.cards[i];
             if (taken_[i] || card.emulated != declared.emulated || !is_model(card.model, declared.model)) continue;
+            if (!card.node.empty() && card.node != node.text()) continue;
             taken_[i] = true;
             return &card;
         }
@@ -70,7 +71,7 @@ NodeTable table_of(const std::vector<NodeDeclaration>& declared, const ports::In
             CardGroup offered{
                 .model = group.model, .count = 0, .memory = group.memory, .slicing = group.slicing, .emulated = group.emulated};
             for (std::int64_t i = 0; i < group.count; ++i) {
-                const auto* card = matcher.take(group);
+                const auto* card = matcher.take(from.name, group);
                 if (card == nullptr) break;
                 ++offered.count;
                 if (offered.memory.value == 0) offered.memory = MiB{card->memory_mib};

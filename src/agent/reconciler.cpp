@@ -401,6 +401,12 @@ bool Reconciler::replicate(const GenerationKey& key, const Gang& gang) {
     const auto have = memory.stored.empty() ? record->replicated : memory.stored.back().name;
     for (auto name = names->rbegin(); name != names->rend() && *name != have; ++name) {
         if (memory.bad.contains(*name)) continue;
+        if (!is_name(*name)) {
+            memory.bad.insert(*name);
+            complain(key, "store a checkpoint",
+                     *name + ": a name has 1 to 63 of a-z, 0-9, '-' and '.'; the task must publish under such a one");
+            continue;
+        }
         memory.replicating = *name;
         desk_.order(ReplicateOrder{key, *name});
         return true;

@@ -71,7 +71,11 @@ public:
         std::map<std::string, std::string> checkpoints;  ///< Name and content of its one file, oldest first by name.
     };
 
-    ports::Capabilities capabilities() const override { return {}; }
+    ports::Capabilities capabilities() const override {
+        ports::Capabilities can;
+        can.checkpoints_beside = checkpoints_beside;
+        return can;
+    }
     ports::BackendResult<ports::Inventory> inventory() override { return ports::Inventory{}; }
 
     ports::BackendResult<ports::StartOutcome> start(const ports::TaskSpec& spec) override {
@@ -186,6 +190,7 @@ public:
     std::int64_t now_s = 0;
     std::int64_t fenced = 0;
     std::optional<ports::BackendFault> start_fault;
+    bool checkpoints_beside = false;
 
 private:
     static std::string name(const ports::TaskKey& key) { return std::to_string(key.generation) + "/" + std::to_string(key.node_rank); }

@@ -1,0 +1,104 @@
+// Goal: the loop acts when something happens, not when a timer allows it, and ends when it is told to.
+// Method: the real loop and its threads over a backend without processes; the server's part is played by the test, which waits for each
+// message with a deadline that no healthy run comes near.
+#include "agent/agent.hpp"
+#include "agent/test_link.hpp"
+#include "agent/test_site.hpp"
+
+#include <fstream>
+#include <thread>
+
+namespace weir::agent {
+namespace {
+
+namespace fs = std::filesystem;
+
+class AgentTest : public testing::Test {
+protected:
+    AgentTest() {
+        std::string pattern = (fs::temp_directory_path() / "weir-agent-XXXXXX").string();
+        root = ::mkdtemp(pattern.data());
+        config.site = *SiteName::parse("pidu-core");
+        config.root = root;
+        NodeDeclaration node;
+        node.name = *NodeName::parse("n1");
+        config.nodes.push_back(node);
+    }
+    ~AgentTest() override { fs::remove_all(root); }
+
+    void run() {
+        thread = std::jthread{[this](const std::stop_token& stop) {
+            const AgentParts parts{.backend = backend, .link = link, .store = blobs};
+            EXPECT_TRUE(run_agent(config, parts, stop));
+        }};
+    }
+    static DesiredTask task(std::uint32_t generation) {
+        DesiredTask wanted;
+        wanted.job = *JobId::parse("job-01k00000000000000000000001");
+        wanted.generation = generation;
+        wanted.project = *ProjectName::parse("lab");
+        wanted.run = "train";
+        wanted.placement.nodes.push_back({*NodeName::parse("n1"), {}});
+        return wanted;
+    }
+    static auto told(std::uint32_t generation, TaskState state) {
+        return [=](const SiteReport& report) {
+            return std::ranges::any_of(report.tasks, [&](const auto& one) { return one.generation == generation && one.state == state; });
+        };
+    }
+
+    fs::path root;
+    AgentConfig config;
+    FakeBackend backend;
+    FakeBlobs blobs;
+    FakeLink link;
+    std::jthread thread;
+};
+
+TEST_F(AgentTest, StartsWhatIsOrderedAndSaysSo) {
+    run();
+    ASSERT_TRUE(link.wait_for([](const SiteReport& report) { return report.sequence == 1 && report.nodes; }));
+    link.desire({task(1)});
+    ASSERT_TRUE(link.wait_for(told(1, TaskState::running)));
+}
+
+TEST_F(AgentTest, ComesBackAfterTheServerWasAway) {
+    link.fail_times(3);
+    run();
+    ASSERT_TRUE(link.wait_for([](const SiteReport& report) { return report.sequence == 1; }));
+    link.desire({task(1)});
+    ASSERT_TRUE(link.wait_for(told(1, TaskState::running)));
+}
+
+TEST_F(AgentTest, AThreadPreparesWhatATaskResumesFrom) {
+    const auto checkpoint = FakeBackend::checkpoint("step-1", "one");
+    ASSERT_TRUE(blobs.put_bytes(sha256("one"), "one"));
+    ASSERT_TRUE(blobs.put_bytes(checkpoint.digest, manifest_text(checkpoint.files)));
+    backend.checkpoints_beside = true;
+    run();
+    auto wanted = task(2);
+    wanted.resume = {{1, "step-1", checkpoint.digest, checkpoint.bytes, Instant{}}};
+    link.desire({wanted});
+    ASSERT_TRUE(link.wait_for(told(2, TaskState::running)));
+    thread = {};
+    EXPECT_EQ(backend.tasks.begin()->second.spec.resume, "step-1");
+}
+
+TEST_F(AgentTest, AFileInItsRootPausesIt) {
+    run();
+    ASSERT_TRUE(link.wait_for([](const SiteReport& report) { return report.nodes.has_value(); }));
+    std::ofstream(root / pause_file) << "";
+    ASSERT_TRUE(link.wait_for([](const SiteReport& report) { return report.nodes && !report.nodes->front().healthy; }));
+    fs::remove(root / pause_file);
+    ASSERT_TRUE(
+        link.wait_for([](const SiteReport& report) { return report.sequence == 3 && report.nodes && report.nodes->front().healthy; }));
+}
+
+TEST(Port, IsFreeAndNotTaken) {
+    const auto first = pick_free_port({});
+    EXPECT_NE(first, 0);
+    EXPECT_NE(pick_free_port({first}), first);
+}
+
+}  // namespace
+}  // namespace weir::agent

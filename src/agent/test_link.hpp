@@ -1,0 +1,70 @@
+// agent/test_link.hpp: the server as a test plays it: it takes every report, says what should run, and can be away.
+#pragma once
+
+#include "ports/server_link.hpp"
+
+#include <algorithm>
+#include <chrono>
+#include <condition_variable>
+#include <functional>
+#include <mutex>
+#include <optional>
+#include <utility>
+#include <vector>
+
+namespace weir::agent {
+
+/// The server as the test plays it.
+class FakeLink final : public ports::ServerLink {
+public:
+    static constexpr std::chrono::seconds patience{30};  ///< No healthy run comes near it.
+
+    Result<ReportAnswer, ports::LinkError> post_report(const SiteReport& report) override {
+        const std::lock_guard lock{mutex_};
+        if (interrupted_) return fail(ports::LinkError{ports::LinkFault::interrupted, "interrupted"});
+        if (failures_ > 0) {
+            --failures_;
+            return fail(ports::LinkError{ports::LinkFault::unreachable, "nobody listens"});
+        }
+        reports_.push_back(report);
+        changed_.notify_all();
+        return ReportAnswer{report.sequence, 30'000, 3'600'000, 10'000, desired_.revision};
+    }
+    Result<Desired, ports::LinkError> get_desired(std::uint64_t since, Seconds wait) override {
+        std::unique_lock lock{mutex_};
+        const auto ready = [&] { return interrupted_ || desired_.revision > since; };
+        if (wait.value > 0 && !changed_.wait_for(lock, patience, ready)) return desired_;
+        if (interrupted_) return fail(ports::LinkError{ports::LinkFault::interrupted, "interrupted"});
+        return desired_;
+    }
+    void interrupt() override {
+        const std::lock_guard lock{mutex_};
+        interrupted_ = true;
+        changed_.notify_all();
+    }
+
+    void desire(std::vector<DesiredTask> tasks) {
+        const std::lock_guard lock{mutex_};
+        desired_ = {desired_.revision + 1, std::move(tasks)};
+        changed_.notify_all();
+    }
+    void fail_times(int times) {
+        const std::lock_guard lock{mutex_};
+        failures_ = times;
+    }
+    /// Waits until a report holds.
+    bool wait_for(const std::function<bool(const SiteReport&)>& holds) {
+        std::unique_lock lock{mutex_};
+        return changed_.wait_for(lock, patience, [&] { return std::ranges::any_of(reports_, holds); });
+    }
+
+private:
+    std::mutex mutex_;
+    std::condition_variable changed_;
+    std::vector<SiteReport> reports_;
+    Desired desired_;
+    int failures_ = 0;
+    bool interrupted_ = false;
+};
+
+}  // namespace weir::agent

@@ -8,41 +8,30 @@
 namespace weir::sim {
 namespace {
 
-/// The sectors that a change touches: [first, last).
+/// The sectors that a change touches: [first, last). A truncation touches none that remains.
 struct Sectors {
     std::uint64_t first = 0;
     std::uint64_t last = 0;
 };
 
-std::uint64_t sectors_up_to(std::uint64_t bytes) { return (bytes + sector_bytes - 1) / sector_bytes; }
-
-Sectors touched(const Inode::Change& change, std::uint64_t size_before) {
-    if (change.bytes.empty())
-        return {change.size_after / sector_bytes, std::max(sectors_up_to(size_before), change.size_after / sector_bytes)};
-    return {change.offset / sector_bytes, sectors_up_to(change.offset + change.bytes.size())};
+Sectors touched(const Inode::Change& change) {
+    return {change.offset / sector_bytes, (change.offset + change.bytes.size() + sector_bytes - 1) / sector_bytes};
 }
 
-/// The part of a change that falls into one sector, written into that sector's bytes.
-void write_sector(std::string& sector, std::uint64_t number, const Inode::Change& change) {
+/// The part of a write that falls into one sector, put into that sector's bytes.
+void write_sector(std::string& sector, std::uint64_t number, const Inode::Change& write) {
     const std::uint64_t start = number * sector_bytes;
-    if (change.bytes.empty()) {
-        const auto keep = change.size_after > start ? std::min<std::uint64_t>(change.size_after - start, sector_bytes) : 0;
-        std::fill(sector.begin() + static_cast<std::ptrdiff_t>(keep), sector.end(), '\0');
-        return;
-    }
-    const auto from = std::max(start, change.offset);
-    const auto to = std::min<std::uint64_t>(start + sector_bytes, change.offset + change.bytes.size());
-    std::memcpy(sector.data() + (from - start), change.bytes.data() + (from - change.offset), to - from);
+    const auto from = std::max(start, write.offset);
+    const auto to = std::min<std::uint64_t>(start + sector_bytes, write.offset + write.bytes.size());
+    std::memcpy(sector.data() + (from - start), write.bytes.data() + (from - write.offset), to - from);
 }
 
-/// For each sector that was written to, the changes that did so, in order.
-std::map<std::uint64_t, std::vector<std::size_t>> histories(const Inode& file) {
+/// For each sector that was written to, the writes that did so, in order.
+std::map<std::uint64_t, std::vector<std::size_t>> histories(std::span<const Inode::Change> writes) {
     std::map<std::uint64_t, std::vector<std::size_t>> result;
-    std::uint64_t size = file.durable.size();
-    for (std::size_t i = 0; i < file.pending.size(); ++i) {
-        const auto range = touched(file.pending[i], size);
+    for (std::size_t i = 0; i < writes.size(); ++i) {
+        const auto range = touched(writes[i]);
         for (auto sector = range.first; sector < range.last; ++sector) result[sector].push_back(i);
-        size = std::max(size, file.pending[i].size_after);
     }
     return result;
 }
@@ -116,14 +105,12 @@ Verdict LyingDisk::sync(Inode& file, bool sync_directory) {
     }
     if (verdict != Verdict::done) return verdict;
     file.durable.resize(file.current.size());
-    std::uint64_t size = file.durable.size();
     for (const auto& change : file.pending) {
-        const auto range = touched(change, size);
+        const auto range = touched(change);
         const auto from = std::min<std::uint64_t>(range.first * sector_bytes, file.current.size());
         const auto to = std::min<std::uint64_t>(range.last * sector_bytes, file.current.size());
         std::copy(file.current.begin() + static_cast<std::ptrdiff_t>(from), file.current.begin() + static_cast<std::ptrdiff_t>(to),
                   file.durable.begin() + static_cast<std::ptrdiff_t>(from));
-        size = std::max(size, change.size_after);
     }
     file.pending.clear();
     if (sync_directory) sync_names();
@@ -146,24 +133,35 @@ std::size_t LyingDisk::survivors(std::size_t changes, Mercy mercy) {
     return 0;
 }
 
-void LyingDisk::settle(Inode& file, Mercy mercy) {
-    const auto kept_size = survivors(file.pending.size(), mercy);
-    const auto size = kept_size == 0 ? file.durable.size() : file.pending[kept_size - 1].size_after;
-    std::set<std::size_t> kept, lost;  // Changes with at least one sector kept, or lost.
-    for (const auto& [number, changes] : histories(file)) {
+void LyingDisk::settle_writes(Inode& file, std::span<const Inode::Change> writes, Mercy mercy) {
+    const auto kept_size = survivors(writes.size(), mercy);
+    const auto size = kept_size == 0 ? file.durable.size() : writes[kept_size - 1].size_after;
+    std::set<std::size_t> kept, lost;  // Writes with at least one sector kept, or lost.
+    for (const auto& [number, changes] : histories(writes)) {
         const auto count = survivors(changes.size(), mercy);
         ++(count == changes.size() ? counts_.sectors_kept : counts_.sectors_lost);
         if (file.durable.size() < (number + 1) * sector_bytes) file.durable.resize((number + 1) * sector_bytes);
         std::string sector = file.durable.substr(number * sector_bytes, sector_bytes);
         for (std::size_t i = 0; i < changes.size(); ++i) {
-            if (i < count) write_sector(sector, number, file.pending[changes[i]]);
+            if (i < count) write_sector(sector, number, writes[changes[i]]);
             (i < count ? kept : lost).insert(changes[i]);
         }
         file.durable.replace(number * sector_bytes, sector_bytes, sector);
     }
-    counts_.torn_writes +=
-        static_cast<std::uint64_t>(std::ranges::count_if(kept, [&](std::size_t change) { return lost.contains(change); }));
+    counts_.torn_writes += static_cast<std::uint64_t>(std::ranges::count_if(kept, [&](std::size_t write) { return lost.contains(write); }));
     file.durable.resize(size);
+}
+
+void LyingDisk::settle(Inode& file, Mercy mercy) {
+    const auto is_truncation = [](const Inode::Change& change) { return change.bytes.empty(); };
+    auto truncations = survivors(static_cast<std::size_t>(std::ranges::count_if(file.pending, is_truncation)), mercy);
+    for (auto from = file.pending.begin();;) {
+        const auto to = std::find_if(from, file.pending.end(), is_truncation);
+        settle_writes(file, std::span{from, to}, mercy);
+        if (to == file.pending.end() || truncations-- == 0) break;
+        file.durable.resize(to->size_after);
+        from = to + 1;
+    }
     file.pending.clear();
 }
 

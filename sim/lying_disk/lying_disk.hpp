@@ -5,7 +5,8 @@
 //
 // What it does with unsynced writes at a power cut, sector by sector (512 bytes), each sector on its own: any number of its
 // last writes are lost. So writes are lost, reordered against each other, and torn. File sizes likewise; and names: a file
-// that was created or removed since its directory was last synced may be absent or back. A sync that was reported as failed
+// that was created or removed since its directory was last synced may be absent or back. A truncation happens whole or not
+// at all; if it does not, what was written to the file after it is gone too, as with a journaling file system. A sync that was reported as failed
 // leaves its bytes readable and never on the disk until they are written again, as Linux does.
 //
 // What it never does by itself: change bytes that were synced, or tear a sector. corrupt() and cut_off() do that on demand.
@@ -19,7 +20,7 @@
 #include <cstdint>
 #include <map>
 #include <memory>
-#include <optional>
+#include <span>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -101,6 +102,8 @@ private:
     [[nodiscard]] std::size_t survivors(std::size_t changes, Mercy mercy);
     /// Brings what survives of the pending changes into `durable`.
     void settle(Inode& file, Mercy mercy);
+    /// The same for writes alone, between two truncations.
+    void settle_writes(Inode& file, std::span<const Inode::Change> writes, Mercy mercy);
 
     /// A stream of its own for what happens now: scripts that differ in one operation must not all meet the same fate.
     void draw_anew() { random_ = Random{seed_ ^ (operations_ * 0x9E3779B97F4A7C15ULL), "lying disk"}; }

@@ -4,6 +4,7 @@
 
 #include <gtest/gtest.h>
 
+#include <optional>
 #include <set>
 
 namespace weir::sim {
@@ -56,6 +57,21 @@ TEST(LyingDisk, UnsyncedWritesAreLostReorderedAndTornBySector) {
     EXPECT_TRUE(seen.contains("baa") && seen.contains("aab")) << "torn";
     EXPECT_TRUE(seen.contains("aca")) << "the later write kept, the earlier one lost elsewhere";
     EXPECT_EQ(seen.size(), 12U) << "two choices for the outer sectors, three for the middle one";
+}
+
+TEST(LyingDisk, ATruncationHappensWholeOrNotAtAll) {
+    std::set<std::string> seen;
+    for (std::uint64_t seed = 0; seed < seeds; ++seed) {
+        auto disk = disk_with_file(seed);
+        auto& file = *disk.find("f");
+        EXPECT_EQ(disk.truncate(file, 0), Verdict::done);
+        EXPECT_EQ(disk.write(file, 0, std::string(2 * sector_bytes, 'b')), Verdict::done);
+        const auto bytes = after_restart(disk, "f").value();
+        std::string picture;
+        for (std::size_t i = 0; i < bytes.size(); i += sector_bytes) picture += bytes[i] == '\0' ? '0' : bytes[i];
+        seen.insert(picture);
+    }
+    EXPECT_EQ(seen, (std::set<std::string>{"aaa", "", "bb", "0b", "b0", "00"})) << "never old bytes beside new ones";
 }
 
 TEST(LyingDisk, NamesOfAnUnsyncedDirectoryComeAndGo) {

@@ -12,6 +12,7 @@
 #include <fmt/format.h>
 #include <gtest/gtest.h>
 
+#include <cstdlib>
 #include <set>
 
 namespace weir::sim {
@@ -174,9 +175,15 @@ Verdict random_cuts(std::uint64_t seed, Synchronous synchronous, CutCounts* coun
     return verdict;
 }
 
+/// How many seeds to play: WEIR_SOAK_SEEDS, or a few hundred.
+std::uint64_t seeds_to_play() {
+    const char* asked = std::getenv("WEIR_SOAK_SEEDS");
+    return asked != nullptr ? std::strtoull(asked, nullptr, 10) : 250;
+}
+
 TEST(PowerCut, NoAcknowledgedRecordIsLostAndNoBatchIsHalved) {
     CutCounts counts;
-    for (std::uint64_t seed = 0; seed < 300; ++seed) {
+    for (std::uint64_t seed = 0; seed < seeds_to_play(); ++seed) {
         const auto verdict = random_cuts(seed, Synchronous::full, &counts);
         ASSERT_FALSE(verdict) << "seed " << seed << ": " << verdict.what;
     }

@@ -93,19 +93,15 @@ public:
         const Frame frame = frame_at(bytes);
         if (number_ == 1 && !header_.sound) header_.salt = frame.salt;
         const bool ours = frame.salt == header_.salt && frame.page != 0;
-        const bool sound = ours && sum_of(bytes.subspan(frame_header_bytes), sum_of(bytes.first(8), before_, header_.swapped),
-                                          header_.swapped) == frame.stored;
-        before_ = frame.stored;
-        if (broken_ && commit_seen_ && sound) return found_;
-        const bool breaks_here = !broken_ && !sound;
-        if (breaks_here) {
+        const Sum start = sum_of(bytes.first(8), before_, header_.swapped);
+        const bool sound = ours && sum_of(bytes.subspan(frame_header_bytes), start, header_.swapped) == frame.stored;
+        if (broken_ && sound && found_.commit_frame == number_ - 1 && number_ > 1) return found_;
+        if (!broken_ && !sound) {
             broken_ = true;
             found_.broken_frame = number_;
         }
-        if (broken_ && !commit_seen_ && frame.commits && (sound || (breaks_here && ours))) {
-            commit_seen_ = true;
-            found_.commit_frame = number_;
-        }
+        if (broken_ && ours && frame.commits) found_.commit_frame = number_;
+        before_ = frame.stored;
         return std::nullopt;
     }
 
@@ -114,7 +110,6 @@ private:
     Sum before_;
     std::uint64_t number_ = 0;
     bool broken_ = false;
-    bool commit_seen_ = false;
     LostCommits found_;
 };
 

@@ -3,7 +3,8 @@
 // SQLite reads a log up to the first frame whose checksum fails and drops the rest without a word. After a power cut that
 // is right: the rest is the one transaction that was never synced. After bit rot it is silent loss. The two can be
 // told apart, because the next transaction's first frame is written only after the commit before it was synced: if,
-// from the broken frame on, a sound frame of the same log follows a commit mark, then that commit was acknowledged.
+// from the broken frame on, a commit mark is followed at once by a frame that continues its checksum, then that commit was
+// acknowledged. (Frames that merely lie behind may be the rest of an earlier torn or refused transaction; they continue nothing.)
 //
 // A header that does not hold hides the whole log. That is no loss where the log was about to start afresh, as all its pages
 // are in the database then; so they are compared.

@@ -132,9 +132,8 @@ JournalResult<Connection> connect(const SqliteOptions& options) {
     return connection;
 }
 
-int restart_log(Connection& connection, bool truncate) {
-    const int mode = truncate ? SQLITE_CHECKPOINT_TRUNCATE : SQLITE_CHECKPOINT_RESTART;
-    return sqlite3_wal_checkpoint_v2(connection.handle(), "main", mode, nullptr, nullptr);
+int restart_log(Connection& connection) {
+    return sqlite3_wal_checkpoint_v2(connection.handle(), "main", SQLITE_CHECKPOINT_RESTART, nullptr, nullptr);
 }
 
 JournalResult<OpenStore> open_files(const SqliteOptions& options) {
@@ -156,7 +155,7 @@ JournalResult<OpenStore> open_files(const SqliteOptions& options) {
     store.identity = WEIR_TRY(read_identity(store.connection, options.path));
     store.head = WEIR_TRY(check_tail(options, store.identity));
     // A store that was restored is a plain file until it is first opened for writing.
-    if (store.connection.run("PRAGMA journal_mode=WAL") != SQLITE_OK || restart_log(store.connection, false) != SQLITE_OK) {
+    if (store.connection.run("PRAGMA journal_mode=WAL") != SQLITE_OK || restart_log(store.connection) != SQLITE_OK) {
         return fail(fault_of(store.connection, Stage::reading, options.path, "start the log afresh"));
     }
     store.epoch = WEIR_TRY(take_epoch(store.connection, options));

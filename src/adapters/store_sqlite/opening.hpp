@@ -25,8 +25,8 @@ struct OpenStore {
 /// A connection to an existing store with the settings that every writing connection has.
 [[nodiscard]] ports::JournalResult<Connection> connect(const SqliteOptions& options);
 
-/// Moves the whole log into the main file and starts it afresh. In `truncate` the log's space is given back.
-/// Waits for readers and writers as long as the connection's busy timeout.
-[[nodiscard]] int restart_log(Connection& connection, bool truncate);
+/// Moves the whole log into the main file, so that the next commit starts it afresh. Waits for readers and writers as long as
+/// the connection's busy timeout.
+[[nodiscard]] int restart_log(Connection& connection);
 
 }  // namespace weir::store

@@ -94,7 +94,6 @@ private:
     Head head_;
     std::optional<JournalError> ended_;  // The writer's thread alone.
     std::atomic<bool> outcome_unknown_{false};
-    bool log_has_leftovers_ = false;
     std::atomic<std::uint64_t> durable_revision_;
     std::atomic<std::uint64_t> log_pages_{0};
     std::uint64_t checkpoint_pages_ = 0;
@@ -198,16 +197,10 @@ JournalError SqliteJournal::give_up(JournalError error) {
     }
     if (connection_.in_transaction()) (void)connection_.run("ROLLBACK");
     if (error.fault == JournalFault::fenced) ended_ = error;
-    // Frames of the refused batch may lie in the log. They must not be taken for lost commits one day.
-    if (error.fault == JournalFault::disk_full) log_has_leftovers_ = true;
     return error;
 }
 
 JournalResult<void> SqliteJournal::begin(std::string_view doing) {
-    if (log_has_leftovers_) {
-        if (restart_log(connection_, true) != SQLITE_OK) return fail(give_up(fault_of(connection_, Stage::reading, options_.path, doing)));
-        log_has_leftovers_ = false;
-    }
     if (connection_.run("BEGIN IMMEDIATE") != SQLITE_OK) return fail(give_up(fault_of(connection_, Stage::reading, options_.path, doing)));
     const int code = stored_epoch_.step();
     if (code != SQLITE_ROW) return fail(give_up(fault_of(connection_, Stage::reading, options_.path, doing)));

@@ -3,11 +3,12 @@
 // It answers one question: after a power cut at this very operation, what would be on the disk? Whether that is enough is
 // for the tests beside it to say. SQLite reaches it through lying_vfs.hpp. It is no part of any product library.
 //
-// What it does with unsynced writes at a power cut, sector by sector (512 bytes), each sector on its own: any number of its
-// last writes are lost. So writes are lost, reordered against each other, and torn. File sizes likewise; and names: a file
-// that was created or removed since its directory was last synced may be absent or back. A truncation happens whole or not
-// at all; if it does not, what was written to the file after it is gone too, as with a journaling file system. A sync that was reported as failed
-// leaves its bytes readable and never on the disk until they are written again, as Linux does.
+// What it does with unsynced writes at a power cut, sector by sector (512 bytes), each sector on its own: any number of
+// its last writes are lost. So writes are lost, reordered against each other, and torn. File sizes likewise; and names:
+// a file that was created or removed since its directory was last synced may be absent or back. A truncation happens
+// whole or not at all; if it does not, what was written to the file after it is gone too, as with a journaling file
+// system. A sync that was reported as failed leaves its bytes readable and never on the disk until they are written
+// again, as Linux does.
 //
 // What it never does by itself: change bytes that were synced, or tear a sector. corrupt() and cut_off() do that on demand.
 //

@@ -15,9 +15,9 @@
 namespace weir::store {
 namespace {
 
-int kills() {
+long kills() {
     const char* asked = std::getenv("WEIR_SOAK_KILLS");
-    return asked != nullptr ? std::atoi(asked) : 12;
+    return asked != nullptr ? std::strtol(asked, nullptr, 10) : 12;
 }
 
 /// The child: never returns.
@@ -39,7 +39,7 @@ TEST(Kill, EveryAnnouncedRecordIsThereAndTheNextProcessGoesOn) {
     const auto path = directory.file("weir.db");
     Random random{7, "kills"};
     std::uint64_t announced = 0;
-    for (int round = 0; round < kills(); ++round) {
+    for (long round = 0; round < kills(); ++round) {
         std::array<int, 2> ends{};
         ASSERT_EQ(::pipe(ends.data()), 0);
         const pid_t child = ::fork();

@@ -1,7 +1,11 @@
 #include "transport/http/headers.hpp"
 
+#include <algorithm>
+
 namespace weir::http {
 namespace {
+
+constexpr bool is_control(char c) { return (static_cast<unsigned char>(c) < 0x20 && c != '\t') || c == '\x7f'; }
 
 constexpr char lower(char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c + ('a' - 'A')) : c; }
 
@@ -15,6 +19,12 @@ bool same_name(std::string_view a, std::string_view b) {
     return true;
 }
 
+void append_value(std::string& out, std::string_view value) {
+    const std::size_t from = out.size();
+    out += value;
+    std::replace_if(out.begin() + static_cast<std::ptrdiff_t>(from), out.end(), is_control, ' ');
+}
+
 void Headers::add(std::string_view name, std::string_view value) {
     if (entries_.empty()) {
         text_.reserve(512);
@@ -24,10 +34,7 @@ void Headers::add(std::string_view name, std::string_view value) {
                         .name_size = static_cast<std::uint32_t>(name.size()),
                         .value_size = static_cast<std::uint32_t>(value.size())});
     text_.append(name);
-    for (const char c : value) {
-        const bool control = (static_cast<unsigned char>(c) < 0x20 && c != '\t') || c == '\x7f';
-        text_.push_back(control ? ' ' : c);
-    }
+    append_value(text_, value);
 }
 
 std::optional<std::string_view> Headers::find(std::string_view name) const {

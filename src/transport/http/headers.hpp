@@ -15,6 +15,9 @@ namespace weir::http {
 /// Equal but for the case of ASCII letters.
 [[nodiscard]] bool same_name(std::string_view a, std::string_view b);
 
+/// Appends a field's value with each control character but the tab as a space: no caller can split a message.
+void append_value(std::string& out, std::string_view value);
+
 class Headers {
 public:
     struct Field {
@@ -22,7 +25,7 @@ public:
         std::string_view value;
     };
 
-    /// Appends a field. Control characters in the value become spaces: no caller can split a message.
+    /// Appends a field; the value as append_value() has it.
     void add(std::string_view name, std::string_view value);
     /// The first field of that name. Views live as long as this object is neither changed nor moved.
     [[nodiscard]] std::optional<std::string_view> find(std::string_view name) const;

@@ -51,6 +51,8 @@ struct Request {
     std::uint64_t request_id = 0;
     /// Wall clock when the head was complete.
     Instant received_at;
+    /// What ServerOptions::admit learnt of the caller, for the handler; the two agree on its type.
+    std::shared_ptr<const void> caller;
 
     /// The value of `{name}` in the route's pattern; empty where the pattern has none.
     [[nodiscard]] std::string_view parameter(std::string_view name) const;

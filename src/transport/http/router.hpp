@@ -42,6 +42,8 @@ struct RouteOptions {
     Duration reply_within = seconds(30);
     /// Stable name of the operation: for metrics and the OpenAPI document.
     std::string name;
+    /// For the one who made the route: admit() finds it again here, for example as the place in a table of scopes.
+    std::size_t tag = 0;
     /// For uploads: takes the body instead of Request::body; the handler is then not called.
     SinkFactory sink;
 };

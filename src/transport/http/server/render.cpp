@@ -12,10 +12,7 @@ namespace {
 void append_field(std::string& out, std::string_view name, std::string_view value) {
     out += name;
     out += ": ";
-    for (const char c : value) {
-        const bool control = (static_cast<unsigned char>(c) < 0x20 && c != '\t') || c == '\x7f';
-        out.push_back(control ? ' ' : c);
-    }
+    append_value(out, value);
     out += "\r\n";
 }
 

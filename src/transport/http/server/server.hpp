@@ -67,8 +67,9 @@ struct ServerOptions {
     std::string server_name = "weir";
     ServerLimits limits;
     /// Asked once the head is read and a route was found, before the body: authentication and rate limits. A
-    /// Response refuses. Runs on io threads, several at once; must not block.
-    std::move_only_function<std::optional<Response>(const Request&, const Route&) const> admit;
+    /// Response refuses. May leave the caller's identity in Request::caller. Runs on io threads, several at once;
+    /// must not block.
+    std::move_only_function<std::optional<Response>(Request&, const Route&) const> admit;
     /// From any thread; must not block.
     std::move_only_function<void(const LogLine&) const> log;
     /// On io threads, after each answer; must not block.

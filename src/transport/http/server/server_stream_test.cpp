@@ -4,6 +4,7 @@
 
 #include "transport/http/client/client.hpp"
 #include "transport/http/server/raw_peer.hpp"
+#include "transport/http/server/server_kit.hpp"
 #include "transport/http/sse.hpp"
 
 #include <gmock/gmock.h>
@@ -22,19 +23,6 @@ namespace {
 
 using testing::HasSubstr;
 using testing::Not;
-
-void add(Router& router, Method method, std::string pattern, Handler handler, RouteOptions options = {}) {
-    ASSERT_TRUE(
-        router.add({.method = method, .pattern = std::move(pattern), .handler = std::move(handler), .options = std::move(options)}));
-}
-
-Server start(Router router, ServerOptions options = {}) {
-    auto server = Server::start(std::move(router), std::move(options));
-    EXPECT_TRUE(server) << server.error().message;
-    return std::move(*server);
-}
-
-std::string get(std::string_view target) { return "GET " + std::string{target} + " HTTP/1.1\r\nHost: x\r\n\r\n"; }
 
 /// Hands what handlers make to the test, in order.
 template <class T>

@@ -15,7 +15,8 @@ void Jury::break_law(std::string what) {
 void Jury::task_began(JobId job, std::uint32_t generation, const SiteName& site) {
     auto& generations = running_[job];
     if (!generations.empty()) {
-        break_law(fmt::format("{} runs twice: generation {} begins at {} while generation {} still runs", job.text(), generation, site.value, *generations.begin()));
+        break_law(fmt::format("{} runs twice: generation {} begins at {} while generation {} still runs", job.text(), generation,
+                              site.value, *generations.begin()));
     }
     generations.insert(generation);
 }
@@ -23,8 +24,6 @@ void Jury::task_began(JobId job, std::uint32_t generation, const SiteName& site)
 void Jury::task_ended(JobId job, std::uint32_t generation, const SiteName&, Duration ran) {
     running_[job].erase(generation);
     ran_ms_[{job, generation}] += ran.ns / 1'000'000;
-    const auto placed = placed_.find(job);
-    if (placed != placed_.end() && placed->second > generation) probes_.hit("old generation reported after the new one was placed");
 }
 
 void Jury::entry(const Entry& entry) {
@@ -40,18 +39,22 @@ void Jury::entry(const Entry& entry) {
     last_at_ = entry.at;
     if (const auto* placed = std::get_if<JobPlaced>(&entry.event)) {
         auto& generation = placed_[placed->job];
-        if (placed->generation != generation + 1) break_law(fmt::format("{} goes from generation {} to {}", placed->job.text(), generation, placed->generation));
+        if (placed->generation != generation + 1)
+            break_law(fmt::format("{} goes from generation {} to {}", placed->job.text(), generation, placed->generation));
         generation = placed->generation;
         const auto before = last_site_.find(placed->job);
-        if (before != last_site_.end() && before->second != placed->placement.site) probes_.hit("task lost and placed again on another site");
+        if (before != last_site_.end() && before->second != placed->placement.site)
+            probes_.hit("task lost and placed again on another site");
         last_site_[placed->job] = placed->placement.site;
     }
     if (const auto* meter = std::get_if<TaskMetered>(&entry.event)) {
         const auto key = std::tuple{meter->job, meter->generation, meter->node_rank};
         auto& to = metered_to_[key];
-        if (meter->from_s < to) break_law(fmt::format("{} generation {} is metered twice for the seconds before {}", meter->job.text(), meter->generation, to));
+        if (meter->from_s < to)
+            break_law(fmt::format("{} generation {} is metered twice for the seconds before {}", meter->job.text(), meter->generation, to));
         to = meter->to_s;
         metered_s_[key] += meter->to_s - meter->from_s;
+        metered_[meter->job] += meter->used.value;
         if (meter->lost_to) probes_.hit("meter of an old generation came too late to count");
         if (finished_.contains(meter->job)) break_law(fmt::format("{} is metered after its bill was made", meter->job.text()));
     }
@@ -66,6 +69,12 @@ void Jury::entry(const Entry& entry) {
         if (!finished_.insert(finished->job).second) break_law(fmt::format("{} is finished, and so billed, twice", finished->job.text()));
         if (finished->reason == Reason::quarantined) probes_.hit("job quarantined");
         if (finished->reason == Reason::dependency_failed) probes_.hit("dependent left with the job it waited for");
+        std::int64_t billed = 0;
+        for (const auto& line : finished->bill) billed += line.used.value;
+        if (billed != metered_[finished->job]) {
+            break_law(fmt::format("{} was metered {} milli-card-seconds and is billed {}", finished->job.text(), metered_[finished->job],
+                                  billed));
+        }
         Fen owed{0};
         Fen captured{0};
         for (const auto& line : finished->bill) {
@@ -95,7 +104,8 @@ void Jury::look_closely(const Server& server) {
     }
     std::size_t holds = 0;
     for (const auto& [id, job] : state.jobs) holds += job.holds.size();
-    if (holds != state.ledger.hold_count()) break_law(fmt::format("{} holds stand in the ledger, live jobs have {}", state.ledger.hold_count(), holds));
+    if (holds != state.ledger.hold_count())
+        break_law(fmt::format("{} holds stand in the ledger, live jobs have {}", state.ledger.hold_count(), holds));
 
     const auto read = server.reader().ask([](const Core& other) { return digest_of(other.state); });
     if (read != digest_of(state)) break_law("the reader's state differs from the writer's");
@@ -109,12 +119,16 @@ void Jury::look_closely(const Server& server) {
     scratch.state = std::move(*copy);
     rebuild(scratch);
     auto& mine = const_cast<Core&>(core);  // fingerprint() orders its tables; no answer depends on it
-    if (scratch.scheduler.fingerprint() != mine.scheduler.fingerprint()) break_law("the scheduler told step by step differs from one built from the state");
-    if (scratch.state.run_ends != state.run_ends || scratch.state.live_jobs.size() > state.live_jobs.size()) break_law("what is derived differs from scratch");
-    if (!decide_placements(scratch, state.now).empty() && decide_placements(mine, state.now).empty()) break_law("from scratch a job can be placed that waits");
+    if (scratch.scheduler.fingerprint() != mine.scheduler.fingerprint())
+        break_law("the scheduler told step by step differs from one built from the state");
+    if (scratch.state.run_ends != state.run_ends || scratch.state.live_jobs.size() > state.live_jobs.size())
+        break_law("what is derived differs from scratch");
+    if (!decide_placements(scratch, state.now).empty() && decide_placements(mine, state.now).empty())
+        break_law("from scratch a job can be placed that waits");
 
     for (const auto& [id, job] : state.jobs) {
-        if (!job.placement && core.scheduler.why(id.uid, state.now).reasons.empty()) break_law(fmt::format("{} waits without a reason", id.text()));
+        if (!job.placement && core.scheduler.why(id.uid, state.now).reasons.empty())
+            break_law(fmt::format("{} waits without a reason", id.text()));
     }
     for (const auto id : acknowledged_) {
         if (!state.jobs.contains(id) && !finished_.contains(id)) break_law(fmt::format("{} was acknowledged and is lost", id.text()));
@@ -125,7 +139,8 @@ void Jury::look_at_rest(const Server& server) {
     look_closely(server);
     if (!server.up()) return break_law("the server is down at rest");
     for (const auto& [id, job] : server.core().state.jobs) {
-        if (job.placement) break_law(fmt::format("{} is still {} at {} at rest", id.text(), static_cast<int>(job.state), job.placement->site.value));
+        if (job.placement)
+            break_law(fmt::format("{} is still {} at {} at rest", id.text(), static_cast<int>(job.state), job.placement->site.value));
     }
     for (const auto& [job, generations] : running_) {
         if (!generations.empty()) break_law(fmt::format("a process of {} is left over", job.text()));
@@ -134,7 +149,8 @@ void Jury::look_at_rest(const Server& server) {
     for (const auto& [key, metered] : metered_s_) {
         const auto ran = ran_ms_[{std::get<0>(key), std::get<1>(key)}];
         if (metered * 1000 > ran + 1000) {
-            break_law(fmt::format("{} generation {} ran {} ms and was metered {} s", std::get<0>(key).text(), std::get<1>(key), ran, metered));
+            break_law(
+                fmt::format("{} generation {} ran {} ms and was metered {} s", std::get<0>(key).text(), std::get<1>(key), ran, metered));
         }
     }
 }

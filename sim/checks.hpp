@@ -52,6 +52,7 @@ private:
     std::map<std::pair<JobId, std::uint32_t>, std::int64_t> began_ns_;
     std::map<JobId, SiteName> last_site_;
     std::map<JobId, std::uint32_t> placed_;
+    std::map<JobId, std::int64_t> metered_;   ///< Milli-card-seconds of a job, all that counted or was lost.
     std::set<JobId> finished_;
     std::set<JobId> acknowledged_;
     std::map<std::tuple<JobId, std::uint32_t, std::uint32_t>, std::int64_t> metered_to_;

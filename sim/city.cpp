@@ -38,8 +38,12 @@ Catalogue sim_catalogue() {
 class City {
 public:
     explicit City(const CityOptions& options)
-        : options_{options}, random_{options.seed, "city"}, tenants_{options.seed, "tenants"}, faults_{options.seed, "faults"},
-          server_{timeline_, Random{options.seed, "server"}, probes_, sim_policy(), sim_catalogue()}, jury_{timeline_, probes_, options.trace} {
+        : options_{options},
+          random_{options.seed, "city"},
+          tenants_{options.seed, "tenants"},
+          faults_{options.seed, "faults"},
+          server_{timeline_, Random{options.seed, "server"}, probes_, sim_policy(), sim_catalogue()},
+          jury_{timeline_, probes_, options.trace} {
         server_.on_entry = [this](const Entry& entry) { jury_.entry(entry); };
     }
 
@@ -94,8 +98,10 @@ private:
     }
 
     void found() {
-        must(SetOrganisation{{OrganisationName{"lab"}, OrganisationKind::university, "Lab", "", SizeClass::small, "cn/sichuan/chengdu", ""}});
-        must(SetOrganisation{{OrganisationName{"owner"}, OrganisationKind::enterprise, "Owner", "", SizeClass::large, "cn/sichuan/chengdu", ""}});
+        must(SetOrganisation{
+            {OrganisationName{"lab"}, OrganisationKind::university, "Lab", "", SizeClass::small, "cn/sichuan/chengdu", ""}});
+        must(SetOrganisation{
+            {OrganisationName{"owner"}, OrganisationKind::enterprise, "Owner", "", SizeClass::large, "cn/sichuan/chengdu", ""}});
         must(SetProject{{ProjectName{"vision"}, OrganisationName{"lab"}, {{"A100", MilliCards{12'000}}}, {}, 400}});
         const std::int64_t count = random_.between(2, 4);
         for (std::int64_t i = 0; i < count; ++i) found_site(i);
@@ -108,7 +114,7 @@ private:
         programme.budget = Fen{10'000'000};
         programme.entity_cap = Fen{5'000'000};
         programme.ratio = {{{}, true, 600, "domestic: 60 %"}, {{}, std::nullopt, 300, "others: 30 %"}};
-        programme.sites = {{SiteName{"site-0"}, SiteName{"site-1"}}, "article 3: sites of the agreement"};
+        programme.sites = {{SiteName{"site-0"}}, "article 3: sites of the agreement"};
         must(OpenProgramme{programme});
         must(Deposit{make_uid(timeline_.now(), 1, 1), OrganisationName{"lab"}, Fen{200'000}});
         voucher_ = VoucherId{make_uid(timeline_.now(), 2, 1)};
@@ -128,8 +134,13 @@ private:
         std::vector<Node> nodes;
         for (std::int64_t n = 0; n < random_.between(1, 4); ++n) {
             const auto* model = random_.chance(2, 3) ? "A100" : "Ascend910B3";
-            nodes.push_back({NodeName{fmt::format("n{}", n)}, {{model, 4, MiB{65'536}, Slicing::fractional, true}, {"cpu", 8, MiB{1024}, Slicing::exclusive, true}},
-                             MilliCpus{64'000}, MiB{262'144}, {"z", "b", fmt::format("r{}", n % 2)}, true, "127.0.0.1"});
+            nodes.push_back({NodeName{fmt::format("n{}", n)},
+                             {{model, 4, MiB{65'536}, Slicing::fractional, true}, {"cpu", 8, MiB{1024}, Slicing::exclusive, true}},
+                             MilliCpus{64'000},
+                             MiB{262'144},
+                             {"z", "b", fmt::format("r{}", n % 2)},
+                             true,
+                             "127.0.0.1"});
         }
         sites_.push_back(std::make_unique<SimSite>(SiteOptions{site.name, nodes, random_.between(-10'000, 10'000)}, timeline_, server_,
                                                    Random{options_.seed, site.name.value}, probes_, jury_, behaviours_));
@@ -156,7 +167,7 @@ private:
         if (tenants_.chance(1, 12)) spec.funding = {{voucher_}};  // the voucher alone: it never covers all
         if (tenants_.chance(1, 10)) spec.budget = Budget{Fen{tenants_.between(1, 100)}};
         if (tenants_.chance(1, 8) && !known_.empty()) spec.after = {known_[tenants_.below(known_.size())]};
-        if (tenants_.chance(1, 10)) spec.tier = Tier::core;
+        if (tenants_.chance(1, 8)) spec.tier = tenants_.chance(1, 2) ? Tier::core : Tier::cloud;
         Behaviour behaviour;
         behaviour.work_s = tenants_.between(1, 500);
         if (tenants_.chance(1, 6)) behaviour.fails_at_s = tenants_.between(1, 200);
@@ -174,16 +185,17 @@ private:
     void order(JobId id) {
         auto& waiting = orders_[id];
         if (waiting.tries++ > 0) probes_.hit("submission repeated after a crash");
-        server_.submit(Request{Actor{}, SubmitJob{id, ProjectName{"vision"}, waiting.spec, sha256(id.text())}}, [this, id](const Answer& answer) {
-            orders_.erase(id);
-            if (answer) {
-                jury_.acknowledged(id);
-                known_.push_back(id);
-                return;
-            }
-            if (answer.error().code == RefusalCode::insufficient_funds) probes_.hit("job refused for lack of money");
-            if (answer.error().code == RefusalCode::funding_not_eligible) probes_.hit("job refused by a clause");
-        });
+        server_.submit(Request{Actor{}, SubmitJob{id, ProjectName{"vision"}, waiting.spec, sha256(id.text())}},
+                       [this, id](const Answer& answer) {
+                           orders_.erase(id);
+                           if (answer) {
+                               jury_.acknowledged(id);
+                               known_.push_back(id);
+                               return;
+                           }
+                           if (answer.error().code == RefusalCode::insufficient_funds) probes_.hit("job refused for lack of money");
+                           if (answer.error().code == RefusalCode::funding_not_eligible) probes_.hit("job refused by a clause");
+                       });
     }
 
     void tenant() {

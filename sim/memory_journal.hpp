@@ -37,10 +37,13 @@ public:
 
     [[nodiscard]] ports::JournalResult<ports::StoreIdentity> identity() override { return ports::StoreIdentity{"sim", 1, ""}; }
     [[nodiscard]] ports::JournalResult<ports::Head> head() override;
-    [[nodiscard]] ports::JournalResult<std::vector<ports::Record>> read(std::uint64_t from, std::size_t max_records, std::size_t max_bytes) override;
+    [[nodiscard]] ports::JournalResult<std::vector<ports::Record>> read(std::uint64_t from, std::size_t max_records,
+                                                                        std::size_t max_bytes) override;
     [[nodiscard]] ports::JournalResult<ports::Verification> verify(std::uint64_t from, std::uint64_t to) override;
     [[nodiscard]] ports::JournalResult<ports::SnapshotSearch> latest_snapshot(std::uint32_t version, std::uint64_t at_most) override;
-    [[nodiscard]] ports::JournalResult<std::optional<std::string>> meta(const std::string&) override { return std::optional<std::string>{}; }
+    [[nodiscard]] ports::JournalResult<std::optional<std::string>> meta(const std::string&) override {
+        return std::optional<std::string>{};
+    }
 
     [[nodiscard]] ports::Epoch epoch() const override { return epoch_; }
     [[nodiscard]] ports::JournalResult<ports::Head> append(std::span<const ports::Record> batch, ports::Epoch epoch) override;

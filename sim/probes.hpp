@@ -40,7 +40,6 @@ inline constexpr std::string_view required_probes[] = {
     "agent restarted and adopted its tasks",
     "task stopped by its supervisor at the end of its lease",
     "task lost and placed again on another site",
-    "old generation reported after the new one was placed",
     "meter of an old generation came too late to count",
     "site lost power with tasks running",
     "wall clock of a site jumped",

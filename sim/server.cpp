@@ -19,8 +19,10 @@ void Server::start(bool use_snapshots) {
         broken = "recovery failed: " + (first ? second.error() : first.error());
         return;
     }
-    if (digest_of(first->core.state) != digest_of(second->core.state)) broken = "a snapshot and the whole journal recover to different states";
-    if (!disk_.records.empty()) probes_.hit(first->snapshot_revision > 0 ? "recovered from a snapshot" : "recovered from the whole journal");
+    if (digest_of(first->core.state) != digest_of(second->core.state))
+        broken = "a snapshot and the whole journal recover to different states";
+    if (!disk_.records.empty())
+        probes_.hit(first->snapshot_revision > 0 ? "recovered from a snapshot" : "recovered from the whole journal");
     writer_ = std::make_unique<Writer>(std::move(first->core), *journal_);
     reader_ = std::make_unique<Reader>(std::move(second->core));
     leases_.emplace(policy_, timeline_.now());
@@ -66,17 +68,18 @@ void Server::submit(Request request, AnswerTo answer) {
 
 void Server::report(const SiteReport& report, std::function<void(Result<ReportAnswer, Refusal>)> answer) {
     if (!up()) return;
-    const auto& state = reader_->ask([](const Core& core) -> const State& { return core.state; });
+    const auto& state = read();
     const auto site = state.sites.find(report.site);
     const bool empty = !report.nodes && report.meters.empty() && report.checkpoints.empty() && report.tasks.empty();
-    const auto reply = [this, name = report.site, life = life_, answer = std::move(answer)](Result<Accepted, Refusal> taken, std::uint64_t sequence) {
+    const auto reply = [this, name = report.site, life = life_, answer = std::move(answer)](Result<Accepted, Refusal> taken,
+                                                                                            std::uint64_t sequence) {
         if (life != life_) return;
         if (!taken) return answer(fail(taken.error()));
         leases_->heard(name, timeline_.now());
-        const auto& now = reader_->ask([](const Core& core) -> const State& { return core.state; });
+        const auto& now = read();
         const auto changed = now.desired_changed.find(name);
-        answer(ReportAnswer{sequence, policy_.task_lease.ns / 1'000'000, policy_.run_on_lease.ns / 1'000'000, policy_.kill_grace.ns / 1'000'000,
-                            changed == now.desired_changed.end() ? 0 : changed->second});
+        answer(ReportAnswer{sequence, policy_.task_lease.ns / 1'000'000, policy_.run_on_lease.ns / 1'000'000,
+                            policy_.kill_grace.ns / 1'000'000, changed == now.desired_changed.end() ? 0 : changed->second});
     };
     if (empty && site != state.sites.end() && site->second.reachable && site->second.session == report.session) {
         return reply(Accepted{}, site->second.sequence);
@@ -121,9 +124,16 @@ void Server::work() {
     if (up()) plan_work(milliseconds(200));
 }
 
+const State& Server::read() const {
+    const State* state = nullptr;
+    // One thread: nothing changes between the answer and its use.
+    reader_->ask([&](const Core& core) { state = &core.state; });
+    return *state;
+}
+
 void Server::keep_snapshot() {
     if (!up()) return;
-    if (auto kept = control::keep_snapshot(*journal_, reader_->ask([](const Core& core) -> const State& { return core.state; })); !kept) {
+    if (auto kept = control::keep_snapshot(*journal_, read()); !kept) {
         broken = "a snapshot could not be kept: " + kept.error().message;
     }
 }

@@ -50,6 +50,7 @@ public:
     std::string broken;
 
 private:
+    [[nodiscard]] const control::State& read() const;
     void work();
 
     Timeline& timeline_;

@@ -106,7 +106,8 @@ void SimSite::agent_round() {
 void SimSite::reconcile() {
     if (!desired_) return;
     for (auto& [key, task] : tasks_) {
-        const auto wanted = std::ranges::find_if(desired_->tasks, [&](const DesiredTask& d) { return d.job == key.first && d.generation == key.second; });
+        const auto wanted =
+            std::ranges::find_if(desired_->tasks, [&](const DesiredTask& d) { return d.job == key.first && d.generation == key.second; });
         const bool stop = wanted == desired_->tasks.end() || wanted->stop;
         if (stop && (task.phase == Phase::starting || task.phase == Phase::running)) {
             task.phase = Phase::stopping;
@@ -128,7 +129,8 @@ void SimSite::reconcile() {
     }
     // What has ended, was acknowledged and is not wanted any more is forgotten.
     std::erase_if(tasks_, [&](const auto& entry) {
-        const bool wanted = std::ranges::any_of(desired_->tasks, [&](const DesiredTask& d) { return d.job == entry.first.first && d.generation == entry.first.second; });
+        const bool wanted = std::ranges::any_of(
+            desired_->tasks, [&](const DesiredTask& d) { return d.job == entry.first.first && d.generation == entry.first.second; });
         return entry.second.phase == Phase::ended && entry.second.reported && !wanted;
     });
 }
@@ -231,7 +233,8 @@ void SimSite::answered(const SiteReport& report, Instant sent_boot, const Result
         auto fetched = control::desired(server_.core().state, options_.name);
         if (troubled_ && random_.chance(1, 5)) return;
         timeline_.after(transit(), [this, fetched = std::move(fetched), life = agent_life_] {
-            if (life == agent_life_ && agent_up_ && powered_ && connected_ && (!desired_ || desired_->revision < fetched.revision)) desired_ = fetched;
+            if (life == agent_life_ && agent_up_ && powered_ && connected_ && (!desired_ || desired_->revision < fetched.revision))
+                desired_ = fetched;
         });
     }
 }

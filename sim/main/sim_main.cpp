@@ -38,7 +38,8 @@ int main(int argc, char** argv) {
         acknowledged += report.jobs_acknowledged;
         finished += report.jobs_finished;
         if (!report.broken.empty()) {
-            fmt::print(stderr, "seed {} broke a law {}\nreplay it: weir-sim --first {} --seeds 1 --trace --lax\n", seed, report.broken, seed);
+            fmt::print(stderr, "seed {} broke a law {}\nreplay it: weir-sim --first {} --seeds 1 --trace --lax\n", seed, report.broken,
+                       seed);
             return 1;
         }
         if (seeds <= 5) fmt::print("seed {}: journal head {}, {} entries\n", seed, report.signature, report.entries);

@@ -1,6 +1,7 @@
 // apply: each event makes one change. It assigns and adds what the event carries; it asks nothing and refuses nothing.
 #include "control/core/core.hpp"
 #include "control/core/feed.hpp"
+#include "control/core/job_use.hpp"
 
 #include <algorithm>
 #include <cassert>
@@ -19,11 +20,6 @@ void set_state(LiveJob& job, JobState state, Reason reason, At at) {
     job.reason = reason;
     job.since = at.time;
     job.changed_at = at.revision;
-}
-
-GenerationUsage* usage_of(LiveJob& job, std::uint32_t generation) {
-    const auto found = std::ranges::find(job.usage, generation, &GenerationUsage::generation);
-    return found == job.usage.end() ? nullptr : &*found;
 }
 
 std::string cause_name(LossCause cause) { return boost::describe::enum_to_string(cause, ""); }
@@ -101,9 +97,9 @@ void make(State& s, const VoucherEnded& e, At) {
 
 void make(State& s, const LedgerPosted& e, At) {
     // A violation here is a bug of decide or a damaged journal: the caller's sweep reports it (check.hpp).
-    for (const auto& opened : e.opened) s.ledger_broken |= s.ledger.apply(opened).has_value();
-    for (const auto& posting : e.postings) s.ledger_broken |= s.ledger.apply(posting).has_value();
-    if (e.forgotten) s.ledger_broken |= s.ledger.apply(*e.forgotten).has_value();
+    for (const auto& opened : e.opened) s.ledger_broken |= !s.ledger.apply(opened);
+    for (const auto& posting : e.postings) s.ledger_broken |= !s.ledger.apply(posting);
+    if (e.forgotten) s.ledger_broken |= !s.ledger.apply(*e.forgotten);
 }
 
 void make(State& s, const JobSubmitted& e, At at) {
@@ -145,32 +141,13 @@ void make(State& s, const JobStateChanged& e, At at) {
 void make(State& s, const TaskMetered& e, At at) {
     auto& job = s.jobs.at(e.job);
     job.changed_at = at.revision;
-    auto meter =
-        std::ranges::find_if(job.meters, [&](const MeterState& m) { return m.generation == e.generation && m.node_rank == e.node_rank; });
-    if (meter == job.meters.end()) {
-        job.meters.push_back({e.generation, e.node_rank, e.sequence, e.to_s});
-    } else {
-        meter->sequence = e.sequence;
-        meter->to_s = e.to_s;
-    }
-    auto* usage = usage_of(job, e.generation);
-    if (usage == nullptr) return;
-    if (e.lost_to) {
-        usage->lost[cause_name(LossCause::lease_lost)] += e.used;
-    } else {
-        usage->at_risk += e.used;
-    }
+    take_meter(job, e);
 }
 
 void make(State& s, const CheckpointStored& e, At at) {
     auto& job = s.jobs.at(e.job);
     job.changed_at = at.revision;
-    job.checkpoints.push_back({e.generation, e.name, e.manifest, e.bytes, at.time});
-    if (job.checkpoints.size() > 2) job.checkpoints.erase(job.checkpoints.begin());
-    if (auto* usage = usage_of(job, e.generation)) {
-        usage->secured += usage->at_risk;
-        usage->at_risk = {};
-    }
+    take_checkpoint(job, e, at.time);
 }
 
 void make(State& s, const JobRequeued& e, At at) {

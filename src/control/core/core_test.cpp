@@ -155,7 +155,23 @@ TEST(Job, HoldsAtAdmissionCapturesWhatItUsedAndReturnsTheRest) {
     EXPECT_EQ(town.prepaid(), Fen{9'900});
     EXPECT_EQ(town.earned(), Fen{100});
     EXPECT_TRUE(town.core.state.ledger.verify().empty());
+    EXPECT_FALSE(town.core.state.ledger_broken);
     EXPECT_EQ(town.core.state.ledger.hold_count(), 0U);
+}
+
+// Found by the drills: the last seconds of a job came in the report that told its end, and were not on the bill.
+TEST(Job, TheLastSecondsAndTheEndMayComeInOneReport) {
+    Town town;
+    town.deposit(10'000);
+    const auto job = town.submit(Town::spec());
+    town.place();
+    const auto at = floor_seconds(town.now);
+    town.report("east", [&](SiteReport& r) {
+        r.meters = {{job, 1, 0, 1, at, at + 300}, {job, 1, 0, 2, at + 300, at + 600}};
+        r.tasks = {{job, 1, TaskState::ended, Reason::exited, 0, std::nullopt}};
+    });
+    EXPECT_EQ(town.prepaid(), Fen{9'900});
+    EXPECT_EQ(town.earned(), Fen{100});
 }
 
 TEST(Job, VoucherPaysItsRatioAndCashTheRest) {

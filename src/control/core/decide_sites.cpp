@@ -1,6 +1,7 @@
 // Where work runs: sites as operators set them, and what their agents report. A report is level, not edge: it may be
 // lost, repeated or late, and changes nothing the second time.
 #include "control/core/funding.hpp"
+#include "control/core/job_use.hpp"
 #include "control/core/rules.hpp"
 #include "control/core/settle.hpp"
 
@@ -58,79 +59,80 @@ std::optional<Refusal> check_nodes(const Core& core, const std::vector<Node>& no
     return std::nullopt;
 }
 
-/// Takes a meter interval once: the next number of its meter, after the interval before. Others are passed over; the
-/// agent sends them again or never.
-class Meters {
+/// The jobs of one report as they are once its meters and checkpoints count: what follows from it is decided on these.
+class Drafts {
 public:
-    explicit Meters(const Core& core) : core_{core} {}
+    explicit Drafts(const State& state) : state_{state} {}
 
-    void take(const SiteName& site, const MeterReport& report, std::vector<Event>& events) {
-        const auto found = core_.state.jobs.find(report.job);
-        if (found == core_.state.jobs.end() || report.to_s <= report.from_s) return;
-        const auto& job = found->second;
-        const auto usage = std::ranges::find(job.usage, report.generation, &GenerationUsage::generation);
-        if (usage == job.usage.end() || usage->site != site) return;
-        auto& meter = state_of(job, report.generation, report.node_rank);
-        if (report.sequence != meter.sequence + 1 || report.from_s < meter.to_s) return;
-        const auto used = used_by(job, report);
-        if (!used) return;
-        meter.sequence = report.sequence;
-        meter.to_s = report.to_s;
-        used_now_[job.id] += *used;
-        // What an earlier generation still reports came after the network had given it up: nobody but its provider pays.
-        const bool late = report.generation != job.generation || !job.placement;
-        events.push_back(TaskMetered{report.job, report.generation, report.node_rank, report.sequence, report.from_s, report.to_s, *used,
-                                     late ? std::optional{Payer::provider} : std::nullopt});
+    /// Nothing where the job is not live.
+    LiveJob* find(JobId id) {
+        if (const auto draft = drafts_.find(id); draft != drafts_.end()) return &draft->second;
+        const auto job = state_.jobs.find(id);
+        return job == state_.jobs.end() ? nullptr : &drafts_.emplace(id, job->second).first->second;
     }
-
-    /// Jobs whose use has reached what is held for them: they stop before they owe what nobody promised.
-    [[nodiscard]] std::map<JobId, JobStopOrdered> spent() const {
-        std::map<JobId, JobStopOrdered> stops;
-        for (const auto& [id, used] : used_now_) {
-            const auto& job = core_.state.jobs.at(id);
-            if (!job.placement || job.stop_ordered || job.placement->fen_per_card_hour.value == 0) continue;
-            if (accrued(job) + charge_of(used, job.placement->fen_per_card_hour) >= held(job))
-                stops[id] = JobStopOrdered{id, job.generation, Reason::budget_reached};
-        }
-        return stops;
-    }
+    [[nodiscard]] const std::map<JobId, LiveJob>& all() const { return drafts_; }
 
 private:
-    MeterState& state_of(const LiveJob& job, std::uint32_t generation, std::uint32_t rank) {
-        const auto key = std::tuple{job.id, generation, rank};
-        const auto [entry, is_new] = seen_.try_emplace(key, MeterState{generation, rank, 0, 0});
-        if (is_new) {
-            for (const auto& meter : job.meters) {
-                if (meter.generation == generation && meter.node_rank == rank) entry->second = meter;
-            }
-        }
-        return entry->second;
-    }
-    /// Cards of that rank times the length; a rank beyond the gang, or a length beyond reason, is nothing.
-    static std::optional<MilliCardSeconds> used_by(const LiveJob& job, const MeterReport& report) {
-        if (report.node_rank >= static_cast<std::uint64_t>(job.spec.num_nodes)) return std::nullopt;
-        if (report.to_s - report.from_s > limits::duration_s_max) return std::nullopt;
-        std::int64_t milli = 0;
-        if (job.placement && job.generation == report.generation) {
-            milli = job.placement->per_node.value;
-        } else {
-            for (const auto& ask : job.spec.resources.accelerators) {
-                const auto usage = std::ranges::find(job.usage, report.generation, &GenerationUsage::generation);
-                if (usage != job.usage.end() && usage->model == ask.model) milli = ask.per_node.value;
-            }
-        }
-        return MilliCardSeconds{milli * (report.to_s - report.from_s)};
-    }
-    const Core& core_;
-    std::map<std::tuple<JobId, std::uint32_t, std::uint32_t>, MeterState> seen_;
-    std::map<JobId, MilliCardSeconds> used_now_;
+    const State& state_;
+    std::map<JobId, LiveJob> drafts_;
 };
+
+/// Cards of a rank times the length; a rank beyond the gang, or a length beyond reason, is nothing.
+std::optional<MilliCardSeconds> used_by(const LiveJob& job, const GenerationUsage& usage, const MeterReport& report) {
+    if (report.node_rank >= static_cast<std::uint64_t>(job.spec.num_nodes)) return std::nullopt;
+    if (report.to_s - report.from_s > limits::duration_s_max) return std::nullopt;
+    const auto ask = std::ranges::find(job.spec.resources.accelerators, usage.model, &AcceleratorAsk::model);
+    if (ask == job.spec.resources.accelerators.end()) return std::nullopt;
+    return MilliCardSeconds{ask->per_node.value * (report.to_s - report.from_s)};
+}
+
+/// Takes a meter interval once: the next number of its meter, after the interval before. Others are passed over; the
+/// agent sends them again or never.
+void take_interval(Drafts& drafts, const SiteName& site, const MeterReport& report, std::vector<Event>& events) {
+    auto* job = drafts.find(report.job);
+    if (job == nullptr || report.to_s <= report.from_s) return;
+    const auto* usage = usage_of(*job, report.generation);
+    if (usage == nullptr || usage->site != site) return;
+    MeterState before{report.generation, report.node_rank, 0, 0};
+    for (const auto& meter : job->meters) {
+        if (meter.generation == report.generation && meter.node_rank == report.node_rank) before = meter;
+    }
+    if (report.sequence != before.sequence + 1 || report.from_s < before.to_s) return;
+    const auto used = used_by(*job, *usage, report);
+    if (!used) return;
+    // What an earlier generation still reports came after the network had given it up: nobody but its provider pays.
+    const bool late = report.generation != job->generation || !job->placement;
+    const TaskMetered metered{report.job, report.generation, report.node_rank, report.sequence, report.from_s, report.to_s, *used,
+                              late ? std::optional{Payer::provider} : std::nullopt};
+    take_meter(*job, metered);
+    events.push_back(metered);
+}
+
+void take_point(Drafts& drafts, const SiteName& site, const CheckpointReport& point, Instant now, std::vector<Event>& events) {
+    auto* job = drafts.find(point.job);
+    if (job == nullptr || job->generation != point.generation || !job->placement || job->placement->site != site || !is_name(point.name))
+        return;
+    const bool known =
+        std::ranges::any_of(job->checkpoints, [&](const auto& have) { return have.manifest == point.manifest && have.name == point.name; });
+    if (known) return;
+    const CheckpointStored stored{point.job, point.generation, point.name, point.manifest, point.bytes};
+    take_checkpoint(*job, stored, now);
+    events.push_back(stored);
+}
+
+/// A job whose use has reached what is held for it stops before it owes what nobody promised.
+void stop_spent(const Drafts& drafts, const std::set<JobId>& ended, std::vector<Event>& events) {
+    for (const auto& [id, job] : drafts.all()) {
+        if (ended.contains(id) || !job.placement || job.stop_ordered || job.placement->fen_per_card_hour.value == 0) continue;
+        if (accrued(job) >= held(job)) events.push_back(JobStopOrdered{id, job.generation, Reason::budget_reached});
+    }
+}
 
 Reason reason_of_progress(TaskState state) { return state == TaskState::starting ? Reason::agent_started : Reason::processes_running; }
 
-void take_task(const Core& core, const SiteName& site, const TaskReport& report, Instant now, std::vector<Event>& events) {
-    const auto* job = current(core.state, site, report.job, report.generation);
-    if (job == nullptr) return;
+void take_task(const Core& core, Drafts& drafts, const SiteName& site, const TaskReport& report, Instant now, std::vector<Event>& events) {
+    if (current(core.state, site, report.job, report.generation) == nullptr) return;
+    const auto* job = drafts.find(report.job);
     if (report.state == TaskState::ended) {
         end_generation(core, *job, {report.reason, report.exit_code, report.blamed}, now, events);
         return;
@@ -208,24 +210,15 @@ Decision decide(const Core& core, const Actor& actor, const SiteReport& command,
     std::vector<Event> events;
     if (!site->second.reachable) events.push_back(SiteReachable{command.site, true});
     if (command.nodes) compare_nodes(site->second, *command.nodes, events);
-    Meters meters{core};
-    for (const auto& meter : command.meters) meters.take(command.site, meter, events);
-    for (const auto& point : command.checkpoints) {
-        const auto* job = current(core.state, command.site, point.job, point.generation);
-        const bool known = job != nullptr && std::ranges::any_of(job->checkpoints, [&](const auto& have) {
-                               return have.manifest == point.manifest && have.name == point.name;
-                           });
-        if (job != nullptr && !known && is_name(point.name))
-            events.push_back(CheckpointStored{point.job, point.generation, point.name, point.manifest, point.bytes});
-    }
+    Drafts drafts{core.state};
+    for (const auto& meter : command.meters) take_interval(drafts, command.site, meter, events);
+    for (const auto& point : command.checkpoints) take_point(drafts, command.site, point, now, events);
     std::set<JobId> ended;  // one end for each job, whatever the report repeats
     for (const auto& task : command.tasks) {
         if (task.state == TaskState::ended && !ended.insert(task.job).second) continue;
-        take_task(core, command.site, task, now, events);
+        take_task(core, drafts, command.site, task, now, events);
     }
-    for (const auto& [id, stop] : meters.spent()) {
-        if (!ended.contains(id)) events.push_back(stop);
-    }
+    stop_spent(drafts, ended, events);
     events.push_back(ReportTaken{command.site, command.session, command.sequence});
     return accept(fmt::format("{}", command.sequence), std::move(events));
 }

@@ -1,0 +1,18 @@
+// control/core/job_use.hpp: what a meter or a checkpoint changes in a job.
+//
+// apply makes the change; decide makes it on a copy, where one report brings the last seconds of a job and its end.
+#pragma once
+
+#include "control/core/state.hpp"
+
+namespace weir::control {
+
+/// The interval counts: at risk since the last checkpoint, or lost where it came too late.
+void take_meter(LiveJob& job, const TaskMetered& meter);
+/// The checkpoint is kept (the newest two are) and secures what its generation has used so far.
+void take_checkpoint(LiveJob& job, const CheckpointStored& checkpoint, Instant at);
+
+/// The usage of a generation; nullptr where it never held cards.
+[[nodiscard]] GenerationUsage* usage_of(LiveJob& job, std::uint32_t generation);
+
+}  // namespace weir::control

@@ -1,0 +1,249 @@
+// Goal: what an operator relies on, on the real store: recovery, backup, a restore to a point in time, views built again.
+// Method: a small network's life is written through the writer; each drill then asks whether two ways to the same state agree.
+#include "adapters/store_sqlite/restore.hpp"
+#include "adapters/store_sqlite/sqlite_journal.hpp"
+#include "adapters/views_sql/views.hpp"
+#include "control/core/funding.hpp"
+#include "control/recover.hpp"
+#include "control/writer.hpp"
+
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <cstdlib>
+#include <filesystem>
+#include <string>
+
+namespace weir {
+namespace {
+
+using namespace control;
+
+constexpr Instant start{1'800'000'000'000'000'000};
+
+Catalogue catalogue() {
+    Catalogue models;
+    models["A100"].model = "A100";
+    return models;
+}
+
+class Drill : public testing::Test {
+protected:
+    Drill() {
+        std::string pattern = (std::filesystem::temp_directory_path() / "weir-drill-XXXXXX").string();
+        folder_ = ::mkdtemp(pattern.data());
+        open();
+        found();
+    }
+    ~Drill() override {
+        writer_.reset();
+        journal_.reset();
+        std::filesystem::remove_all(folder_);
+    }
+
+    [[nodiscard]] std::string path(const std::string& name) const { return folder_ + "/" + name; }
+
+    void open() {
+        auto journal = store::open_journal({.path = path("weir.db")});
+        ASSERT_TRUE(journal) << journal.error().message;
+        journal_ = std::move(*journal);
+        auto recovered = recover(*journal_, {}, catalogue());
+        ASSERT_TRUE(recovered) << recovered.error();
+        snapshot_used_ = recovered->snapshot_revision;
+        writer_ = std::make_unique<Writer>(std::move(recovered->core), *journal_);
+    }
+    void close() {
+        writer_.reset();
+        journal_.reset();
+    }
+    void must(Command command) {
+        const Request request{Actor{}, std::move(command)};
+        auto outcome = writer_->commit({&request, 1}, now_);
+        ASSERT_TRUE(outcome) << outcome.error().message;
+        ASSERT_TRUE(outcome->answers[0]) << outcome->answers[0].error().message;
+    }
+    void found() {
+        must(SetOrganisation{{OrganisationName{"lab"}, OrganisationKind::university, "Lab", "", SizeClass::small, "cn", ""}});
+        must(SetProject{{ProjectName{"vision"}, OrganisationName{"lab"}, {}, {}, 1000}});
+        Site site;
+        site.name = SiteName{"east"};
+        site.owner = OrganisationName{"lab"};
+        site.region = "cn";
+        site.tariff = {{"A100", Fen{600}}};
+        must(SetSite{site});
+        SiteReport report;
+        report.site = site.name;
+        report.session = "s";
+        report.sequence = 1;
+        report.nodes = {
+            {NodeName{"n1"}, {{"A100", 8, MiB{40'960}, Slicing::exclusive, true}}, MilliCpus{64'000}, MiB{262'144}, {}, true, ""}};
+        must(report);
+        must(Deposit{make_uid(now_, 1, 1), OrganisationName{"lab"}, Fen{1'000'000}});
+    }
+    /// A job that is placed, runs for `s` seconds and, where asked, ends.
+    void run_job(std::uint64_t number, std::int64_t s, bool ends) {
+        JobSpec spec;
+        spec.name = "train";
+        spec.run = "true";
+        spec.resources.accelerators = {{"A100", MilliCards{1000}, ""}};
+        const JobId job{make_uid(now_, 0, number)};
+        must(SubmitJob{job, ProjectName{"vision"}, spec, sha256("body")});
+        SiteReport report;
+        report.site = SiteName{"east"};
+        report.session = "s";
+        report.sequence = writer_->core().state.sites.at(report.site).sequence + 1;
+        const auto at = floor_seconds(now_);
+        report.meters = {{job, 1, 0, 1, at, at + s}};
+        report.tasks = {{job, 1, ends ? TaskState::ended : TaskState::running, ends ? Reason::exited : Reason::none, 0, std::nullopt}};
+        must(report);
+        now_ = now_ + seconds(s);
+    }
+    [[nodiscard]] Digest state() const { return digest_of(writer_->core().state); }
+
+    std::string folder_;
+    std::unique_ptr<ports::Journal> journal_;
+    std::unique_ptr<Writer> writer_;
+    std::uint64_t snapshot_used_ = 0;
+    Instant now_ = start;
+};
+
+TEST_F(Drill, ARestartFindsTheSameStateBySnapshotAndByJournal) {
+    for (std::uint64_t i = 1; i <= 20; ++i) run_job(i, 60, i % 3 != 0);
+    ASSERT_TRUE(keep_snapshot(*journal_, writer_->core().state));
+    for (std::uint64_t i = 21; i <= 30; ++i) run_job(i, 30, i % 2 == 0);
+    const auto before = state();
+    close();
+    open();
+    EXPECT_EQ(state(), before);
+    EXPECT_GT(snapshot_used_, 0U);
+    const auto folded = recover(*journal_, {}, catalogue(), UINT64_MAX, false);
+    ASSERT_TRUE(folded) << folded.error();
+    EXPECT_EQ(digest_of(folded->core.state), before);
+    EXPECT_FALSE(journal_->verify(1, UINT64_MAX)->bad);
+}
+
+TEST_F(Drill, ASnapshotOfOtherBytesIsPassedOver) {
+    for (std::uint64_t i = 1; i <= 5; ++i) run_job(i, 60, true);
+    auto packed = pack(writer_->core().state);
+    packed.bytes[packed.bytes.size() / 2] ^= 0x40;
+    ASSERT_TRUE(journal_->put_snapshot({writer_->core().state.revision, state_version(), packed.digest, packed.bytes}));
+    const auto before = state();
+    close();
+    open();
+    EXPECT_EQ(state(), before);
+    EXPECT_EQ(snapshot_used_, 0U);
+}
+
+TEST_F(Drill, ABackupRestoresToAnyPointInTime) {
+    for (std::uint64_t i = 1; i <= 4; ++i) run_job(i, 60, true);
+    const auto wanted = writer_->core().state.revision;
+    const auto then = state();
+    const auto time_then = writer_->core().state.now;
+    for (std::uint64_t i = 5; i <= 9; ++i) run_job(i, 60, true);
+    const auto report = journal_->backup_to(path("backup.db"));
+    ASSERT_TRUE(report) << report.error().message;
+    run_job(10, 60, true);  // after the backup; the server runs on
+
+    const auto by_revision = store::restore_store({.source = path("backup.db"), .target = path("revision.db"), .until_revision = wanted});
+    ASSERT_TRUE(by_revision) << by_revision.error().message;
+    const auto by_time =
+        store::restore_store({.source = path("backup.db"), .target = path("time.db"), .keep = [&](const ports::Record& record) {
+                                  const auto entry = read_entry(record.text);
+                                  return entry && entry->at <= time_then;
+                              }});
+    ASSERT_TRUE(by_time) << by_time.error().message;
+    for (const auto* name : {"revision.db", "time.db"}) {
+        auto reader = store::open_reader(path(name));
+        ASSERT_TRUE(reader) << reader.error().message;
+        const auto recovered = recover(**reader, {}, catalogue());
+        ASSERT_TRUE(recovered) << recovered.error();
+        EXPECT_EQ(digest_of(recovered->core.state), then) << name;
+    }
+    const auto again = store::restore_store({.source = path("backup.db"), .target = path("time.db")});
+    ASSERT_FALSE(again);
+    EXPECT_EQ(again.error().fault, ports::JournalFault::already_exists);
+}
+
+TEST_F(Drill, TwoServersOnOneStoreAreRefused) {
+    const auto second = store::open_journal({.path = path("weir.db")});
+    ASSERT_FALSE(second);
+    EXPECT_EQ(second.error().fault, ports::JournalFault::in_use);
+}
+
+TEST_F(Drill, ViewsTrailTheJournalAndAreBuiltAgain) {
+    for (std::uint64_t i = 1; i <= 12; ++i) run_job(i, 60, i % 4 != 0);
+    auto views = views::Views::open(path("views.db"));
+    ASSERT_TRUE(views) << views.error();
+    const auto expected = [&] {
+        std::vector<std::string> lines;
+        for (const auto& [id, job] : writer_->core().state.jobs) {
+            std::int64_t used = 0;
+            for (const auto& usage : job.usage) used += (usage.secured + usage.at_risk).value;
+            lines.push_back(id.text() + " " + job.project.value + " " + std::to_string(job.generation) + " " + std::to_string(used));
+        }
+        return lines;
+    };
+    const auto catch_up = [&] {
+        while (true) {
+            const auto taken = (*views)->catch_up(*journal_, 7);
+            ASSERT_TRUE(taken) << taken.error();
+            if (*taken == 0) break;
+        }
+    };
+    catch_up();
+    EXPECT_EQ((*views)->watermark(), writer_->core().state.revision);
+    EXPECT_EQ((*views)->live_jobs().value(), expected());
+    const auto finished = (*views)->jobs({.projects = std::nullopt, .outcome = JobState::succeeded, .before = std::nullopt, .limit = 100});
+    ASSERT_TRUE(finished) << finished.error();
+    EXPECT_EQ(finished->size(), writer_->core().state.finished.size());
+    ASSERT_FALSE(finished->empty());
+    EXPECT_EQ(finished->front().bill.size(), 1U);
+    EXPECT_EQ(finished->front().bill[0].amount, Fen{10}) << "60 s of one card at 6.00 yuan an hour";
+    EXPECT_TRUE((*views)->jobs({.projects = std::vector<ProjectName>{}, .outcome = {}, .before = {}, .limit = 10})->empty())
+        << "of no project";
+
+    ASSERT_TRUE((*views)->clear());
+    EXPECT_EQ((*views)->watermark(), 0U);
+    catch_up();
+    EXPECT_EQ((*views)->live_jobs().value(), expected());
+    // A commit that the views have already taken in changes nothing.
+    const auto record = journal_->read(1, 5, 1'000'000);
+    std::vector<Entry> entries;
+    for (const auto& one : *record) entries.push_back(read_entry(one.text).value());
+    EXPECT_TRUE((*views)->take(entries));
+    EXPECT_EQ((*views)->watermark(), writer_->core().state.revision);
+}
+
+// Type numbers and names are for ever.
+TEST(Journal, TypeNumbersArePinned) {
+    const std::vector<std::pair<std::uint16_t, std::string_view>> pinned{
+        {1, "leader_started"},  {10, "organisation_set"}, {11, "project_set"},       {12, "roles_set"},         {13, "token_issued"},
+        {14, "token_ended"},    {20, "site_set"},         {21, "node_set"},          {22, "node_removed"},      {23, "report_taken"},
+        {24, "site_reachable"}, {30, "programme_opened"}, {31, "voucher_awarded"},   {32, "voucher_ended"},     {33, "ledger_posted"},
+        {40, "job_submitted"},  {41, "job_placed"},       {42, "job_state_changed"}, {43, "task_metered"},      {44, "checkpoint_stored"},
+        {45, "job_requeued"},   {46, "job_stop_ordered"}, {47, "job_finished"},      {50, "records_forgotten"}, {51, "key_recorded"}};
+    for (const auto& [number, name] : pinned) EXPECT_EQ(type_name(number), name);
+    EXPECT_EQ(pinned.size(), std::variant_size_v<Event>);
+}
+
+TEST(Journal, AnUnknownTypeIsNotPassedOver) {
+    const auto entry = read_entry(R"({"revision":1,"type":999,"at":"2026-11-22T06:00:00Z","actor":"system","event":{}})");
+    ASSERT_FALSE(entry);
+    EXPECT_NE(entry.error().find("999"), std::string::npos);
+}
+
+TEST(Journal, AnEntryIsItsText) {
+    const Entry entry{7, start, "agent:east", TaskMetered{JobId{{1, 2}}, 3, 1, 9, 100, 110, MilliCardSeconds{10'000}, Payer::provider}};
+    std::string text;
+    write_entry(entry, text);
+    EXPECT_EQ(
+        text,
+        R"({"revision":7,"type":43,"at":"2027-01-15T08:00:00Z","actor":"agent:east","event":{"job":"job-0000000000000g000000000002","generation":3,"node_rank":1,)"
+        R"("sequence":9,"from_s":100,"to_s":110,"used":10000,"lost_to":"provider"}})");
+    std::string again;
+    write_entry(read_entry(text).value(), again);
+    EXPECT_EQ(again, text);
+}
+
+}  // namespace
+}  // namespace weir

@@ -6,6 +6,9 @@
 
 #include <set>
 
+#include <sched.h>
+#include <sys/mount.h>
+
 namespace weir::supervisor {
 namespace {
 
@@ -404,6 +407,30 @@ TEST(Supervise, WithoutItsSupervisorAProcessDies) {
     EXPECT_TRUE(eventually([&] { return !process_lives(pid); }));
     EXPECT_EQ(rig.status().phase, Phase::running);  // which is how the backend knows
     EXPECT_FALSE(is_locked(rig.directory(), lock_file));
+}
+
+TEST(Supervise, TheEndIsToldOnAFullDisk) {
+    std::string folder = (std::filesystem::temp_directory_path() / "weir-full-XXXXXX").string();
+    ASSERT_NE(mkdtemp(folder.data()), nullptr);
+    // A view of the mounts that ends with this process.
+    const bool mounted = unshare(CLONE_NEWNS) == 0 && mount(nullptr, "/", nullptr, MS_REC | MS_PRIVATE, nullptr) == 0 &&
+                         mount("weir-full", folder.c_str(), "tmpfs", 0, "size=512k,mode=0711") == 0;
+    if (!mounted) {
+        std::filesystem::remove(folder);
+        GTEST_SKIP() << "not permitted to mount";
+    }
+    {
+        Rig rig{folder};
+        rig.run("dd if=/dev/zero of=$WEIR_OUTPUT_DIR/all bs=4k 2>/dev/null; echo nobody hears this; exit 5");
+        EXPECT_EQ(rig.start(), "running");
+        const auto status = rig.end_status();
+        EXPECT_EQ(status.phase, Phase::ended);
+        EXPECT_EQ(status.reason, Reason::exited);
+        EXPECT_EQ(status.exit_code, 5);
+        EXPECT_EQ(status.dropped_log_bytes, 18);
+    }
+    umount(folder.c_str());
+    std::filesystem::remove(folder);
 }
 
 TEST(Supervise, IsSmallOnDiskAndInMemory) {

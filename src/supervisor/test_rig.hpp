@@ -65,8 +65,8 @@ inline bool process_lives(pid_t pid) {
 
 class Rig {
 public:
-    Rig() {
-        std::string name = (std::filesystem::temp_directory_path() / "weir-supervisor-XXXXXX").string();
+    explicit Rig(const std::filesystem::path& base = std::filesystem::temp_directory_path()) {
+        std::string name = (base / "weir-supervisor-XXXXXX").string();
         root_ = mkdtemp(name.data());
         chmod(root_.c_str(), 0711);
         for (const char* const folder : {"checkpoints", "outputs", "work"}) {

@@ -4,6 +4,7 @@
 #include "adapters/site_process/process_site.hpp"
 
 #include "adapters/site_process/manifest.hpp"
+#include "base/random.hpp"
 #include "supervisor/processes.hpp"
 #include "supervisor/test_rig.hpp"
 
@@ -94,14 +95,21 @@ struct Site {
         const auto chunk = backend->read_log(key, 0, stream, 0, 1 << 20);
         return chunk ? chunk->bytes : chunk.error().message;
     }
-    /// Waits until the task has printed a whole line.
-    [[nodiscard]] std::string await_line(const ports::TaskKey& key) const {
+    /// Waits until the task has printed so many whole lines; the first of them.
+    [[nodiscard]] std::string await_line(const ports::TaskKey& key, int lines = 1) const {
         std::string text;
         EXPECT_TRUE(eventually([&] {
             text = log(key);
-            return text.find('\n') != std::string::npos;
+            return std::count(text.begin(), text.end(), '\n') >= lines;
         })) << log(key, ports::LogStream::err);
         return text.substr(0, text.find('\n'));
+    }
+    /// Everybody below a task's supervisor.
+    [[nodiscard]] std::vector<supervisor::Process> family(const ports::TaskKey& key) const {
+        supervisor::ProcessTable table;
+        EXPECT_TRUE(table.read());
+        const auto found = table.keep_descendants(supervisor_of(key));
+        return {found.begin(), found.end()};
     }
     [[nodiscard]] fs::path folder(const ports::TaskKey& key) const {
         return fs::path{config.root} / "tasks" / key.job / std::to_string(key.generation) / std::to_string(key.node_rank);
@@ -209,22 +217,48 @@ TEST_P(ProcessSites, WhenTheSupervisorIsKilledNobodyIsLeft) {
     Site site{GetParam()};
     const auto order = task(daemon("") + "echo up; while :; do read x <> $TMPDIR/never; done");
     ASSERT_EQ(site.backend->start(order), StartOutcome::started);
-    (void)site.await_line(order.key);
+    (void)site.await_line(order.key, 2);
     const auto supervisor = site.supervisor_of(order.key);
-    std::vector<pid_t> family;
-    supervisor::ProcessTable table;
-    ASSERT_TRUE(table.read());
-    for (const auto& process : table.keep_descendants(supervisor)) family.push_back(process.pid);
+    const auto family = site.family(order.key);
     ASSERT_GE(family.size(), 3U);
     kill(supervisor, SIGKILL);
     ASSERT_TRUE(eventually([&] { return !process_lives(supervisor); }));
     const auto seen = site.await_end(order.key);
     EXPECT_EQ(seen.reason, EndReason::supervisor_lost);
     EXPECT_TRUE(seen.meter.final);
-    for (const auto pid : family) EXPECT_TRUE(eventually([&] { return !process_lives(pid); })) << pid;
+    for (const auto& process : family) EXPECT_TRUE(eventually([&] { return !process_lives(process.pid); })) << process.pid;
     // It stays told, by another agent as well.
     site.crash();
     EXPECT_EQ(site.look(order.key).reason, EndReason::supervisor_lost);
+}
+
+// Whoever of a task is killed, the supervisor among them, alone or together with the agent: the task ends, its end is told
+// once and for all, and nobody is left.
+TEST_P(ProcessSites, WhoeverIsKilledTheTaskEndsWhole) {
+    constexpr int rounds = 12;
+    Random random{7, "whoever is killed"};
+    Site site{GetParam()};
+    for (int round = 0; round < rounds; ++round) {
+        auto order = task(daemon("") + "echo up; while :; do read x <> $TMPDIR/never; done", "job-" + std::to_string(round));
+        order.kill_grace_s = static_cast<std::int64_t>(random.below(2));
+        ASSERT_EQ(site.backend->start(order), StartOutcome::started);
+        (void)site.await_line(order.key, 2);
+        auto victims = site.family(order.key);
+        victims.push_back(*supervisor::read_process(site.supervisor_of(order.key)));
+        const auto& victim = victims[random.below(victims.size())];
+        kill(victim.pid, SIGKILL);
+        if (random.chance(1, 2)) site.crash();
+        const bool daemon_died = victim.session != site.supervisor_of(order.key);
+        if (daemon_died) EXPECT_TRUE(site.backend->stop(order.key).has_value());  // without which the task goes on
+        const auto seen = site.await_end(order.key);
+        for (const auto& process : victims) {
+            EXPECT_TRUE(eventually([&] { return !process_lives(process.pid); })) << "round " << round << " pid " << process.pid;
+        }
+        EXPECT_TRUE(seen.meter.final);
+        site.crash();
+        EXPECT_EQ(site.look(order.key).reason, seen.reason);
+        EXPECT_EQ(site.look(order.key).meter, seen.meter);
+    }
 }
 
 TEST_P(ProcessSites, EvenADaemonThatHidesIsFoundByItsUser) {
@@ -241,14 +275,11 @@ TEST_P(ProcessSites, EvenADaemonThatHidesIsFoundByItsUser) {
     ASSERT_EQ(site.backend->start(hidden), StartOutcome::started);
     (void)site.await_line(hidden.key);
     const auto supervisor = site.supervisor_of(hidden.key);
-    std::vector<pid_t> family;
-    supervisor::ProcessTable table;
-    ASSERT_TRUE(table.read());
-    for (const auto& process : table.keep_descendants(supervisor)) family.push_back(process.pid);
+    const auto family = site.family(hidden.key);
     kill(supervisor, SIGKILL);
     ASSERT_TRUE(eventually([&] { return !process_lives(supervisor); }));
     EXPECT_EQ(site.await_end(hidden.key).reason, EndReason::supervisor_lost);
-    for (const auto pid : family) EXPECT_TRUE(eventually([&] { return !process_lives(pid); })) << pid;
+    for (const auto& process : family) EXPECT_TRUE(eventually([&] { return !process_lives(process.pid); })) << process.pid;
     EXPECT_EQ(site.look(other.key).state, TaskState::running);  // another project's processes are left alone
 }
 

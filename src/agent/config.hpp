@@ -54,17 +54,19 @@ struct NodeDeclaration {
     MilliCpus cpus;                     ///< 0: as detected.
     MiB memory;                         ///< 0: as detected.
     std::vector<std::string> position;  ///< Outermost level first.
+    bool healthy = true;                ///< False: taken out of service by hand.
     std::string address = "127.0.0.1";  ///< Where rank 0 listens when it runs here.
     static constexpr std::array field_rules{
         codec::Field{.name = "cards", .optional = true, .max_length = 64},
         codec::Field{.name = "cpus", .optional = true, .doc = "processor cores; absent: as detected"},
         codec::Field{.name = "memory", .optional = true, .doc = "absent: as detected"},
         codec::Field{.name = "position", .optional = true, .max_length = 8, .doc = "outermost level first: zone, block, rack"},
+        codec::Field{.name = "healthy", .optional = true, .doc = "false: taken out of service by hand"},
         codec::Field{.name = "address", .optional = true, .min_length = 1, .max_length = 255, .doc = "where rank 0 listens"},
     };
     bool operator==(const NodeDeclaration&) const = default;
 };
-BOOST_DESCRIBE_STRUCT(NodeDeclaration, (), (name, cards, cpus, memory, position, address))
+BOOST_DESCRIBE_STRUCT(NodeDeclaration, (), (name, cards, cpus, memory, position, healthy, address))
 
 /// A file of nodes alone, as examples/sites has them.
 struct NodeFile {

@@ -65,6 +65,7 @@ NodeTable table_of(const std::vector<NodeDeclaration>& declared, const ports::In
         node.cpus = from.cpus.value > 0 ? from.cpus : MilliCpus{inventory.milli_cpus};
         node.memory = from.memory.value > 0 ? from.memory : MiB{inventory.memory_mib};
         node.position = from.position;
+        node.healthy = from.healthy;
         node.address = from.address;
         auto& cards = table.cards[from.name];
         for (const auto& group : from.cards) {

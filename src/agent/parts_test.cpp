@@ -254,6 +254,15 @@ TEST(Config, IsReadFromItsFile) {
     EXPECT_TRUE(config->sandbox);
 }
 
+TEST(Config, TakesTheNodesThatASitesFileDeclares) {
+    const auto file = codec::decode_yaml<NodeFile>(
+        "nodes:\n  - name: n1\n    cards:\n      - {model: L20, count: 4, memory: 48GiB, slicing: fractional, emulated: true}\n"
+        "    cpus: 16\n    memory: 32GiB\n    position: [rack-1]\n    healthy: false\n    address: 127.0.0.1\n",
+        "nodes.yaml");
+    ASSERT_TRUE(file) << codec::describe(file.error());
+    EXPECT_FALSE(table_of(file->nodes, {}).nodes[0].healthy);
+}
+
 TEST(Config, SaysWhatIsWrong) {
     auto text = std::string{example};
     text.replace(text.find("count: 1000"), 11, "count: 0");

@@ -45,11 +45,7 @@ Reconciler::Reconciler(ReconcilerOptions options, ports::SiteBackend& backend, C
       random_{seed, "agent sessions"},
       book_{options_.site} {}
 
-void Reconciler::hear(Desired desired) {
-    const auto& newest = heard_ ? heard_ : desired_;
-    if (newest && desired.revision < newest->revision) return;
-    heard_ = std::move(desired);
-}
+void Reconciler::hear(Desired desired) { heard_ = std::move(desired); }
 
 void Reconciler::set_paused(bool paused) {
     if (paused == paused_) return;

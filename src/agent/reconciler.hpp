@@ -53,7 +53,8 @@ public:
     Reconciler(ReconcilerOptions options, ports::SiteBackend& backend, CheckpointDesk& desk, Records records, NodeTable nodes,
                PortPicker pick_port, std::uint64_t seed);
 
-    /// What should run; older than what was heard before is ignored.
+    /// What should run: the server's latest answer. Its revision may be lower than before (a server that was restored counts anew);
+    /// whoever carries the messages gives them in the order in which they were asked for.
     void hear(Desired desired);
     /// A paused site starts nothing, stops everything (with a checkpoint where the task can be asked for one) and offers no node.
     void set_paused(bool paused);
@@ -67,7 +68,8 @@ public:
     [[nodiscard]] const SiteReport* report(Instant wall);
     /// Renews the leases and says nothing else; none before the first report was taken in.
     [[nodiscard]] std::optional<SiteReport> heartbeat() const { return book_.heartbeat(); }
-    /// What became of a report or heartbeat that was sent at `sent_at`. A stale session begins a new one.
+    /// What became of a report or heartbeat that was sent at `sent_at`. A stale session begins a new one. After a silence that the
+    /// server may have noticed the nodes are told again: only a report that says something makes a site reachable.
     void hear_answer(ports::BootInstant sent_at, const Result<ReportAnswer, ports::LinkError>& answer, Instant wall);
 
     /// The terms of the last answer.
@@ -161,6 +163,7 @@ private:
     std::optional<Desired> heard_;  ///< Becomes desired_ with the next step.
     bool paused_ = false;
     bool nodes_told_ = false;
+    bool was_silent_ = false;  ///< The nodes are told again with the next report.
     std::optional<ReportAnswer> terms_;
     ports::BootInstant terms_from_;              ///< When the report was sent that they answer.
     std::uint32_t refused_sessions_ = 0;         ///< In a row.

@@ -10,6 +10,9 @@ namespace weir::agent {
 
 namespace {
 
+/// A gap between two answers beyond this share of the lease (500 of 1000 ms, in ns) is a silence.
+constexpr std::int64_t silence_share_ns = 500'000;
+
 /// The first sessions after a refusal come just after the latest one known; should the server know a far later one (the clock was
 /// set back, and the records were lost), the steps become hours and days.
 Duration skip_after(std::uint32_t refusals) { return milliseconds(std::int64_t{1} << std::min<std::uint32_t>(4 * refusals, 36)); }
@@ -47,7 +50,7 @@ const SiteReport* Reconciler::report(Instant wall) {
 
 SiteReport Reconciler::changes() {
     SiteReport report;
-    if (!nodes_told_) {
+    if (!nodes_told_ || was_silent_) {
         report.nodes = nodes_.nodes;
         for (auto& node : *report.nodes) node.healthy = node.healthy && !paused_;
     }
@@ -103,6 +106,7 @@ void Reconciler::add_task(const GenerationKey& key, const Gang& gang, bool all_m
 
 void Reconciler::hear_answer(ports::BootInstant sent_at, const Result<ReportAnswer, ports::LinkError>& answer, Instant wall) {
     if (!answer) {
+        was_silent_ = true;
         if (answer.error().fault != ports::LinkFault::stale_sequence) return;
         spdlog::warn("agent.session site={} why=\"{}\"", options_.site.text(), answer.error().message);
         ++refused_sessions_;
@@ -110,6 +114,7 @@ void Reconciler::hear_answer(ports::BootInstant sent_at, const Result<ReportAnsw
         return;
     }
     refused_sessions_ = 0;
+    if (terms_ && sent_at.ns - terms_from_.ns > silence_share_ns * terms_->lease_ms) was_silent_ = true;
     if (!terms_ || sent_at >= terms_from_) {
         terms_ = *answer;
         terms_from_ = sent_at;
@@ -122,6 +127,7 @@ void Reconciler::acknowledge(const SiteReport& report) {
         auto now = nodes_.nodes;
         for (auto& node : now) node.healthy = node.healthy && !paused_;
         nodes_told_ = now == *report.nodes;
+        was_silent_ = false;
     }
     std::map<GenerationKey, GenerationRecord> changed;
     const auto record_of = [&](const JobId& job, std::uint32_t generation) -> GenerationRecord* {

@@ -233,7 +233,7 @@ TEST_F(ReconcilerTest, AnEndWaitsForTheMeterThatDoesNotFitIntoOneReport) {
     at(155);
     EXPECT_EQ(tell(), "#3 m1/0:1[101,111) m1/0:2[111,121) m1/0:3[121,131) m1/0:4[131,141)");
     at(155);
-    EXPECT_EQ(tell(), "#4 m1/0:5[141,151) m1/0:6[151,155) 1:ended(exited,0)");
+    EXPECT_EQ(tell(), "#4 nodes m1/0:5[141,151) m1/0:6[151,155) 1:ended(exited,0)");
 }
 
 TEST_F(ReconcilerTest, AStopBeforeTheStartIsAnEnd) {
@@ -252,11 +252,32 @@ TEST_F(ReconcilerTest, FencesTheOlderGenerationBeforeANewerOneStarts) {
     tell();
     desire({task(2)});
     EXPECT_EQ(at(102), (Calls{"fence 1", "fence 1", "start 2/0"}));
-    // An order for the old one that comes late starts nothing.
-    agent->hear({1, {task(1)}});
-    EXPECT_EQ(at(103), Calls{});
+    // An order for the old one that comes late starts it not again.
     desire({task(1)});
     for (const auto& call : at(104)) EXPECT_NE(call, "start 1/0");
+}
+
+TEST_F(ReconcilerTest, AServerThatCountsAnewIsHeard) {
+    greet();
+    desire({});
+    at(101);
+    agent->hear({0, {task(1)}});
+    EXPECT_EQ(at(102), (Calls{"start 1/0"}));
+}
+
+TEST_F(ReconcilerTest, AfterASilenceTheNodesAreToldAgain) {
+    greet();
+    at(105);
+    EXPECT_EQ(tell(), "");
+    now_s = 110;
+    lose(LinkFault::unreachable);
+    EXPECT_EQ(words(), "#2 nodes");
+    tell();
+    EXPECT_EQ(words(), "");
+    // Nobody was refused, but the agent itself stood still for longer than the server waits.
+    at(130);
+    EXPECT_EQ(tell(), "");
+    EXPECT_EQ(words(), "#3 nodes");
 }
 
 TEST_F(ReconcilerTest, AReportIsSentAgainUnchangedUntilItIsAcknowledged) {
@@ -272,7 +293,7 @@ TEST_F(ReconcilerTest, AReportIsSentAgainUnchangedUntilItIsAcknowledged) {
     agent->hear_answer(boot(112), ReportAnswer{1, 30'000, 0, 10'000, revision}, wall());
     EXPECT_EQ(tell(), "#2 1:running");
     at(113);
-    EXPECT_EQ(tell(), "#3 1:ended(exited,0)");
+    EXPECT_EQ(tell(), "#3 nodes 1:ended(exited,0)");
 }
 
 TEST_F(ReconcilerTest, AStaleSessionBeginsALaterOneWithTheWholePicture) {

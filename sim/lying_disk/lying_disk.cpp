@@ -189,21 +189,4 @@ void LyingDisk::restart() {
     fail_at_ = 0;
 }
 
-void LyingDisk::corrupt(const std::string& name, std::uint64_t offset) {
-    for (auto* bytes : {&names_.at(name)->current, &names_.at(name)->durable}) {
-        if (offset < bytes->size()) (*bytes)[offset] = static_cast<char>(~(*bytes)[offset]);
-    }
-}
-
-void LyingDisk::cut_off(const std::string& name, std::uint64_t size) {
-    names_.at(name)->current.resize(size);
-    names_.at(name)->durable.resize(size);
-}
-
-void LyingDisk::lose(const std::string& name) {
-    names_.erase(name);
-    durable_names_.erase(name);
-    pending_names_.erase(name);
-}
-
 }  // namespace weir::sim

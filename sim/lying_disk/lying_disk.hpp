@@ -10,7 +10,7 @@
 // system. A sync that was reported as failed leaves its bytes readable and never on the disk until they are written
 // again, as Linux does.
 //
-// What it never does by itself: change bytes that were synced, or tear a sector. corrupt() and cut_off() do that on demand.
+// What it never does by itself: change bytes that were synced, or tear a sector.
 //
 // Deterministic: the same seed and the same calls give the same survivors. Operations are counted from 1: every write,
 // truncation, sync, creation and removal is one. Nothing here is thread-safe; the VFS serialises.
@@ -87,11 +87,6 @@ public:
     void make_room() { full_at_ = 0; }
     void set_read_only(bool read_only) { read_only_ = read_only; }
     [[nodiscard]] bool read_only() const { return read_only_; }
-
-    /// Damage to what is on the disk, for tests of its detection: flips the bits of one byte, or cuts the file's end off.
-    void corrupt(const std::string& name, std::uint64_t offset);
-    void cut_off(const std::string& name, std::uint64_t size);
-    void lose(const std::string& name);
 
 private:
     enum class Mercy : std::uint8_t { none = 0, little = 1, even = 2, much = 3, all = 4 };

@@ -10,9 +10,16 @@ namespace {
 void append_line(std::string& out, std::string_view field, std::string_view value) {
     out += field;
     for (const char c : value) {
-        if (c != '\n' && c != '\r' && c != '\0') out.push_back(c);
+        if (c != '\n' && c != '\r') out.push_back(c);
     }
     out.push_back('\n');
+}
+
+/// A reader ignores an id that holds NUL.
+std::string without_nul(std::string_view text) {
+    std::string out{text};
+    std::erase(out, '\0');
+    return out;
 }
 
 /// Calls `each` for every line of `text`; CR, LF and CR LF end lines alike.
@@ -31,7 +38,7 @@ void for_each_line(std::string_view text, Each each) {
 }  // namespace
 
 void append_event(std::string& out, const Event& event) {
-    if (!event.id.empty()) append_line(out, "id: ", event.id);
+    if (!event.id.empty()) append_line(out, "id: ", without_nul(event.id));
     if (!event.name.empty()) append_line(out, "event: ", event.name);
     for_each_line(event.data, [&](std::string_view line) {
         out += "data: ";

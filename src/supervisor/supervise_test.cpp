@@ -421,8 +421,10 @@ TEST(Supervise, TheEndIsToldOnAFullDisk) {
     }
     {
         Rig rig{folder};
-        rig.run("dd if=/dev/zero of=$WEIR_OUTPUT_DIR/all bs=4k 2>/dev/null; echo nobody hears this; exit 5");
+        rig.make_fifo("go");
+        rig.run("read x < $WEIR_OUTPUT_DIR/go; dd if=/dev/zero of=$WEIR_OUTPUT_DIR/all bs=4k 2>/dev/null; echo nobody hears this; exit 5");
         EXPECT_EQ(rig.start(), "running");
+        std::ofstream(rig.path("outputs/go")) << "go\n";
         const auto status = rig.end_status();
         EXPECT_EQ(status.phase, Phase::ended);
         EXPECT_EQ(status.reason, Reason::exited);

@@ -238,7 +238,8 @@ TEST(Journal, AnEntryIsItsText) {
     write_entry(entry, text);
     EXPECT_EQ(
         text,
-        R"({"revision":7,"type":43,"at":"2027-01-15T08:00:00Z","actor":"agent:east","event":{"job":"job-0000000000000g000000000002","generation":3,"node_rank":1,)"
+        R"({"revision":7,"type":43,"at":"2027-01-15T08:00:00Z","actor":"agent:east","event":{"job":"job-0000000000000g000000000002",)"
+                    R"("generation":3,"node_rank":1,)"
         R"("sequence":9,"from_s":100,"to_s":110,"used":10000,"lost_to":"provider"}})");
     std::string again;
     write_entry(read_entry(text).value(), again);

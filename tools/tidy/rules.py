@@ -68,6 +68,11 @@ MAY_INCLUDE = {
     "agent": ("base", "codec", "domain", "ports", "supervisor"),
     "apps": None,     # wires all
 }
+# What one adapter may use beside: the wrapper that two stores share, and the vocabulary of events that views print.
+ALSO = {
+    "adapters/store_sqlite": ("adapters/sqlite",),
+    "adapters/views_sql": ("adapters/sqlite", "control"),
+}
 NESTED = ("engines", "adapters")   # their folders are rooms of their own, which do not see each other
 
 
@@ -97,7 +102,8 @@ def direction(tree):
                 yield Finding(path, line, f'"{name}" is not rooted; include it as "{posixpath.dirname(path)[4:]}/..."')
                 continue
             target = room_of(name)
-            if target == room or allowed is None or target.split("/")[0] in allowed:
+            also = ALSO.get(room, ())
+            if target == room or allowed is None or target.split("/")[0] in allowed or target in also or target.split("/")[0] in also:
                 continue
             if path.endswith("_test.cpp") and kind not in PURE + ("engines",):
                 continue
@@ -108,7 +114,7 @@ def direction(tree):
 LIBRARIES = (
     (r"boost/(asio|beast)", ("src/transport",), "Asio and Beast"),
     (r"boost/json|nlohmann/|rapidjson/", ("src/codec", "src/transport", "src/adapters"), "JSON headers"),
-    (r"sqlite3\.h", ("src/adapters/store_sqlite", "src/adapters/views_sql"), "SQLite"),
+    (r"sqlite3\.h", ("src/adapters/sqlite", "src/adapters/store_sqlite", "src/adapters/views_sql"), "SQLite"),
     (r"libpq-fe\.h|postgresql/", ("src/adapters/store_postgres", "src/adapters/views_sql"), "libpq"),
     (r"curl/", ("src/adapters", "src/transport"), "curl"),
     (r"yaml-cpp/", ("src/codec",), "YAML headers"),

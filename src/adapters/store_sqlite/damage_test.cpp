@@ -1,6 +1,6 @@
 // Goal: what happens to the files of a store outside our hands is reported in words, and never passed off as a shorter journal.
 // Method: a store is written, its files are copied as a crash would leave them, one thing is damaged, and it is opened again.
-#include "adapters/store_sqlite/sqlite.hpp"
+#include "adapters/sqlite/sqlite.hpp"
 #include "adapters/store_sqlite/test_store.hpp"
 #include "ports/record_chain.hpp"
 

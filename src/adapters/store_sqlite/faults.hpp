@@ -1,7 +1,7 @@
 // adapters/store_sqlite/faults.hpp: what a SQLite result code means for the journal, said for an operator.
 #pragma once
 
-#include "adapters/store_sqlite/sqlite.hpp"
+#include "adapters/sqlite/sqlite.hpp"
 #include "ports/journal.hpp"
 
 #include <string>

@@ -3,7 +3,7 @@
 // Order matters: everything that only looks comes first, so that a damaged store is left as it was found.
 #pragma once
 
-#include "adapters/store_sqlite/sqlite.hpp"
+#include "adapters/sqlite/sqlite.hpp"
 #include "adapters/store_sqlite/sqlite_journal.hpp"
 #include "ports/journal.hpp"
 

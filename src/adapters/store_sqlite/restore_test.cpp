@@ -1,7 +1,7 @@
 // The drill: a backup of a running store, a disaster, a new store up to the moment before it, and on it goes.
 #include "adapters/store_sqlite/restore.hpp"
 
-#include "adapters/store_sqlite/sqlite.hpp"
+#include "adapters/sqlite/sqlite.hpp"
 #include "adapters/store_sqlite/test_store.hpp"
 #include "ports/record_chain.hpp"
 

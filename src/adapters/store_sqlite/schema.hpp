@@ -1,7 +1,7 @@
 // adapters/store_sqlite/schema.hpp: the tables of a store file, and whether a file is one.
 #pragma once
 
-#include "adapters/store_sqlite/sqlite.hpp"
+#include "adapters/sqlite/sqlite.hpp"
 #include "ports/journal.hpp"
 
 #include <optional>

@@ -8,7 +8,7 @@
 // over, and the one before it is taken.
 #pragma once
 
-#include "adapters/store_sqlite/sqlite.hpp"
+#include "adapters/sqlite/sqlite.hpp"
 #include "ports/journal.hpp"
 
 #include <functional>

@@ -2,7 +2,7 @@
 #pragma once
 
 #include "adapters/store_sqlite/snapshot_shelf.hpp"
-#include "adapters/store_sqlite/sqlite.hpp"
+#include "adapters/sqlite/sqlite.hpp"
 #include "ports/journal.hpp"
 
 #include <memory>

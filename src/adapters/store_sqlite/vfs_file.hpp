@@ -2,7 +2,7 @@
 // and not the real one behind it.
 #pragma once
 
-#include "adapters/store_sqlite/sqlite.hpp"
+#include "adapters/sqlite/sqlite.hpp"
 
 #include <cstdint>
 #include <optional>

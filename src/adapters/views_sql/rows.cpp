@@ -52,7 +52,11 @@ struct Writer {
     const Entry& entry;
 
     [[nodiscard]] bool update(JobId job, JobState state, Reason reason) const {
-        return Row{connection, "update job set state=?2, reason=?3 where id=?1"}.text(job.text()).text(name_of(state)).text(name_of(reason)).run();
+        return Row{connection, "update job set state=?2, reason=?3 where id=?1"}
+            .text(job.text())
+            .text(name_of(state))
+            .text(name_of(reason))
+            .run();
     }
     [[nodiscard]] bool end_task(JobId job, std::uint32_t generation, Reason reason) const {
         return Row{connection, "update task set ended_ns=?3, end_reason=?4 where job=?1 and generation=?2 and ended_ns is null"}
@@ -60,17 +64,33 @@ struct Writer {
     }
 
     bool operator()(const JobSubmitted& e) const {
-        return Row{connection, "insert into job(id, project, submitter, name, spec, state, reason, submitted_ns) values(?1,?2,?3,?4,?5,?6,?7,?8)"}
-            .text(e.job.text()).text(e.project.value).text(e.submitter.value).text(e.spec.name).text(json(e.spec))
-            .text(name_of(JobState::queued)).text(name_of(Reason::submitted)).number(entry.at.ns).run();
+        return Row{connection,
+                   "insert into job(id, project, submitter, name, spec, state, reason, submitted_ns) values(?1,?2,?3,?4,?5,?6,?7,?8)"}
+            .text(e.job.text())
+            .text(e.project.value)
+            .text(e.submitter.value)
+            .text(e.spec.name)
+            .text(json(e.spec))
+            .text(name_of(JobState::queued))
+            .text(name_of(Reason::submitted))
+            .number(entry.at.ns)
+            .run();
     }
     bool operator()(const JobPlaced& e) const {
         const bool job = Row{connection, "update job set state=?2, reason=?3, generation=?4, placement=?5 where id=?1"}
                              .text(e.job.text()).text(name_of(JobState::placed)).text(name_of(Reason::placed)).number(e.generation)
                              .text(json(e.placement)).run();
-        return job && Row{connection, "insert into task(job, generation, site, model, emulated, fen_per_card_hour, placed_ns) values(?1,?2,?3,?4,?5,?6,?7)"}
-                          .text(e.job.text()).number(e.generation).text(e.placement.site.value).text(e.placement.model)
-                          .number(e.placement.emulated ? 1 : 0).number(e.placement.fen_per_card_hour.value).number(entry.at.ns).run();
+        return job &&
+               Row{connection,
+                   "insert into task(job, generation, site, model, emulated, fen_per_card_hour, placed_ns) values(?1,?2,?3,?4,?5,?6,?7)"}
+                   .text(e.job.text())
+                   .number(e.generation)
+                   .text(e.placement.site.value)
+                   .text(e.placement.model)
+                   .number(e.placement.emulated ? 1 : 0)
+                   .number(e.placement.fen_per_card_hour.value)
+                   .number(entry.at.ns)
+                   .run();
     }
     bool operator()(const JobStateChanged& e) const { return update(e.job, e.to, e.reason); }
     bool operator()(const TaskMetered& e) const {
@@ -84,7 +104,9 @@ struct Writer {
         }
         return row.run();
     }
-    bool operator()(const JobRequeued& e) const { return update(e.job, JobState::queued, e.reason) && end_task(e.job, e.generation, e.reason); }
+    bool operator()(const JobRequeued& e) const {
+        return update(e.job, JobState::queued, e.reason) && end_task(e.job, e.generation, e.reason);
+    }
     bool operator()(const JobFinished& e) const {
         const bool job = Row{connection, "update job set state=?2, reason=?3, finished_ns=?4, exit_code=?5, bill=?6, paid=?7 where id=?1"}
                              .text(e.job.text()).text(name_of(e.outcome)).text(name_of(e.reason)).number(entry.at.ns).number(e.exit_code)
@@ -95,9 +117,18 @@ struct Writer {
     bool operator()(const LedgerPosted& e) const {
         for (const auto& p : e.postings) {
             const bool done = Row{connection, "insert into transfer values(?1,?2,?3,?4,?5,?6,?7,?8,?9,?10,?11)"}
-                                  .text(p.id.text()).number(p.ledger).text(name_of(p.kind)).text(name_of(p.code)).text(p.debit.text()).text(p.credit.text())
-                                  .number(p.amount).number(p.released).number(p.at.ns).text(format_uid(p.cause))
-                                  .number(static_cast<std::int64_t>(entry.revision)).run();
+                                  .text(p.id.text())
+                                  .number(p.ledger)
+                                  .text(name_of(p.kind))
+                                  .text(name_of(p.code))
+                                  .text(p.debit.text())
+                                  .text(p.credit.text())
+                                  .number(p.amount)
+                                  .number(p.released)
+                                  .number(p.at.ns)
+                                  .text(format_uid(p.cause))
+                                  .number(static_cast<std::int64_t>(entry.revision))
+                                  .run();
             if (!done) return false;
         }
         return true;

@@ -1,7 +1,7 @@
 // adapters/views_sql/rows.hpp: which rows an entry makes or changes.
 #pragma once
 
-#include "adapters/store_sqlite/sqlite.hpp"
+#include "adapters/sqlite/sqlite.hpp"
 #include "control/entry.hpp"
 
 namespace weir::views {

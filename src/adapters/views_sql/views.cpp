@@ -82,7 +82,8 @@ std::optional<JobRow> job_row(const store::Statement& row) {
 }  // namespace
 
 std::string Views::trouble(const std::string& what) const {
-    return fmt::format("the views cannot {}: {}; they can be removed while the server is stopped, and are built again", what, connection_.message());
+    return fmt::format("the views cannot {}: {}; they can be removed while the server is stopped, and are built again", what,
+                       connection_.message());
 }
 
 Result<std::unique_ptr<Views>, std::string> Views::open(const std::string& path) {
@@ -125,7 +126,8 @@ Result<void, std::string> Views::take(const std::vector<control::Entry>& entries
     for (const auto& entry : entries) {
         if (entry.revision <= next) continue;
         if (entry.revision != next + 1 || !insert(entry)) {
-            auto text = entry.revision != next + 1 ? fmt::format("revision {} came where {} is next", entry.revision, next + 1) : trouble("take a row in");
+            auto text = entry.revision != next + 1 ? fmt::format("revision {} came where {} is next", entry.revision, next + 1)
+                                                   : trouble("take a row in");
             (void)connection_.run("rollback");
             return fail(std::move(text));
         }
@@ -178,7 +180,8 @@ Result<std::vector<JobRow>, std::string> Views::jobs(const JobQuery& query) {
         }
         where += " and project in (" + list + ")";
     }
-    auto select = connection_.prepare(fmt::format("select {} from job where {} order by id desc limit {}", job_columns, where, query.limit));
+    auto select =
+        connection_.prepare(fmt::format("select {} from job where {} order by id desc limit {}", job_columns, where, query.limit));
     if (!select) return fail(trouble("be asked"));
     const auto before = query.before ? query.before->text() : std::string{};
     if (query.before) select.bind_text(1, before);
@@ -194,7 +197,8 @@ Result<std::vector<JobRow>, std::string> Views::jobs(const JobQuery& query) {
 Result<std::vector<std::string>, std::string> Views::live_jobs() {
     const std::lock_guard lock{mutex_};
     auto select = connection_.prepare(
-        "select j.id || ' ' || j.project || ' ' || j.generation || ' ' || coalesce((select sum(u.milli_card_seconds) from usage u where u.job = j.id), 0) "
+        "select j.id || ' ' || j.project || ' ' || j.generation || ' ' || coalesce((select sum(u.milli_card_seconds) from usage u where "
+        "u.job = j.id), 0) "
         "from job j where j.finished_ns is null order by j.id");
     if (!select) return fail(trouble("be asked"));
     std::vector<std::string> lines;

@@ -5,7 +5,7 @@
 // has not: remove the file and they are built again. Nothing decides by them.
 #pragma once
 
-#include "adapters/store_sqlite/sqlite.hpp"
+#include "adapters/sqlite/sqlite.hpp"
 #include "base/result.hpp"
 #include "control/entry.hpp"
 #include "ports/journal.hpp"

@@ -1,4 +1,4 @@
-#include "adapters/store_sqlite/sqlite.hpp"
+#include "adapters/sqlite/sqlite.hpp"
 
 namespace weir::store {
 

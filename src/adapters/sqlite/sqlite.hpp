@@ -1,4 +1,4 @@
-// adapters/store_sqlite/sqlite.hpp: SQLite's C interface with owners for its handles, and nothing else.
+// adapters/sqlite/sqlite.hpp: SQLite's C interface with owners for its handles, and nothing else.
 //
 // It answers how to open, prepare, bind and step. Which SQL, which order and what a code means for the journal is
 // decided in the files beside it. Codes are SQLite's extended result codes, as plain ints; nothing throws.

@@ -1,0 +1,216 @@
+#include "apps/client/arguments.hpp"
+
+#include <CLI/CLI.hpp>
+
+#include <memory>
+
+namespace weir::cli {
+namespace {
+
+/// A command whose options fill an Ask and whose choice is to run it.
+template <class Ask>
+void add(CLI::App& parent, Chosen& chosen, const char* name, const char* about, Done (*run)(Session&, const Ask&), void (*options)(CLI::App&, Ask&)) {
+    auto ask = std::make_shared<Ask>();
+    auto* command = parent.add_subcommand(name, about);
+    options(*command, *ask);
+    command->callback([&chosen, ask, run] { chosen.run = [ask, run](Session& session) { return run(session, *ask); }; });
+}
+
+CLI::App& noun(CLI::App& app, const char* name, const char* about) {
+    auto* command = app.add_subcommand(name, about);
+    command->require_subcommand(1);
+    return *command;
+}
+
+void none(CLI::App&, Nothing&) {}
+void limit(CLI::App& command, ListAsk& ask) { command.add_option("--limit", ask.most, "most items")->check(CLI::Range(1, 1'000'000))->capture_default_str(); }
+void file(CLI::App& command, FileAsk& ask) { command.add_option("-f,--file", ask.file, "YAML or JSON; - is standard input")->required(); }
+template <int which>
+void one(CLI::App& command, OneAsk& ask) {
+    constexpr const char* titles[] = {"NAME", "JOB", "TOKEN", "VOUCHER"};
+    constexpr const char* docs[] = {"its name", "its id, or 6 or more characters of its beginning or end", "its id", "its id"};
+    command.add_option(titles[which], ask.name, docs[which])->required();
+}
+
+void organisation(CLI::App& command, OrganisationAsk& ask) {
+    command.add_option("NAME", ask.name, "its name");
+    command.add_option("-f,--file", ask.file, "all of it as YAML or JSON; - is standard input");
+    command.add_option("--kind", ask.kind, "enterprise, startup, university, research_institute, government, person");
+    command.add_option("--title", ask.title, "legal name; none for a person");
+    command.add_option("--credit-code", ask.credit_code, "unified social credit code");
+    command.add_option("--size", ask.size_class, "micro, small, medium, large");
+    command.add_option("--registered-in", ask.registered_in, "region, such as cn/sichuan/chengdu");
+    command.add_option("--control-group", ask.control_group, "shared by firms under one control");
+}
+
+void project(CLI::App& command, ProjectAsk& ask) {
+    command.add_option("NAME", ask.name, "its name");
+    command.add_option("-f,--file", ask.file, "all of it as YAML or JSON; - is standard input");
+    command.add_option("--organisation", ask.organisation, "who it belongs to");
+    command.add_option("--quota", ask.quota, "most cards of a model at once, such as H800:16; once for each model");
+    command.add_option("--trust", ask.trusted, "a site it trusts; once for each, none: all");
+    command.add_option("--live-jobs-max", ask.live_jobs_max, "most jobs that wait or run at once");
+}
+
+void roles(CLI::App& command, RolesAsk& ask) {
+    command.add_option("SUBJECT", ask.subject, "whose roles")->required();
+    command.add_option("--role", ask.roles, "exactly these; once for each");
+    command.add_flag("--none", ask.none, "take all away");
+}
+
+void member(CLI::App& command, RolesAsk& ask) {
+    command.add_option("PROJECT", ask.project, "in which project")->required();
+    roles(command, ask);
+}
+
+void token(CLI::App& command, TokenAsk& ask) {
+    command.add_option("--subject", ask.subject, "whose; none: your own");
+    command.add_option("--scope", ask.scopes, "read, write, admin; once for each, none: read");
+    command.add_option("--expires", ask.expires, "such as 30d, or an instant; none: never");
+    command.add_option("--to", ask.to, "file for the secret, readable by you alone");
+}
+
+void agent_token(CLI::App& command, TokenAsk& ask) {
+    command.add_option("SITE", ask.site, "for whose agent")->required();
+    command.add_option("--expires", ask.expires, "such as 365d, or an instant; none: never");
+    command.add_option("--to", ask.to, "file for the secret, readable by you alone");
+}
+
+void token_list(CLI::App& command, TokenListAsk& ask) {
+    limit(command, ask);
+    command.add_flag("--all", ask.all, "everybody's, for operators");
+}
+
+void node_list(CLI::App& command, NodeListAsk& ask) {
+    limit(command, ask);
+    command.add_option("--site", ask.site, "only of this site");
+}
+
+void submission(CLI::App& command, SubmitAsk& ask) {
+    command.add_option("FILE", ask.file, "job file, YAML or JSON; - is standard input")->required();
+    command.add_option("--project", ask.project, "none: WEIR_PROJECT, or your only one");
+    command.add_option("--id", ask.id, "of an earlier attempt whose outcome is unknown");
+    command.add_flag("--wait", ask.wait, "until it is over; exit code 10 where it did not succeed");
+}
+
+void job_list(CLI::App& command, JobListAsk& ask) {
+    ask.most = 50;
+    limit(command, ask);
+    command.add_option("--project", ask.project, "only of this project");
+    command.add_option("--state", ask.state, "live, finished, or a state such as queued");
+}
+
+void logs(CLI::App& command, LogAsk& ask) {
+    command.add_option("JOB", ask.job, "its id, or 6 or more characters of its beginning or end")->required();
+    command.add_flag("-f,--follow", ask.follow, "go on until the job is over");
+    command.add_flag("--stderr", ask.errors, "what it printed to stderr");
+    command.add_option("--node", ask.node_rank, "node of the gang, from 0");
+    command.add_option("--generation", ask.generation, "of which start; none: the present one");
+}
+
+void watching(CLI::App& command, WatchAsk& ask) {
+    command.add_option("--project", ask.project, "only what is this project's");
+    command.add_option("--job", ask.job, "only what is this job's");
+    command.add_option("--since", ask.since, "after this revision; none: from now on");
+    command.add_option("--count", ask.events_max, "end after so many events");
+}
+
+void award(CLI::App& command, AwardAsk& ask) {
+    command.add_option("PROGRAMME", ask.programme, "whose budget pays")->required();
+    command.add_option("ORGANISATION", ask.organisation, "who gets it")->required();
+    command.add_option("AMOUNT", ask.amount, "such as '1000 yuan'")->required();
+    command.add_option("--id", ask.id, "of an earlier attempt whose outcome is unknown");
+}
+
+void voucher_list(CLI::App& command, VoucherListAsk& ask) {
+    limit(command, ask);
+    command.add_option("--organisation", ask.organisation, "only of this one");
+}
+
+void depositing(CLI::App& command, DepositAsk& ask) {
+    command.add_option("ORGANISATION", ask.organisation, "whose prepaid balance")->required();
+    command.add_option("AMOUNT", ask.amount, "such as '1000 yuan'")->required();
+    command.add_option("--id", ask.id, "of an earlier attempt whose outcome is unknown");
+}
+
+void audit(CLI::App& command, AuditAsk& ask) {
+    ask.most = 50;
+    limit(command, ask);
+    command.add_option("--actor", ask.actor, "only of this one, such as subject:ann");
+    command.add_option("--type", ask.type, "only of this kind, such as job_placed");
+}
+
+void add_people(CLI::App& app, Chosen& chosen) {
+    auto* entry = app.add_subcommand("login", "store the server and a token");
+    entry->callback([&chosen] { chosen.is_login = true; });
+    add(app, chosen, "whoami", "who your token says you are", who_am_i, none);
+    auto& org = noun(app, "org", "organisations");
+    add(org, chosen, "set", "make one, or change it", set_organisation, organisation);
+    add(org, chosen, "list", "those you may see", list_organisations, limit);
+    add(org, chosen, "show", "one with its balance", show_organisation, one<0>);
+    auto& projects = noun(app, "project", "projects and their members");
+    add(projects, chosen, "set", "make one, or change it", set_project, project);
+    add(projects, chosen, "list", "those you may see", list_projects, limit);
+    add(projects, chosen, "show", "one with quota, use and members", show_project, one<0>);
+    add(projects, chosen, "member", "give a subject its roles in a project", set_roles, member);
+    add(app, chosen, "role", "give a subject its roles in the network", set_roles, roles);
+    auto& tokens = noun(app, "token", "API tokens");
+    add(tokens, chosen, "issue", "a new token; its secret is shown once", issue_token, token);
+    add(tokens, chosen, "list", "your tokens, without their secrets", list_tokens, token_list);
+    add(tokens, chosen, "revoke", "end a token at once", revoke_token, one<2>);
+}
+
+void add_sites(CLI::App& app, Chosen& chosen) {
+    auto& sites = noun(app, "site", "sites");
+    add(sites, chosen, "set", "register one, or change it", set_site, file);
+    add(sites, chosen, "list", "all of them", list_sites, limit);
+    add(sites, chosen, "show", "one with tariff and links", show_site, one<0>);
+    add(sites, chosen, "agent-token", "a new token for a site's agent", issue_token, agent_token);
+    auto& nodes = noun(app, "node", "nodes of sites");
+    add(nodes, chosen, "list", "all of them, or a site's", list_nodes, node_list);
+    add(app, chosen, "catalog", "accelerator models that the network knows", list_catalogue, none);
+}
+
+void add_jobs(CLI::App& app, Chosen& chosen) {
+    add(app, chosen, "submit", "submit a job", submit, submission);
+    auto& jobs = noun(app, "job", "jobs");
+    add(jobs, chosen, "list", "newest first", list_jobs, job_list);
+    add(jobs, chosen, "show", "all about one", show_job, one<1>);
+    add(jobs, chosen, "logs", "what it printed", show_logs, logs);
+    add(jobs, chosen, "cancel", "stop it; what it used is billed", cancel_job, one<1>);
+    add(jobs, chosen, "why", "why it waits, and what would change it", why_job, one<1>);
+    add(jobs, chosen, "bill", "what it owes, line by line", bill_job, one<1>);
+    add(app, chosen, "watch", "events as they come", watch, watching);
+}
+
+void add_money(CLI::App& app, Chosen& chosen) {
+    auto& programmes = noun(app, "programme", "voucher programmes");
+    add(programmes, chosen, "set", "open one", set_programme, file);
+    add(programmes, chosen, "list", "all of them", list_programmes, limit);
+    add(programmes, chosen, "show", "one with its terms", show_programme, one<0>);
+    auto& vouchers = noun(app, "voucher", "vouchers");
+    add(vouchers, chosen, "award", "award one out of a programme's budget", award_voucher, award);
+    add(vouchers, chosen, "list", "with what is left of them", list_vouchers, voucher_list);
+    add(vouchers, chosen, "show", "one", show_voucher, one<3>);
+    add(app, chosen, "deposit", "book money that arrived", deposit, depositing);
+    auto& ledger = noun(app, "ledger", "the books");
+    add(ledger, chosen, "trial-balance", "every ledger's sums", show_trial_balance, none);
+    auto& journal = noun(app, "audit", "the journal");
+    add(journal, chosen, "log", "every change, newest first", show_audit_log, audit);
+}
+
+}  // namespace
+
+void add_commands(CLI::App& app, Chosen& chosen) {
+    app.require_subcommand(1);
+    app.fallthrough();
+    app.add_option("--server", chosen.flags.server, "http://host:port; none: WEIR_SERVER, or what weir login stored");
+    app.add_option("--token-file", chosen.flags.token_file, "file with the token, - for standard input; none: WEIR_TOKEN, or what weir login stored");
+    app.add_flag("--json", chosen.flags.json, "the server's answer as it is");
+    add_people(app, chosen);
+    add_sites(app, chosen);
+    add_jobs(app, chosen);
+    add_money(app, chosen);
+}
+
+}  // namespace weir::cli

@@ -1,0 +1,158 @@
+// apps/client/commands.hpp: every command as a function of what was asked.
+//
+// How that is spelled on the command line is arguments.hpp's business; each function prints its answer.
+#pragma once
+
+#include "apps/client/session.hpp"
+
+#include <cstddef>
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <vector>
+
+namespace weir::cli {
+
+inline constexpr std::size_t usual_items = 1'000;
+
+struct Nothing {};
+struct ListAsk {
+    std::size_t most = usual_items;
+};
+struct OneAsk {
+    std::string name;
+};
+struct FileAsk {
+    std::string file;
+};
+
+/// Asks for server and token where they are not given, tries them, stores them.
+[[nodiscard]] Done login(Console& console, const Flags& flags);
+[[nodiscard]] Done who_am_i(Session& session, const Nothing& ask);
+
+// ---- who takes part
+
+struct OrganisationAsk {
+    std::string file;  ///< Instead of the rest.
+    std::string name;
+    std::string kind;
+    std::string title;
+    std::string credit_code;
+    std::string size_class;
+    std::string registered_in;
+    std::string control_group;
+};
+[[nodiscard]] Done set_organisation(Session& session, const OrganisationAsk& ask);
+[[nodiscard]] Done list_organisations(Session& session, const ListAsk& ask);
+[[nodiscard]] Done show_organisation(Session& session, const OneAsk& ask);
+
+struct ProjectAsk {
+    std::string file;  ///< Instead of the rest.
+    std::string name;
+    std::string organisation;
+    std::vector<std::string> quota;  ///< `H800:16`
+    std::vector<std::string> trusted;
+    std::optional<std::uint32_t> live_jobs_max;
+};
+[[nodiscard]] Done set_project(Session& session, const ProjectAsk& ask);
+[[nodiscard]] Done list_projects(Session& session, const ListAsk& ask);
+[[nodiscard]] Done show_project(Session& session, const OneAsk& ask);
+
+struct RolesAsk {
+    std::string project;  ///< Empty: the whole network.
+    std::string subject;
+    std::vector<std::string> roles;
+    bool none = false;
+};
+[[nodiscard]] Done set_roles(Session& session, const RolesAsk& ask);
+
+struct TokenAsk {
+    std::string subject;
+    std::string site;  ///< For an agent's token.
+    std::vector<std::string> scopes;
+    std::string expires;  ///< A length from now, or an instant.
+    std::string to;       ///< File for the secret; empty: standard output.
+};
+[[nodiscard]] Done issue_token(Session& session, const TokenAsk& ask);
+struct TokenListAsk : ListAsk {
+    bool all = false;
+};
+[[nodiscard]] Done list_tokens(Session& session, const TokenListAsk& ask);
+[[nodiscard]] Done revoke_token(Session& session, const OneAsk& ask);
+
+// ---- where work runs
+
+[[nodiscard]] Done set_site(Session& session, const FileAsk& ask);
+[[nodiscard]] Done list_sites(Session& session, const ListAsk& ask);
+[[nodiscard]] Done show_site(Session& session, const OneAsk& ask);
+struct NodeListAsk : ListAsk {
+    std::string site;
+};
+[[nodiscard]] Done list_nodes(Session& session, const NodeListAsk& ask);
+[[nodiscard]] Done list_catalogue(Session& session, const Nothing& ask);
+
+// ---- jobs
+
+struct SubmitAsk {
+    std::string file;
+    std::string project;
+    std::string id;
+    bool wait = false;
+};
+[[nodiscard]] Done submit(Session& session, const SubmitAsk& ask);
+struct JobListAsk : ListAsk {
+    std::string project;
+    std::string state;
+};
+[[nodiscard]] Done list_jobs(Session& session, const JobListAsk& ask);
+[[nodiscard]] Done show_job(Session& session, const OneAsk& ask);
+[[nodiscard]] Done cancel_job(Session& session, const OneAsk& ask);
+[[nodiscard]] Done why_job(Session& session, const OneAsk& ask);
+[[nodiscard]] Done bill_job(Session& session, const OneAsk& ask);
+struct LogAsk {
+    std::string job;
+    bool follow = false;
+    bool errors = false;
+    std::uint32_t node_rank = 0;
+    std::uint32_t generation = 0;  ///< 0: the present one, and with `follow` those after it.
+};
+[[nodiscard]] Done show_logs(Session& session, const LogAsk& ask);
+struct WatchAsk {
+    std::string project;
+    std::string job;
+    std::optional<std::uint64_t> since;
+    std::uint64_t events_max = 0;  ///< Ends after so many; 0: never.
+};
+[[nodiscard]] Done watch(Session& session, const WatchAsk& ask);
+
+// ---- money and the journal
+
+[[nodiscard]] Done set_programme(Session& session, const FileAsk& ask);
+[[nodiscard]] Done list_programmes(Session& session, const ListAsk& ask);
+[[nodiscard]] Done show_programme(Session& session, const OneAsk& ask);
+struct AwardAsk {
+    std::string programme;
+    std::string organisation;
+    std::string amount;
+    std::string id;
+};
+[[nodiscard]] Done award_voucher(Session& session, const AwardAsk& ask);
+struct VoucherListAsk : ListAsk {
+    std::string organisation;
+};
+[[nodiscard]] Done list_vouchers(Session& session, const VoucherListAsk& ask);
+[[nodiscard]] Done show_voucher(Session& session, const OneAsk& ask);
+struct DepositAsk {
+    std::string organisation;
+    std::string amount;
+    std::string id;
+};
+[[nodiscard]] Done deposit(Session& session, const DepositAsk& ask);
+[[nodiscard]] Done show_trial_balance(Session& session, const Nothing& ask);
+struct AuditAsk : ListAsk {
+    std::string actor;
+    std::string type;
+};
+[[nodiscard]] Done show_audit_log(Session& session, const AuditAsk& ask);
+
+}  // namespace weir::cli

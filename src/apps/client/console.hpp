@@ -1,0 +1,44 @@
+// apps/client/console.hpp: the world of a command: its streams, clock, chance and environment, as values.
+//
+// Everything that a command takes from outside comes through here, so that a test can put it together by hand.
+#pragma once
+
+#include "base/id.hpp"
+#include "base/time.hpp"
+
+#include <cstddef>
+#include <ctime>
+#include <functional>
+#include <istream>
+#include <optional>
+#include <ostream>
+#include <string>
+
+namespace weir::cli {
+
+struct Console {
+    std::istream& in;
+    std::ostream& out;  ///< Answers, and nothing else.
+    std::ostream& err;  ///< Errors, hints, progress.
+    /// Columns of the terminal behind `out`; 0: there is none, and nothing is cut.
+    std::size_t width = 0;
+    /// Whether `err` is a terminal: only then are there hints and progress.
+    bool talks = false;
+    /// Whether `in` is a terminal: only then is anything asked.
+    bool asks = false;
+    std::function<std::optional<std::string>(const std::string& name)> environment{};
+    std::function<Instant()> now{};
+    std::function<Uid()> new_uid{};
+    std::function<void(Duration)> sleep{};
+    std::function<std::tm(Instant)> local_time{};
+    /// A line of `in` that the terminal does not show.
+    std::function<std::string()> hidden_line{};
+};
+
+/// The console of this process.
+[[nodiscard]] Console system_console();
+
+/// Writes a file that only its owner may read, whole or not at all; makes its folder. Nothing, or what went wrong.
+[[nodiscard]] std::optional<std::string> write_private_file(const std::string& path, const std::string& text);
+
+}  // namespace weir::cli

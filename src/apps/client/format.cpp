@@ -1,0 +1,113 @@
+#include "apps/client/format.hpp"
+
+#include "codec/text.hpp"
+
+#include <fmt/format.h>
+
+#include <charconv>
+
+namespace weir::cli {
+namespace {
+
+/// `whole` and its thousandths, without the zeros at the end.
+std::string thousandths(std::int64_t milli) {
+    const auto magnitude = milli < 0 ? 0 - static_cast<std::uint64_t>(milli) : static_cast<std::uint64_t>(milli);
+    auto text = fmt::format("{}{}.{:03}", milli < 0 ? "-" : "", magnitude / 1000, magnitude % 1000);
+    text.erase(text.find_last_not_of('0') + 1);
+    if (text.ends_with('.')) text.pop_back();
+    return text;
+}
+
+}  // namespace
+
+std::string visible(std::string_view text, bool lines) {
+    // Through a JSON string and back, bad UTF-8 becomes U+FFFD; U+0080 to U+009F are controls of terminals, too.
+    std::string out;
+    for (std::size_t i = 0; i < text.size(); ++i) {
+        const auto byte = static_cast<unsigned char>(text[i]);
+        const bool line_end = lines && byte == '\n';
+        const bool high_control = byte == 0xC2 && i + 1 < text.size() && static_cast<unsigned char>(text[i + 1]) < 0xA0;
+        if (high_control) ++i;
+        const bool control = (byte < 0x20 && !line_end) || byte == 0x7F || high_control;
+        out += control ? '?' : text[i];
+    }
+    if (codec::check_utf8(out).good) return out;
+    for (auto& c : out) {
+        if (static_cast<unsigned char>(c) >= 0x80) c = '?';
+    }
+    return out;
+}
+
+std::string yuan(std::int64_t fen) {
+    const auto magnitude = fen < 0 ? 0 - static_cast<std::uint64_t>(fen) : static_cast<std::uint64_t>(fen);
+    return fmt::format("{}{}.{:02}", fen < 0 ? "-" : "", magnitude / 100, magnitude % 100);
+}
+
+std::string cards(std::int64_t milli_cards) { return thousandths(milli_cards); }
+
+std::string card_hours(std::int64_t milli_card_seconds) { return fmt::format("{}.{:03}", milli_card_seconds / 3'600'000, milli_card_seconds / 3'600 % 1000); }
+
+std::string model_label(std::string_view model, bool emulated) { return fmt::format("{}{}", visible(model), emulated ? " (emulated)" : ""); }
+
+std::string local_text(const Console& console, Instant at) {
+    const auto then = console.local_time(at);
+    const auto today = console.local_time(console.now());
+    const auto date = fmt::format("{:04}-{:02}-{:02}", then.tm_year + 1900, then.tm_mon + 1, then.tm_mday);
+    const auto clock = fmt::format("{:02}:{:02}:{:02}", then.tm_hour, then.tm_min, then.tm_sec);
+    if (console.width == 0) return date + " " + clock;
+    if (then.tm_year != today.tm_year) return date;
+    return then.tm_yday == today.tm_yday ? clock : date.substr(5) + " " + clock.substr(0, 5);
+}
+
+std::string text_of(const codec::Value& value) {
+    if (const auto* text = value.string()) return visible(*text);
+    if (const auto* flag = value.boolean()) return *flag ? "yes" : "no";
+    if (const auto* array = value.array()) {
+        std::string out;
+        for (const auto& one : *array) out += (out.empty() ? "" : ", ") + text_of(one);
+        return out;
+    }
+    if (value.is_null()) return {};
+    std::string out;
+    codec::write_json(value, out);
+    return visible(out);
+}
+
+std::string text_of(const codec::Value& value, std::string_view key) {
+    const auto* found = value.find(key);
+    return found != nullptr ? text_of(*found) : std::string{};
+}
+
+std::int64_t integer_of(const codec::Value& value, std::string_view key) {
+    const auto* found = value.find(key);
+    if (found == nullptr) return 0;
+    if (const auto* number = found->integer()) return *number;
+    std::int64_t number = 0;  // Beyond 2^53 an integer travels as a string.
+    if (const auto* text = found->string()) std::from_chars(text->data(), text->data() + text->size(), number);
+    return number;
+}
+
+bool flag_of(const codec::Value& value, std::string_view key) {
+    const auto* found = value.find(key);
+    const auto* flag = found != nullptr ? found->boolean() : nullptr;
+    return flag != nullptr && *flag;
+}
+
+const codec::Value::Array& items_of(const codec::Value& value, std::string_view key) {
+    static const codec::Value::Array none;
+    const auto* found = value.find(key);
+    const auto* array = found != nullptr ? found->array() : nullptr;
+    return array != nullptr ? *array : none;
+}
+
+std::string time_of(const Console& console, const codec::Value& value, std::string_view key) {
+    const auto at = parse_utc(text_of(value, key));
+    return at ? local_text(console, *at) : "-";
+}
+
+std::string model_of(const codec::Value& value) {
+    const auto model = text_of(value, "model");
+    return model.empty() ? model : model_label(model, flag_of(value, "emulated"));
+}
+
+}  // namespace weir::cli

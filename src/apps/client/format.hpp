@@ -1,0 +1,46 @@
+// apps/client/format.hpp: amounts, times and names as people read them.
+//
+// Nothing from a server reaches a terminal without visible(): a title must not move the cursor.
+#pragma once
+
+#include "apps/client/console.hpp"
+#include "base/quantity.hpp"
+#include "base/time.hpp"
+#include "codec/value.hpp"
+
+#include <cstdint>
+#include <string>
+#include <string_view>
+
+namespace weir::cli {
+
+/// Control characters become '?'; line ends stay where `lines`.
+[[nodiscard]] std::string visible(std::string_view text, bool lines = false);
+
+/// Yuan with two decimals, exact: 12.34, -0.05.
+[[nodiscard]] std::string yuan(std::int64_t fen);
+/// Cards of milli-cards: 8, 0.5, 1.125.
+[[nodiscard]] std::string cards(std::int64_t milli_cards);
+/// Hours of milli-card-seconds with three decimals, cut off.
+[[nodiscard]] std::string card_hours(std::int64_t milli_card_seconds);
+/// `H800`, or `H800 (emulated)`.
+[[nodiscard]] std::string model_label(std::string_view model, bool emulated);
+
+/// On a terminal short: 14:05:09 of today, 11-22 14:05 of this year, else 2025-11-22; off a terminal always
+/// 2026-11-22 14:05:09. Local time.
+[[nodiscard]] std::string local_text(const Console& console, Instant at);
+
+// ---- Members of an answer. What is absent, null or of another kind is empty, 0 or false.
+
+[[nodiscard]] std::string text_of(const codec::Value& value, std::string_view key);
+[[nodiscard]] std::int64_t integer_of(const codec::Value& value, std::string_view key);
+[[nodiscard]] bool flag_of(const codec::Value& value, std::string_view key);
+[[nodiscard]] const codec::Value::Array& items_of(const codec::Value& value, std::string_view key);
+/// The scalar as text; the items of a list joined by ", ".
+[[nodiscard]] std::string text_of(const codec::Value& value);
+/// An instant of the answer as local_text(); "-" where there is none.
+[[nodiscard]] std::string time_of(const Console& console, const codec::Value& value, std::string_view key);
+/// model_label() of the members `model` and `emulated`; empty where there is no model.
+[[nodiscard]] std::string model_of(const codec::Value& value);
+
+}  // namespace weir::cli

@@ -1,0 +1,40 @@
+#include "apps/client/job_file.hpp"
+
+#include "apps/client/format.hpp"
+#include "codec/decode.hpp"
+#include "codec/encode.hpp"
+#include "domain/job.hpp"
+#include "domain/limits.hpp"
+
+#include <fmt/format.h>
+
+namespace weir::cli {
+
+Result<JobFile, Failure> read_job_file(const Console& console, const std::string& path) {
+    JobFile job{WEIR_TRY(read_source(console, path)), {}};
+    auto spec = codec::decode<JobSpec>(job.source.value, job.source.origin);
+    if (!spec) return fail(failure_of(spec.error()));
+    job.spec = codec::to_json(*spec);
+    return job;
+}
+
+Done check_job(const JobFile& job, const codec::Value& catalogue) {
+    const auto spec = codec::decode<JobSpec>(job.source.value, job.source.origin);
+    if (!spec) return fail(failure_of(spec.error()));
+    // Only the names count here; the figures are the server's business.
+    Catalogue known;
+    for (const auto& item : items_of(catalogue, "items")) {
+        Accelerator accelerator;
+        accelerator.model = text_of(item, "model");
+        known.emplace(accelerator.model, accelerator);
+    }
+    codec::Problems problems;
+    for (const auto& flaw : flaws(*spec, known)) {
+        const auto at = place_of(job.source.value, flaw.path);
+        problems.push_back({job.source.origin, flaw.path, at.line, at.column, codec::Fault::out_of_range, flaw.message});
+    }
+    if (!problems.empty()) return fail(failure_of(problems));
+    return {};
+}
+
+}  // namespace weir::cli

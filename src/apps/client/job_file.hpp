@@ -1,0 +1,23 @@
+// apps/client/job_file.hpp: a job file, checked before anything is sent.
+#pragma once
+
+#include "apps/client/session.hpp"
+#include "apps/client/source.hpp"
+
+#include <string>
+
+namespace weir::cli {
+
+struct JobFile {
+    Source source;
+    std::string spec;  ///< Canonical JSON: what the server keeps.
+    bool needs_catalogue = true;
+};
+
+/// Reads the file by the domain's types; every problem is named with file, line and field.
+[[nodiscard]] Result<JobFile, Failure> read_job_file(const Console& console, const std::string& path);
+
+/// Checks the job against the limits and the models of an answer of /v1/catalog.
+[[nodiscard]] Done check_job(const JobFile& job, const codec::Value& catalogue);
+
+}  // namespace weir::cli

@@ -1,0 +1,60 @@
+// Looking at jobs, and cancelling them.
+#include "apps/client/job_id.hpp"
+#include "apps/client/job_text.hpp"
+#include "apps/client/send.hpp"
+
+#include <fmt/format.h>
+
+namespace weir::cli {
+namespace {
+
+Result<Reply, Failure> look(Session& session, const std::string& part, std::string_view what) {
+    const auto id = WEIR_TRY(resolve_job(session, part));
+    return session.get(fmt::format("/v1/jobs/{}{}", id, what));
+}
+
+}  // namespace
+
+Done list_jobs(Session& session, const JobListAsk& ask) {
+    auto& console = session.console();
+    Table table{{{"ID"}, {.title = "NAME", .rank = 3, .least = 8}, {.title = "PROJECT", .rank = 5, .least = 6}, {.title = "STATE"}, {.title = "REASON", .rank = 6, .least = 8},
+                 {.title = "SITE", .rank = 3, .least = 8}, {.title = "MODEL", .rank = 2}, {.title = "NODES", .rank = 7, .align = Align::right}, {.title = "SINCE", .rank = 4}}};
+    WEIR_CHECK(each_item(session, "/v1/jobs", {{"project", ask.project}, {"state", ask.state}}, ask.most, [&](const codec::Value& one) {
+        table.add({text_of(one, "id"), text_of(one, "name"), text_of(one, "project"), text_of(one, "state"), text_of(one, "reason"), text_of(one, "site"), model_of(one), text_of(one, "num_nodes"),
+                   time_of(console, one, "since")});
+    }));
+    print(session, table);
+    return {};
+}
+
+Done show_job(Session& session, const OneAsk& ask) {
+    const auto reply = WEIR_TRY(look(session, ask.name, ""));
+    if (!session.printed(reply)) session.console().out << detail_text(session.console(), reply.value);
+    return {};
+}
+
+Done bill_job(Session& session, const OneAsk& ask) {
+    const auto reply = WEIR_TRY(look(session, ask.name, "/bill"));
+    if (!session.printed(reply)) session.console().out << bill_text(session.console(), reply.value);
+    return {};
+}
+
+Done why_job(Session& session, const OneAsk& ask) {
+    const auto reply = WEIR_TRY(look(session, ask.name, "/why"));
+    if (session.printed(reply)) return {};
+    auto& out = session.console().out;
+    out << fmt::format("{} is {}{}\n", text_of(reply.value, "job"), text_of(reply.value, "state"), flag_of(reply.value, "waiting") ? " and waits:" : ":");
+    for (const auto& reason : items_of(reply.value, "reasons")) {
+        const auto operator_text = text_of(reason, "operator_text");
+        out << fmt::format("  {}: {}\n", text_of(reason, "code"), operator_text.empty() ? text_of(reason, "text") : operator_text);
+        for (const auto& clause : items_of(reason, "clauses")) out << fmt::format("    {}: {}\n", text_of(clause, "source"), text_of(clause, "clause"));
+    }
+    return {};
+}
+
+Done cancel_job(Session& session, const OneAsk& ask) {
+    const auto id = WEIR_TRY(resolve_job(session, ask.name));
+    return send(session, http::Method::del, "/v1/jobs/" + id, {}, "cancelled");
+}
+
+}  // namespace weir::cli

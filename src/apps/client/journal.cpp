@@ -1,0 +1,94 @@
+// What has happened: the audit log backwards, and events as they come.
+#include "apps/client/job_id.hpp"
+#include "apps/client/journal_text.hpp"
+#include "apps/client/progress.hpp"
+#include "apps/client/send.hpp"
+
+#include <fmt/format.h>
+
+namespace weir::cli {
+namespace {
+
+constexpr Duration silence_max = seconds(60);
+constexpr int breaks_max = 60;
+
+/// Prints one event after the other and remembers the last.
+class Watcher {
+public:
+    Watcher(Session& session, const WatchAsk& ask) : session_{session}, ask_{ask}, last_{ask.since ? std::to_string(*ask.since) : std::string{}} {}
+
+    /// Until the connection ends; whether that is the end of the watch.
+    Result<bool, Failure> once(const std::string& target) {
+        http::Call call;
+        call.target = target;
+        call.within = silence_max;
+        if (!last_.empty()) call.headers.emplace_back("Last-Event-ID", last_);
+        const auto answer = session_.client().events(std::move(call), [this](const http::Event& event) { return take(event); });
+        if (!answer && answer.error().fault == http::CallFault::stopped) return true;
+        if (!answer) {
+            if (answer.error().fault == http::CallFault::protocol) return fail(failure_of(answer.error(), session_.server(), false));
+            return false;
+        }
+        if (!answer->ok()) return answer->status == 503 ? Result<bool, Failure>{false} : fail(failure_of(*answer, false));
+        if (answer->body.starts_with("gone:") || answer->body.starts_with("closed: the token")) {
+            return fail(Failure{.exit = answer->body.starts_with("gone:") ? Exit::refused : Exit::not_authorised, .message = answer->body});
+        }
+        return false;
+    }
+
+    [[nodiscard]] std::uint64_t seen() const { return seen_; }
+
+private:
+    bool take(const http::Event& event) {
+        if (!event.id.empty()) last_ = event.id;
+        auto& console = session_.console();
+        if (session_.json()) {
+            console.out << event.data << '\n' << std::flush;
+        } else if (const auto entry = codec::read_json(event.data)) {
+            const auto* body = entry->find("event");
+            const auto line = fmt::format("{}  {:>8}  {:<18}  {}", time_of(console, *entry, "at"), text_of(*entry, "revision"), visible(event.name), body != nullptr ? event_text(*body) : "");
+            console.out << (console.width > 0 ? cut(line, console.width) : line) << '\n' << std::flush;
+        }
+        ++seen_;
+        return ask_.events_max == 0 || seen_ < ask_.events_max;
+    }
+
+    Session& session_;
+    const WatchAsk& ask_;
+    std::string last_;
+    std::uint64_t seen_ = 0;
+};
+
+}  // namespace
+
+Done watch(Session& session, const WatchAsk& ask) {
+    const auto job = ask.job.empty() ? std::string{} : WEIR_TRY(resolve_job(session, ask.job));
+    const auto target = target_of("/v1/watch", {{"project", ask.project}, {"job", job}});
+    Watcher watcher{session, ask};
+    auto delay = first_delay;
+    for (int breaks = 0; breaks <= breaks_max; ++breaks) {
+        const auto before = watcher.seen();
+        if (WEIR_TRY(watcher.once(target))) return {};
+        if (watcher.seen() > before) {
+            breaks = 0;
+            delay = first_delay;
+        }
+        const Progress progress{session.console(), "the connection broke; going on with " + session.server()};
+        session.console().sleep(delay);
+        delay = std::min(delay * 2, seconds(10));
+    }
+    return fail(Failure{.exit = Exit::unreachable, .message = fmt::format("{} could not be watched in {} attempts in a row", session.server(), breaks_max)});
+}
+
+Done show_audit_log(Session& session, const AuditAsk& ask) {
+    auto& console = session.console();
+    Table table{{{.title = "REVISION", .align = Align::right}, {.title = "TIME"}, {.title = "ACTOR", .rank = 2, .least = 10}, {.title = "EVENT"}, {.title = "ABOUT", .rank = 3, .least = 20}}};
+    WEIR_CHECK(each_item(session, "/v1/audit", {{"actor", ask.actor}, {"type", ask.type}}, ask.most, [&](const codec::Value& one) {
+        const auto* event = one.find("event");
+        table.add({text_of(one, "revision"), time_of(console, one, "at"), text_of(one, "actor"), event_name(integer_of(one, "type")), event != nullptr ? event_text(*event) : ""});
+    }));
+    print(session, table);
+    return {};
+}
+
+}  // namespace weir::cli

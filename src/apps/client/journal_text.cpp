@@ -1,0 +1,60 @@
+#include "apps/client/journal_text.hpp"
+
+#include "apps/client/format.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <array>
+
+namespace weir::cli {
+namespace {
+
+struct Known {
+    std::int64_t type;
+    std::string_view name;
+};
+
+/// Type numbers are never reused, so that a later release can only add to these.
+constexpr std::array known{
+    Known{1, "leader_started"},    Known{10, "organisation_set"}, Known{11, "project_set"},        Known{12, "roles_set"},      Known{13, "token_issued"},
+    Known{14, "token_ended"},      Known{20, "site_set"},         Known{21, "node_set"},           Known{22, "node_removed"},   Known{23, "report_taken"},
+    Known{24, "site_reachable"},   Known{30, "programme_opened"}, Known{31, "voucher_awarded"},    Known{32, "voucher_ended"},  Known{33, "ledger_posted"},
+    Known{40, "job_submitted"},    Known{41, "job_placed"},       Known{42, "job_state_changed"},  Known{43, "task_metered"},   Known{44, "checkpoint_stored"},
+    Known{45, "job_requeued"},     Known{46, "job_stop_ordered"}, Known{47, "job_finished"},       Known{50, "records_forgotten"}, Known{51, "key_recorded"},
+};
+
+/// A scalar as it is; of an object what names it; of a list how many.
+std::string brief(const codec::Value& value) {
+    if (const auto* array = value.array()) {
+        const bool plain = std::ranges::all_of(*array, [](const codec::Value& one) { return one.string() != nullptr; });
+        return plain && array->size() <= 3 ? text_of(value) : fmt::format("[{}]", array->size());
+    }
+    if (value.object() == nullptr) return text_of(value);
+    for (const auto* name : {"id", "name", "site"}) {
+        if (value.find(name) == nullptr) continue;
+        const auto model = model_of(value);
+        return text_of(value, name) + (model.empty() ? "" : "/" + model);
+    }
+    return fmt::format("{{{}}}", value.object()->size());
+}
+
+}  // namespace
+
+std::string event_name(std::int64_t type) {
+    const auto found = std::ranges::find(known, type, &Known::type);
+    return found != known.end() ? std::string{found->name} : fmt::format("type {}", type);
+}
+
+std::string event_text(const codec::Value& event) {
+    std::string out;
+    if (event.object() == nullptr) return out;
+    for (const auto& member : *event.object()) {
+        auto text = brief(member.value);
+        if (text.empty()) continue;
+        out += fmt::format("{}{}={}", out.empty() ? "" : " ", visible(member.key), text);
+    }
+    return out;
+}
+
+}  // namespace weir::cli

@@ -1,0 +1,17 @@
+// apps/client/journal_text.hpp: an entry of the journal as a line for people.
+#pragma once
+
+#include "codec/value.hpp"
+
+#include <cstdint>
+#include <string>
+#include <string_view>
+
+namespace weir::cli {
+
+/// The name of an event's type number: `job_placed`; `type 99` for one of a later release.
+[[nodiscard]] std::string event_name(std::int64_t type);
+/// The members of an event in a line: `job=job-... to=running reason=agent_started`.
+[[nodiscard]] std::string event_text(const codec::Value& event);
+
+}  // namespace weir::cli

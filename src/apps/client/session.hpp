@@ -1,0 +1,70 @@
+// apps/client/session.hpp: asks the server of the settings, and asks again where that can do no harm.
+//
+// A question is repeated after a broken connection. A change is repeated only under the same idempotency key, or
+// where its body carries the id of what it makes, so that the server knows it again. Only when no repetition was
+// answered is the outcome unknown.
+#pragma once
+
+#include "apps/client/config.hpp"
+#include "apps/client/console.hpp"
+#include "apps/client/failure.hpp"
+#include "codec/value.hpp"
+#include "transport/http/client/client.hpp"
+
+#include <functional>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+namespace weir::cli {
+
+/// A 2xx answer of JSON.
+struct Reply {
+    std::string text;
+    codec::Value value;
+};
+
+using Query = std::vector<std::pair<std::string_view, std::string>>;
+/// The path with the items of the query that are not empty, encoded.
+[[nodiscard]] std::string target_of(std::string_view path, const Query& query);
+
+/// How often a request is sent in all, and how long is waited before the second; then twice as long each time.
+inline constexpr int most_attempts = 5;
+inline constexpr Duration first_delay = milliseconds(500);
+
+class Session {
+public:
+    [[nodiscard]] static Result<Session, Failure> open(Console& console, const Flags& flags);
+    /// For login: these settings, whatever is stored.
+    [[nodiscard]] static Result<Session, Failure> open(Console& console, const Settings& settings, bool json);
+
+    [[nodiscard]] Console& console() const { return *console_; }
+    [[nodiscard]] bool json() const { return json_; }
+    [[nodiscard]] const std::string& server() const { return server_; }
+    [[nodiscard]] http::Client& client() { return client_; }
+
+    [[nodiscard]] Result<Reply, Failure> get(std::string target);
+    /// `body` is JSON or empty. `id_in_body`: the body's own id is the idempotency key.
+    [[nodiscard]] Result<Reply, Failure> change(http::Method method, std::string target, std::string body, bool id_in_body = false);
+    /// Any answer with a status of 2xx, without looking at its body.
+    [[nodiscard]] Result<http::Answer, Failure> ask(const std::function<http::Call()>& call, bool changes);
+
+    /// Prints the reply as it came; true where JSON is wanted and nothing else is to be printed.
+    bool printed(const Reply& reply);
+
+private:
+    Session(Console& console, std::string server, bool json, http::ClientOptions options)
+        : console_{&console}, server_{std::move(server)}, json_{json}, client_{std::move(options)} {}
+
+    Console* console_;
+    std::string server_;
+    bool json_;
+    http::Client client_;
+};
+
+/// Goes through the pages of a list until `most` items; with --json prints each page as a line instead. Says on
+/// stderr where there would be more.
+[[nodiscard]] Done each_item(Session& session, std::string_view path, Query query, std::size_t most, const std::function<void(const codec::Value&)>& take);
+
+}  // namespace weir::cli

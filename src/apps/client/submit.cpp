@@ -1,0 +1,79 @@
+// Submitting a job under an id of our own, and waiting for its end.
+#include "apps/client/job_file.hpp"
+#include "apps/client/job_text.hpp"
+#include "apps/client/object.hpp"
+#include "apps/client/progress.hpp"
+#include "apps/client/send.hpp"
+#include "domain/names.hpp"
+
+#include <fmt/format.h>
+
+namespace weir::cli {
+namespace {
+
+constexpr Duration look_every = seconds(1);
+/// A server that is away for longer than about this many looks in a row is given up.
+constexpr int misses_max = 60;
+
+/// The project that is meant: named, of the environment, or the only one.
+Result<std::string, Failure> project_of(Session& session, const SubmitAsk& ask) {
+    if (!ask.project.empty()) return ask.project;
+    if (auto named = session.console().environment("WEIR_PROJECT"); named && !named->empty()) return *std::move(named);
+    const auto me = WEIR_TRY(session.get("/v1/whoami"));
+    const auto& projects = items_of(me.value, "projects");
+    if (projects.size() == 1) return text_of(projects.front(), "project");
+    std::string names;
+    for (const auto& one : projects) names += (names.empty() ? "" : ", ") + text_of(one, "project");
+    return fail(usage(fmt::format("you are in {} projects{}{}; name one with --project or WEIR_PROJECT", projects.size(), names.empty() ? "" : ": ", names)));
+}
+
+Result<Reply, Failure> final_state(Session& session, const std::string& id) {
+    Progress progress{session.console(), "waiting for " + id};
+    for (int misses = 0;;) {
+        auto reply = session.get("/v1/jobs/" + id);
+        if (!reply && (reply.error().exit != Exit::unreachable || ++misses > misses_max)) {
+            reply.error().message += fmt::format("; {} goes on without us, look at it with: weir job show {}", id, id);
+            return reply;
+        }
+        if (reply) {
+            misses = 0;
+            const auto state = text_of(reply->value, "state");
+            if (state == "succeeded" || state == "failed" || state == "cancelled") return reply;
+            progress.say(fmt::format("{} is {}", id, standing_text(reply->value)));
+        }
+        session.console().sleep(look_every);
+    }
+}
+
+Done wait_for(Session& session, const std::string& id) {
+    const auto reply = WEIR_TRY(final_state(session, id));
+    const auto standing = standing_text(reply.value);
+    if (!session.printed(reply)) session.console().out << fmt::format("{} {}\n", id, standing);
+    if (text_of(reply.value, "state") == "succeeded") return {};
+    return fail(Failure{.exit = Exit::job_failed, .message = fmt::format("{} has not succeeded ({}); read what it said with: weir job logs {} --stderr", id, standing, id)});
+}
+
+}  // namespace
+
+Done submit(Session& session, const SubmitAsk& ask) {
+    if (!ask.id.empty() && !JobId::parse(ask.id)) {
+        return fail(usage(fmt::format("--id is '{}' and must be job- and 26 characters, as an earlier submit printed it; leave it out for a new job", ask.id)));
+    }
+    const auto job = WEIR_TRY(read_job_file(session.console(), ask.file));
+    const auto project = WEIR_TRY(project_of(session, ask));
+    const auto catalogue = WEIR_TRY(session.get("/v1/catalog"));
+    WEIR_CHECK(check_job(job, catalogue.value));
+    const auto id = ask.id.empty() ? JobId{session.console().new_uid()}.text() : ask.id;
+    auto reply = session.change(http::Method::post, "/v1/jobs", Object{}.text("id", id).text("project", project).raw("spec", job.spec).json(), true);
+    if (!reply) {
+        auto failure = placed(job.source, std::move(reply).error());
+        if (failure.exit == Exit::unknown_outcome) failure.message += fmt::format("; repeat with: weir submit {} --project {} --id {}", ask.file, project, id);
+        return fail(std::move(failure));
+    }
+    auto& console = session.console();
+    if (!session.printed(*reply)) console.out << id << '\n' << std::flush;
+    if (console.talks && !ask.wait) console.err << fmt::format("follow it with: weir job logs {} -f\n", id);
+    return ask.wait ? wait_for(session, id) : Done{};
+}
+
+}  // namespace weir::cli

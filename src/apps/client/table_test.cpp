@@ -1,0 +1,129 @@
+// Goal: tables fit the terminal by losing what matters least; amounts, times and foreign text are shown as they should.
+// Method: pictures of whole tables.
+#include "apps/client/table.hpp"
+
+#include "apps/client/format.hpp"
+#include "apps/client/journal_text.hpp"
+
+#include <gtest/gtest.h>
+#include <rapidcheck/gtest.h>
+
+#include <iostream>
+#include <sstream>
+
+namespace weir::cli {
+namespace {
+
+Table example() {
+    Table table{{{"ID"}, {.title = "NAME", .rank = 3, .least = 5}, {.title = "STATE", .rank = 2}, {.title = "YUAN", .rank = 1, .align = Align::right}}};
+    table.add({"job-1", "night training", "running", "12.30"});
+    table.add({"job-2", "算力训练任务", "queued", "0.05"});
+    return table;
+}
+
+TEST(Table, IsAsWideAsItNeedsOffATerminal) {
+    EXPECT_EQ(example().text(0),
+              "ID     NAME            STATE     YUAN\n"
+              "job-1  night training  running  12.30\n"
+              "job-2  算力训练任务    queued    0.05\n");
+}
+
+TEST(Table, CutsTheColumnOfTheHighestRankFirst) {
+    EXPECT_EQ(example().text(30),
+              "ID     NAME     STATE     YUAN\n"
+              "job-1  night …  running  12.30\n"
+              "job-2  算力训…  queued    0.05\n");
+}
+
+TEST(Table, LeavesColumnsOutWhereCuttingIsNotEnough) {
+    EXPECT_EQ(example().text(24),
+              "ID     STATE     YUAN\n"
+              "job-1  running  12.30\n"
+              "job-2  queued    0.05\n");
+    EXPECT_EQ(example().text(3),
+              "ID      YUAN\n"
+              "job-1  12.30\n"
+              "job-2   0.05\n");
+}
+
+TEST(Table, AColumnAtItsLeastIsOneCharacterAndAnEllipsis) {
+    EXPECT_EQ(cut("abcdef", 6), "abcdef");
+    EXPECT_EQ(cut("abcdef", 5), "abcd…");
+    EXPECT_EQ(cut("算力训练", 5), "算力…");
+    EXPECT_EQ(cut("算力训练", 4), "算…");
+    EXPECT_EQ(cut("abc", 0), "");
+}
+
+RC_GTEST_PROP(Table, NoLineIsWiderThanTheTerminalUnlessWhatMustBeShownIs, (const std::vector<std::string>& names)) {
+    Table table{{{"ID"}, {.title = "NAME", .rank = 2, .least = 4}, {.title = "NOTE", .rank = 3}}};
+    for (const auto& name : names) {
+        const auto shown = visible(name);
+        table.add({"x", shown, shown});
+    }
+    const auto width = *rc::gen::inRange<std::size_t>(2, 100);
+    std::istringstream lines{table.text(width)};
+    for (std::string line; std::getline(lines, line);) RC_ASSERT(display_width(line) <= width);
+}
+
+TEST(Fields, StandBelowEachOtherAndEmptyOnesAreLeftOut) {
+    Fields fields;
+    fields.add("name", "digits");
+    fields.add("reason", "");
+    fields.add("owed so far", "1.20 yuan");
+    EXPECT_EQ(fields.text(), "name         digits\nowed so far  1.20 yuan\n");
+}
+
+TEST(Format, MoneyIsExactToTheFen) {
+    EXPECT_EQ(yuan(0), "0.00");
+    EXPECT_EQ(yuan(5), "0.05");
+    EXPECT_EQ(yuan(-5), "-0.05");
+    EXPECT_EQ(yuan(123456), "1234.56");
+    EXPECT_EQ(yuan(INT64_MIN), "-92233720368547758.08");
+}
+
+TEST(Format, CardsAndHours) {
+    EXPECT_EQ(cards(8000), "8");
+    EXPECT_EQ(cards(500), "0.5");
+    EXPECT_EQ(cards(1125), "1.125");
+    EXPECT_EQ(card_hours(3'600'000), "1.000");
+    EXPECT_EQ(card_hours(1'800'000 + 3'600'000), "1.500");
+    EXPECT_EQ(card_hours(3'599), "0.000");
+}
+
+TEST(Format, NothingThatMovesACursorPasses) {
+    EXPECT_EQ(visible("a\x1b[2Jb\r\n"), "a?[2Jb??");
+    EXPECT_EQ(visible("a\nb", true), "a\nb");
+    EXPECT_EQ(visible("\xc2\x9b" "31m"), "?31m");
+    EXPECT_EQ(visible("算力"), "算力");
+    EXPECT_EQ(visible("bad \xff"), "bad ?");
+}
+
+TEST(Format, TimesAreShortOnATerminalAndStableOffIt) {
+    std::istringstream in;
+    std::ostringstream out;
+    Console console{.in = in, .out = out, .err = out};
+    console.now = [] { return *parse_utc("2026-11-22T06:00:00Z"); };
+    console.local_time = [](Instant at) {  // Chengdu is eight hours ahead.
+        const std::time_t whole = floor_seconds(at) + 8 * 3600;
+        std::tm parts{};
+        ::gmtime_r(&whole, &parts);
+        return parts;
+    };
+    const auto shown = [&](const char* utc) { return local_text(console, *parse_utc(utc)); };
+    EXPECT_EQ(shown("2026-11-22T05:04:03Z"), "2026-11-22 13:04:03");
+    console.width = 80;
+    EXPECT_EQ(shown("2026-11-21T17:04:03Z"), "01:04:03");
+    EXPECT_EQ(shown("2026-11-21T15:04:03Z"), "11-21 23:04");
+    EXPECT_EQ(shown("2025-11-21T15:04:03Z"), "2025-11-21");
+}
+
+TEST(Journal, AnEventIsALineOfItsMembers) {
+    const auto event = codec::read_json(R"({"job":"job-1","generation":2,"placement":{"site":"pidu-core","model":"H800","emulated":true,"nodes":[]},"roles":["owner"],"postings":[{},{}]})");
+    ASSERT_TRUE(event);
+    EXPECT_EQ(event_text(*event), "job=job-1 generation=2 placement=pidu-core/H800 (emulated) roles=owner postings=[2]");
+    EXPECT_EQ(event_name(41), "job_placed");
+    EXPECT_EQ(event_name(99), "type 99");
+}
+
+}  // namespace
+}  // namespace weir::cli

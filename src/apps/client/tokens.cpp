@@ -1,0 +1,106 @@
+// Logging in, and the tokens that it needs.
+#include "apps/client/object.hpp"
+#include "apps/client/send.hpp"
+#include "domain/names.hpp"
+
+#include <fmt/format.h>
+
+namespace weir::cli {
+namespace {
+
+using http::Method;
+using http::percent_encode;
+
+/// The instant of `30d` from now, or of an instant; empty: never.
+Result<std::string, Failure> expiry_of(const Console& console, const std::string& text) {
+    if (text.empty()) return std::string{};
+    if (const auto at = parse_utc(text)) return format_utc(*at);
+    const auto length = codec::parse_span(text);
+    if (!length || length->ns <= 0 || !checked_add(console.now().ns, length->ns)) {
+        return fail(usage(fmt::format("--expires is '{}' and must be a length such as 12h or 30d, or an instant such as 2027-01-01T00:00:00+08:00", text)));
+    }
+    return format_utc(console.now() + *length);
+}
+
+/// The secret alone to stdout, so that it can go into a pipe; all about it to stderr.
+Done hand_over(Session& session, const TokenAsk& ask, const Reply& reply) {
+    auto& console = session.console();
+    const auto* secret = reply.value.find("secret");
+    if (secret == nullptr || secret->is_null()) {
+        return fail(Failure{.exit = Exit::unknown_outcome,
+                            .message = fmt::format("{} was made, but the answer with its secret was lost; end it with: weir token revoke {}, and issue another",
+                                                   text_of(reply.value, "id"), text_of(reply.value, "id"))});
+    }
+    if (ask.to.empty()) {
+        if (!session.printed(reply)) console.out << text_of(*secret) << '\n';
+    } else {
+        if (auto wrong = write_private_file(ask.to, text_of(*secret) + "\n")) return fail(usage(*std::move(wrong)));
+        if (console.talks) console.err << fmt::format("the secret is in {}\n", ask.to);
+    }
+    if (console.talks) console.err << fmt::format("token {}; its secret is shown this once\n", text_of(reply.value, "id"));
+    return {};
+}
+
+std::string prompted(Console& console, std::string_view question, bool hidden) {
+    if (console.asks) console.err << question << std::flush;
+    std::string line;
+    if (hidden && console.asks) {
+        line = console.hidden_line();
+        console.err << '\n';
+    } else {
+        std::getline(console.in, line);
+    }
+    return line;
+}
+
+}  // namespace
+
+Done login(Console& console, const Flags& flags) {
+    const auto known = WEIR_TRY(read_config(console));
+    Settings settings{flags.server, {}};
+    if (settings.server.empty()) settings.server = console.environment("WEIR_SERVER").value_or("");
+    if (settings.server.empty()) {
+        const auto proposal = known.server.value_or(usual_server);
+        if (console.asks) settings.server = prompted(console, fmt::format("server [{}]: ", proposal), false);
+        if (settings.server.empty()) settings.server = proposal;
+    }
+    if (!flags.token_file.empty()) {
+        settings.token = WEIR_TRY(read_token(console, flags.token_file));
+    } else if (console.asks) {
+        settings.token = prompted(console, "token (not shown): ", true);
+    } else {
+        settings.token = WEIR_TRY(read_token(console, "-"));
+    }
+    if (settings.token.empty()) return fail(usage("no token was given; ask your project's owner for one, who makes it with: weir token issue"));
+    auto session = WEIR_TRY(Session::open(console, settings, flags.json));
+    const auto reply = WEIR_TRY(session.get("/v1/whoami"));
+    const auto path = WEIR_TRY(save_config(console, {settings.server, settings.token}));
+    if (!session.printed(reply)) console.out << fmt::format("{} at {}; stored in {}\n", text_of(reply.value, "actor"), settings.server, path);
+    return {};
+}
+
+Done issue_token(Session& session, const TokenAsk& ask) {
+    const auto expires_at = WEIR_TRY(expiry_of(session.console(), ask.expires));
+    auto body = Object{}.text("id", TokenId{session.console().new_uid()}.text()).text("expires_at", expires_at);
+    if (!ask.site.empty()) {
+        const auto reply = WEIR_TRY(session.change(Method::post, fmt::format("/v1/sites/{}/agent-token", percent_encode(ask.site)), std::move(body).json(), true));
+        return hand_over(session, ask, reply);
+    }
+    const auto reply = WEIR_TRY(session.change(Method::post, "/v1/tokens", std::move(body).text("subject", ask.subject).list("scopes", ask.scopes).json(), true));
+    return hand_over(session, ask, reply);
+}
+
+Done list_tokens(Session& session, const TokenListAsk& ask) {
+    auto& console = session.console();
+    Table table{{{"ID"}, {.title = "SUBJECT", .rank = 2, .least = 8}, {.title = "SITE", .rank = 4, .least = 6}, {.title = "SCOPES", .rank = 3, .least = 8},
+                 {.title = "ISSUED", .rank = 6}, {.title = "EXPIRES", .rank = 5}}};
+    WEIR_CHECK(each_item(session, "/v1/tokens", {{"all", ask.all ? "true" : ""}}, ask.most, [&](const codec::Value& one) {
+        table.add({text_of(one, "id"), text_of(one, "subject"), text_of(one, "site"), text_of(one, "scopes"), time_of(console, one, "issued_at"), time_of(console, one, "expires_at")});
+    }));
+    print(session, table);
+    return {};
+}
+
+Done revoke_token(Session& session, const OneAsk& ask) { return send(session, Method::del, "/v1/tokens/" + percent_encode(ask.name), {}, "revoked"); }
+
+}  // namespace weir::cli

@@ -36,6 +36,11 @@ Push StreamCore::push(std::string_view bytes) {
     return Push::overflowed;
 }
 
+std::size_t StreamCore::waiting() {
+    const std::scoped_lock lock{mutex_};
+    return waiting_.size();
+}
+
 void StreamCore::finish() {
     const std::scoped_lock lock{mutex_};
     if (state_ != State::open) return;

@@ -57,6 +57,7 @@ public:
     Push push(std::string_view bytes);
     void finish();
     [[nodiscard]] bool gone() const { return gone_.load(std::memory_order_relaxed); }
+    [[nodiscard]] std::size_t waiting();
     void on_gone(std::move_only_function<void()> callback);
 
     // ---- the server's side ----
@@ -102,6 +103,8 @@ public:
     void finish() const { producer_->core->finish(); }
     /// True once the peer went away or the server stopped.
     [[nodiscard]] bool gone() const { return producer_->core->gone(); }
+    /// Bytes that were pushed and not taken yet: a producer that pushes at 0 alone never overflows a buffer of its size.
+    [[nodiscard]] std::size_t waiting() const { return producer_->core->waiting(); }
     /// Runs once when the peer goes away or the answer is complete, on an io thread (at once, on this thread,
     /// where that has already happened). One callback per stream; it must not block.
     void on_gone(std::move_only_function<void()> callback) const { producer_->core->on_gone(std::move(callback)); }

@@ -79,5 +79,15 @@ TEST(Stream, EndsWithItsLastProducer) {
     EXPECT_EQ(core->take(bytes), StreamCore::State::ended);
 }
 
+TEST(Stream, SaysHowMuchWaitsUntilItIsTaken) {
+    const Stream stream = Stream::open();
+    EXPECT_EQ(stream.waiting(), 0U);
+    EXPECT_EQ(stream.push("12345"), Push::taken);
+    EXPECT_EQ(stream.waiting(), 5U);
+    std::string out;
+    EXPECT_EQ(stream.core()->take(out), StreamCore::State::open);
+    EXPECT_EQ(stream.waiting(), 0U);
+}
+
 }  // namespace
 }  // namespace weir::http

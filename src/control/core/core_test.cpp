@@ -432,6 +432,18 @@ TEST(Report, TheSameTwiceChangesNothing) {
     EXPECT_EQ(town.refused(r).code, RefusalCode::stale_sequence) << "an agent's former life";
 }
 
+TEST(Report, WithNothingNewIsEnoughToBeHeardAgain) {
+    Town town;
+    town.must(SilenceSite{SiteName{"east"}});
+    SiteReport r;
+    r.site = SiteName{"east"};
+    r.session = "s1";
+    r.sequence = town.core.state.sites.at(r.site).sequence;
+    town.must(r);
+    EXPECT_TRUE(town.core.state.sites.at(r.site).reachable);
+    EXPECT_TRUE(town.play(r).events.empty());
+}
+
 TEST(Report, OfAnOlderGenerationIsNotHeard) {
     Town town;
     town.deposit(10'000);
@@ -491,6 +503,30 @@ TEST(Access, AnotherTenantsThingsAreNotFound) {
     EXPECT_FALSE(authenticate(town.core.state, sha256("other"), town.now));
     town.must(RevokeToken{token.id});
     EXPECT_FALSE(authenticate(town.core.state, sha256("secret"), town.now));
+}
+
+TEST(Access, ATokenIssuesItsLikeAndNothingWider) {
+    Town town;
+    const auto issue = [&](TokenId with, std::uint64_t number, Scope scope) {
+        Token token;
+        token.id = {make_uid(town.now, 3, number)};
+        token.subject = SubjectName{"ann"};
+        token.hash = sha256(std::to_string(number));
+        token.scopes = {scope};
+        const Actor ann{Actor::Kind::subject, token.subject, with, {}};
+        const auto decision =
+            with == TokenId{} ? town.play(IssueToken{token}) : decide(town.core, Request{ann, IssueToken{token}, "", {}}, town.now);
+        return decision.answer.has_value() ? token.id : TokenId{};
+    };
+    const auto admin = issue({}, 1, Scope::admin);
+    const auto write = issue({}, 2, Scope::write);
+    const auto read = issue({}, 3, Scope::read);
+    EXPECT_NE(issue(admin, 4, Scope::read), TokenId{});
+    EXPECT_NE(issue(admin, 4, Scope::write), TokenId{});
+    EXPECT_NE(issue(write, 4, Scope::read), TokenId{});
+    EXPECT_EQ(issue(write, 4, Scope::admin), TokenId{});
+    EXPECT_EQ(issue(read, 4, Scope::write), TokenId{});
+    EXPECT_EQ(issue(admin, 4, Scope::agent), TokenId{});
 }
 
 // The table of rights, row by row: who may do what in a project of theirs, and in the network.

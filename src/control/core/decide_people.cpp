@@ -112,8 +112,11 @@ Decision decide(const Core& core, const Actor& actor, const IssueToken& command,
     if (own) {
         // Nobody widens what they hold: a token that one issues for oneself covers no more than the one that asks.
         const auto& mine = core.state.tokens.at(actor.token);
+        const auto have = [&](Scope scope) { return std::ranges::find(mine.scopes, scope) != mine.scopes.end(); };
         for (const auto scope : token.scopes) {
-            if (std::ranges::find(mine.scopes, scope) == mine.scopes.end()) {
+            const bool within =
+                have(scope) || (have(Scope::admin) && scope != Scope::agent) || (have(Scope::write) && scope == Scope::read);
+            if (!within) {
                 return refuse(RefusalCode::forbidden,
                               "the new token would have a scope that the one you use does not have; ask for fewer scopes", "scopes");
             }

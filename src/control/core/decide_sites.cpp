@@ -203,7 +203,11 @@ Decision decide(const Core& core, const Actor& actor, const SiteReport& command,
                       "site");
     const auto next = is_next(site->second, command);
     if (!next) return refuse(next.error());
-    if (!*next) return repeat(fmt::format("{}", command.sequence));
+    if (!*next) {
+        // Nothing new, but a silent site that speaks is there again.
+        if (site->second.reachable) return repeat(fmt::format("{}", command.sequence));
+        return accept(fmt::format("{}", command.sequence), {SiteReachable{command.site, true}});
+    }
     if (command.nodes) {
         if (auto flaw = check_nodes(core, *command.nodes)) return refuse(*flaw);
     }

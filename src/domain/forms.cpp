@@ -86,7 +86,8 @@ bool Custom<Seconds>::from_value(const Value& value, const Place& place, Seconds
 void Custom<Seconds>::to_json(const Seconds& length, std::string& out) { append_integer(out, length.value); }
 
 std::string Custom<Seconds>::schema(SchemaBook&) {
-    return R"({"oneOf":[{"type":"integer","minimum":0},{"type":"string","pattern":"^([0-9]+(d|h|m|s))+$"}]})";
+    return R"({"description":"a length of time: seconds, or such as 2h30m",)"
+           R"("oneOf":[{"type":"integer","minimum":0},{"type":"string","pattern":"^([0-9]+(d|h|m|s))+$"}]})";
 }
 
 bool Custom<MilliCpus>::from_value(const Value& value, const Place& place, MilliCpus& out) {
@@ -110,7 +111,8 @@ void Custom<MilliCpus>::to_json(const MilliCpus& cpus, std::string& out) {
 }
 
 std::string Custom<MilliCpus>::schema(SchemaBook&) {
-    return R"({"oneOf":[{"type":"number","minimum":0},{"type":"string","pattern":"^[0-9]+m$|^[0-9]+([.][0-9]{1,3})?$"}]})";
+    return R"({"description":"processor cores: 4, 0.5 or 500m",)"
+           R"("oneOf":[{"type":"number","minimum":0},{"type":"string","pattern":"^[0-9]+m$|^[0-9]+([.][0-9]{1,3})?$"}]})";
 }
 
 }  // namespace weir::codec

@@ -1,0 +1,104 @@
+#include "transport/api/api.hpp"
+
+#include "transport/api/context.hpp"
+
+#include <iterator>
+#include <memory>
+#include <stdexcept>
+
+namespace weir::api {
+
+Digest hash_of_secret(std::string_view secret) { return sha256(secret); }
+
+std::string secret_of(std::span<const std::uint8_t, 32> chance) {
+    Digest digits;
+    std::ranges::copy(chance, digits.bytes.begin());
+    return "weir_" + digits.text();
+}
+
+namespace {
+
+/// Checks the query before the handler sees it.
+http::Handler checked(std::vector<Parameter> known, http::Handler handler) {
+    return [known = std::move(known), handler = std::move(handler)](http::Request request, http::Reply reply) {
+        if (auto refusal = check_query(known, request)) return reply(std::move(*refusal));
+        handler(std::move(request), std::move(reply));
+    };
+}
+
+std::vector<Endpoint> all_endpoints(Context& context) {
+    std::vector<Endpoint> all;
+    for (auto* const part : {&people_endpoints, &site_endpoints, &agent_endpoints, &job_endpoints, &job_list_endpoints, &log_endpoints,
+                             &money_endpoints, &journal_endpoints, &system_endpoints}) {
+        std::ranges::move((*part)(context), std::back_inserter(all));
+    }
+    return all;
+}
+
+/// What is asked before a body is read: is the token good, and has it not asked too often?
+std::optional<http::Response> admit(Context& context, http::Request& request, const http::Route& route) {
+    if (context.open_routes.contains(route.options.name)) return std::nullopt;
+    const auto now = context.world.wall();
+    auto actor = context.world.reader.ask([&](const control::Core& core) { return actor_of(core.state, request, now); });
+    if (!actor) {
+        context.refused_unauthenticated.fetch_add(1);
+        return refuse(actor.error(), request.target);
+    }
+    const auto steady = context.world.steady();
+    const auto taken = [&] {
+        const std::lock_guard lock{context.limiter_mutex};
+        return context.limiter.take(actor->token.text(), steady);
+    }();
+    if (taken) {
+        request.caller = std::make_shared<const control::Actor>(std::move(*actor));
+        return std::nullopt;
+    }
+    context.refused_rate.fetch_add(1);
+    return http::too_many_requests(
+        taken.error(), fmt::format("this token may ask {} times a second, {} at once; ask again in {}", context.options.rate.per_second,
+                                   context.options.rate.burst, format_duration(taken.error())));
+}
+
+}  // namespace
+
+Api::Api(World world, Options options) : context_{std::make_unique<Context>(std::move(world), std::move(options))} {
+    context_->endpoints = all_endpoints(*context_);
+    context_->openapi = openapi_document(context_->endpoints, context_->options.build);
+    for (const auto& endpoint : context_->endpoints) {
+        if (!endpoint.needs_token) context_->open_routes.insert(endpoint.name);
+    }
+}
+
+Api::~Api() { stop(); }
+
+http::Router Api::router() {
+    http::Router router;
+    for (auto& endpoint : context_->endpoints) {
+        http::Route route;
+        route.method = endpoint.method;
+        route.pattern = endpoint.pattern;
+        route.handler = checked(endpoint.query, std::move(endpoint.handler));
+        route.options.max_body = endpoint.max_body;
+        route.options.reply_within = endpoint.reply_within;
+        route.options.name = endpoint.name;
+        // The table of routes is the program's own: a refusal is a mistake in it that no run survives.
+        if (!router.add(std::move(route))) throw std::logic_error{"route " + endpoint.name + " is refused"};
+    }
+    return router;
+}
+
+void Api::guard(http::ServerOptions& options) {
+    options.admit = [context = context_.get()](http::Request& request, const http::Route& route) {
+        return admit(*context, request, route);
+    };
+}
+
+const std::string& Api::openapi() const { return context_->openapi; }
+
+void Api::stop() {
+    context_->waker.stop();
+    context_->worker.stop();
+    context_->watches.stop();
+}
+
+}  // namespace weir::api

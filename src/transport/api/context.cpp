@@ -1,0 +1,418 @@
+#include "transport/api/context.hpp"
+
+#include <boost/describe/enum_to_string.hpp>
+
+#include <algorithm>
+#include <array>
+#include <charconv>
+
+namespace weir::api {
+
+using control::Refusal;
+using control::RefusalCode;
+
+ports::JournalResult<std::vector<ports::Record>> JournalText::read(std::uint64_t from, std::size_t most) {
+    const std::lock_guard lock{mutex_};
+    return journal_->read(from, most, 8U << 20U);
+}
+
+Context::Context(World the_world, Options the_options)
+    : world{std::move(the_world)},
+      options{std::move(the_options)},
+      limiter{options.rate, options.tokens_remembered},
+      journal{world.journal},
+      waker{world.reader, world.steady, options.waiting_max},
+      worker{options.questions_max},
+      watches{world.reader, journal, world.wall, options.watches_max} {}
+
+// ---- who asks
+
+Result<control::Actor, Refusal> actor_of(const control::State& state, const http::Request& request, Instant now) {
+    if (request.caller != nullptr) {
+        const auto& admitted = *static_cast<const control::Actor*>(request.caller.get());
+        if (state.tokens.contains(admitted.token)) return admitted;
+    }
+    const auto secret = request.bearer_token();
+    if (!secret)
+        return fail(Refusal{RefusalCode::unauthenticated, "no token came; send the header Authorization: Bearer and a token", {}, {}});
+    return control::authenticate(state, hash_of_secret(*secret), now);
+}
+
+// ---- refusals
+
+int status_of(RefusalCode code) {
+    switch (code) {
+        case RefusalCode::unauthenticated: return 401;
+        case RefusalCode::insufficient_funds:
+        case RefusalCode::cap_reached:
+        case RefusalCode::budget_exceeded: return 402;
+        case RefusalCode::forbidden: return 403;
+        case RefusalCode::not_found: return 404;
+        case RefusalCode::already_exists_different:
+        case RefusalCode::already_finished:
+        case RefusalCode::stale_sequence:
+        case RefusalCode::key_reused: return 409;
+        case RefusalCode::limit_reached:
+        case RefusalCode::queue_full: return 429;
+        case RefusalCode::shutting_down: return 503;
+        case RefusalCode::id_too_old:
+        case RefusalCode::id_from_the_future:
+        case RefusalCode::bad_value:
+        case RefusalCode::unknown_model:
+        case RefusalCode::never_fits:
+        case RefusalCode::dependency_failed:
+        case RefusalCode::funding_not_eligible: return 422;
+    }
+    return 422;
+}
+
+std::string_view code_text(RefusalCode code) { return boost::describe::enum_to_string(code, "bad_value"); }
+
+namespace {
+
+/// How long to wait before the same request may go better, in seconds; 0: it will not by waiting.
+std::int64_t retry_after_s(RefusalCode code) {
+    if (code == RefusalCode::queue_full) return 1;
+    if (code == RefusalCode::shutting_down) return 5;
+    return code == RefusalCode::limit_reached ? 60 : 0;
+}
+
+http::Problem problem(int status, std::string_view code, std::string detail, std::string_view instance, std::string_view field) {
+    http::Problem made;
+    made.type = http::problem_type(code);
+    made.title = std::string{code};
+    std::ranges::replace(made.title, '_', ' ');
+    made.status = status;
+    made.detail = std::move(detail);
+    made.instance = std::string{instance};
+    if (!field.empty()) made.members.push_back({"field", std::string{field}});
+    return made;
+}
+
+http::Response answer(const http::Problem& document) {
+    auto response = http::Response::problem(document).with_header("Cache-Control", "no-store");
+    if (document.status == 401) response.headers.emplace_back("WWW-Authenticate", "Bearer realm=\"weir\"");
+    return response;
+}
+
+/// Where a document cannot be read at all, rather than says what it may not.
+bool is_unreadable(codec::Fault fault) {
+    return fault == codec::Fault::bad_syntax || fault == codec::Fault::bad_utf8 || fault == codec::Fault::too_deep ||
+           fault == codec::Fault::duplicate_key;
+}
+
+std::string_view fault_name(codec::Fault fault) {
+    switch (fault) {
+        case codec::Fault::bad_syntax: return "bad_syntax";
+        case codec::Fault::bad_utf8: return "bad_utf8";
+        case codec::Fault::too_large: return "too_large";
+        case codec::Fault::too_deep: return "too_deep";
+        case codec::Fault::duplicate_key: return "duplicate_key";
+        case codec::Fault::out_of_range: return "out_of_range";
+        case codec::Fault::unknown_field: return "unknown_field";
+        case codec::Fault::missing_field: return "missing_field";
+        case codec::Fault::wrong_type: return "wrong_type";
+        case codec::Fault::not_one_of: return "not_one_of";
+        case codec::Fault::too_long: return "too_long";
+        case codec::Fault::too_short: return "too_short";
+        case codec::Fault::bad_format: return "bad_format";
+    }
+    return "bad_value";
+}
+
+std::string listed(const codec::Problems& problems) {
+    std::string out = "[";
+    for (const auto& one : problems) {
+        if (out.size() > 1) out += ',';
+        out += R"({"field":)";
+        http::append_json_string(out, one.path);
+        out += fmt::format(R"(,"line":{},"column":{},"code":"{}","message":)", one.line, one.column, fault_name(one.code));
+        http::append_json_string(out, one.message);
+        out += '}';
+    }
+    return out + "]";
+}
+
+}  // namespace
+
+http::Response refuse(const Refusal& refusal, std::string_view instance) {
+    auto document = problem(status_of(refusal.code), code_text(refusal.code), refusal.message, instance, refusal.field);
+    if (!refusal.clause.empty()) document.members.push_back({"clause", refusal.clause});
+    const auto wait_s = retry_after_s(refusal.code);
+    if (wait_s > 0) document.members.push_back({"retry_after_s", wait_s});
+    auto response = answer(document);
+    if (wait_s > 0) response.headers.emplace_back("Retry-After", std::to_string(wait_s));
+    return response;
+}
+
+http::Response refuse(int status, std::string_view code, std::string detail, std::string_view instance, std::string_view field) {
+    return answer(problem(status, code, std::move(detail), instance, field));
+}
+
+int status_of(const codec::Problems& problems) {
+    const auto fault = problems.front().code;
+    return is_unreadable(fault) ? 400 : fault == codec::Fault::too_large ? 413 : 422;
+}
+
+http::Response refuse(const codec::Problems& problems, std::string_view instance) {
+    const auto status = status_of(problems);
+    const auto code = status == 400 ? "unreadable_body" : status == 413 ? "body_too_large" : "bad_value";
+    std::string detail;
+    for (const auto& one : problems) {
+        if (!detail.empty()) detail += "; ";
+        detail += one.path.empty() ? one.message : one.path + ": " + one.message;
+    }
+    auto document = problem(status, code, std::move(detail), instance, problems.front().path);
+    document.members.push_back({"problems", http::RawJson{listed(problems)}});
+    return answer(document);
+}
+
+// ---- reading a request
+
+namespace {
+
+std::optional<std::uint64_t> number_of(std::string_view text) {
+    std::uint64_t number = 0;
+    const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), number);
+    return error == std::errc{} && end == text.data() + text.size() ? std::optional{number} : std::nullopt;
+}
+
+std::string names_of(const std::vector<Parameter>& known) {
+    std::string out;
+    for (const auto& one : known) out += (out.empty() ? "" : ", ") + std::string{one.name};
+    return out.empty() ? "none" : out;
+}
+
+/// What is wrong with a value, as the end of a sentence; empty where nothing is.
+std::string flaw_of(const Parameter& parameter, std::string_view value) {
+    switch (parameter.kind) {
+        case Parameter::Kind::natural: {
+            const auto number = number_of(value);
+            const std::uint64_t least = parameter.name == "limit" ? 1 : 0;
+            if (number && *number >= least && *number <= parameter.max) return {};
+            return fmt::format("is '{}' and must be a whole number from {} to {}", value.substr(0, 40), least, parameter.max);
+        }
+        case Parameter::Kind::flag:
+            return value == "true" || value == "false" ? "" : fmt::format("is '{}' and must be true or false", value.substr(0, 40));
+        case Parameter::Kind::word:
+            if (std::ranges::find(parameter.words, value) != parameter.words.end()) return {};
+            return fmt::format("is '{}' and must be one of {}", value.substr(0, 40), fmt::join(parameter.words, ", "));
+        case Parameter::Kind::text:
+            if (parameter.name == "cursor" && !from_cursor(value)) return "is no cursor of this server; start without one";
+            return {};
+    }
+    return {};
+}
+
+}  // namespace
+
+std::optional<http::Response> check_query(const std::vector<Parameter>& known, const http::Request& request) {
+    std::set<std::string_view> seen;
+    for (const auto& [name, value] : request.query) {
+        const auto parameter = std::ranges::find(known, name, &Parameter::name);
+        if (parameter == known.end()) {
+            return refuse(400, "bad_parameter",
+                          fmt::format("the parameter '{}' is not known here; those known are: {}", name.substr(0, 40), names_of(known)),
+                          request.target, name.substr(0, 40));
+        }
+        if (!seen.insert(parameter->name).second)
+            return refuse(400, "bad_parameter", fmt::format("the parameter {} came twice; send it once", name), request.target, name);
+        if (const auto flaw = flaw_of(*parameter, value); !flaw.empty()) {
+            return refuse(400, "bad_parameter", fmt::format("the parameter {} {}", name, flaw), request.target, name);
+        }
+    }
+    return std::nullopt;
+}
+
+std::optional<std::uint64_t> natural(const http::Request& request, std::string_view name) {
+    const auto text = request.query_value(name);
+    return text ? number_of(*text) : std::nullopt;
+}
+
+std::string_view word(const http::Request& request, std::string_view name) {
+    return request.query_value(name).value_or(std::string_view{});
+}
+
+bool flag(const http::Request& request, std::string_view name) { return word(request, name) == "true"; }
+
+std::size_t page_limit(const http::Request& request) { return static_cast<std::size_t>(natural(request, "limit").value_or(100)); }
+
+Result<codec::Value, http::Response> read_body(const http::Request& request, bool takes_yaml) {
+    auto type = request.header("Content-Type").value_or("application/json");
+    type = type.substr(0, type.find(';'));
+    while (type.ends_with(' ')) type.remove_suffix(1);
+    const bool json = http::same_name(type, "application/json");
+    const bool yaml =
+        http::same_name(type, "application/yaml") || http::same_name(type, "application/x-yaml") || http::same_name(type, "text/yaml");
+    if (!json && !(yaml && takes_yaml)) {
+        return fail(refuse(
+            415, "unsupported_media_type",
+            fmt::format("the body is {} and must be application/json{}", type.substr(0, 80), takes_yaml ? " or application/yaml" : ""),
+            request.target));
+    }
+    const codec::Limits limits{.max_bytes = 32U << 20U, .max_depth = 64, .max_nodes = 2'000'000};
+    auto value = json ? codec::read_json(request.body, limits) : codec::read_yaml(request.body, limits);
+    if (!value) return fail(refuse(codec::Problems{codec::problem_of(std::move(value).error(), "body")}, request.target));
+    return std::move(*value);
+}
+
+Result<std::string, http::Response> key_of(const http::Request& request) {
+    const auto key = request.header("Idempotency-Key");
+    if (!key) return std::string{};
+    const bool printable = std::ranges::all_of(*key, [](char c) { return c > ' ' && c < 0x7f; });
+    if (key->empty() || key->size() > 128 || !printable) {
+        return fail(refuse(422, "bad_value",
+                           fmt::format("the Idempotency-Key has {} bytes and must be 1 to 128 visible ASCII characters", key->size()),
+                           request.target, "Idempotency-Key"));
+    }
+    return std::string{*key};
+}
+
+std::string cursor_of(std::string_view position) {
+    std::string out = "c1";
+    for (const char c : position) out += fmt::format("{:02x}", static_cast<unsigned char>(c));
+    return out;
+}
+
+std::optional<std::string> from_cursor(std::string_view cursor) {
+    if (!cursor.starts_with("c1") || cursor.size() % 2 != 0 || cursor.size() < 4 || cursor.size() > 512) return std::nullopt;
+    std::string position;
+    for (std::size_t i = 2; i < cursor.size(); i += 2) {
+        unsigned byte = 0;
+        const auto [end, error] = std::from_chars(cursor.data() + i, cursor.data() + i + 2, byte, 16);
+        if (error != std::errc{} || end != cursor.data() + i + 2) return std::nullopt;
+        position += static_cast<char>(byte);
+    }
+    return position;
+}
+
+// ---- answering
+
+http::Response show(std::string json, std::uint64_t revision, const http::Request& request) {
+    const auto tag = fmt::format("\"r{}\"", revision);
+    const auto had = request.header("If-None-Match");
+    auto response = had && *had == tag ? http::Response::empty(304) : http::Response::json(200, std::move(json));
+    response.headers.emplace_back("ETag", tag);
+    response.headers.emplace_back("Weir-Revision", std::to_string(revision));
+    response.headers.emplace_back("Cache-Control", "private, no-cache");
+    response.headers.emplace_back("Vary", "Authorization");
+    return response;
+}
+
+void when_shown(Context& context, http::Request request, http::Reply reply,
+                std::move_only_function<void(http::Request, http::Reply)> then) {
+    const auto wanted = natural(request, "min_revision").value_or(0);
+    if (wanted == 0 || context.world.reader.revision() >= wanted) return then(std::move(request), std::move(reply));
+    context.waker.wait(
+        [wanted](const control::Core& core) { return core.state.revision >= wanted; }, context.options.revision_wait,
+        [&context, wanted, request = std::move(request), reply = std::move(reply), then = std::move(then)](bool met) mutable {
+            if (met) return then(std::move(request), std::move(reply));
+            auto late = refuse(503, "revision_not_reached",
+                               fmt::format("revision {} was asked and {} is here; ask again, or for a smaller one", wanted,
+                                           context.world.reader.revision()),
+                               request.target, "min_revision");
+            late.headers.emplace_back("Retry-After", "1");
+            reply(std::move(late));
+        });
+}
+
+http::Handler asking(Context& context, Question question) {
+    auto shared = std::make_shared<const Question>(std::move(question));
+    return [&context, shared](http::Request asked, http::Reply answer_to) {
+        when_shown(context, std::move(asked), std::move(answer_to), [&context, shared](http::Request request, http::Reply reply) {
+            const auto now = context.world.wall();
+            std::uint64_t revision = 0;
+            auto text = context.world.reader.ask([&](const control::Core& core) -> Result<std::string, Refusal> {
+                revision = core.state.revision;
+                auto actor = actor_of(core.state, request, now);
+                if (!actor) return fail(std::move(actor).error());
+                return (*shared)(View{core, core.state, *actor, request, now});
+            });
+            reply(text ? show(std::move(*text), revision, request) : refuse(text.error(), request.target));
+        });
+    };
+}
+
+void later(Context& context, http::Request request, http::Reply reply,
+           std::move_only_function<http::Response(const http::Request&)> answer) {
+    // The reply is shared for the one case in which the task is not taken.
+    const auto to = std::make_shared<http::Reply>(std::move(reply));
+    const auto target = request.target;
+    const bool taken =
+        context.worker.post([to, request = std::move(request), answer = std::move(answer)]() mutable { (*to)(answer(request)); });
+    if (taken) return;
+    auto busy =
+        refuse(503, "too_many_questions",
+               fmt::format("{} questions to views and logs wait already; ask again in a second", context.options.questions_max), target);
+    busy.headers.emplace_back("Retry-After", "1");
+    (*to)(std::move(busy));
+}
+
+void submit(Context& context, const http::Request& request, http::Reply reply, control::Actor actor, Change change, bool created) {
+    auto key = key_of(request);
+    if (!key) return reply(std::move(key).error());
+    control::Request wanted;
+    wanted.actor = std::move(actor);
+    wanted.command = std::move(change.command);
+    if (!key->empty()) wanted.body = sha256(fmt::format("{} {}\n{}", http::name_of(request.method), request.path, change.canonical));
+    wanted.key = std::move(*key);
+    context.world.loop.submit(
+        std::move(wanted), [reply = std::move(reply), print = std::move(change.print), location = std::move(change.location),
+                            target = request.target, created](control::Answer answer, std::uint64_t revision) mutable {
+            if (!answer) return reply(refuse(answer.error(), target));
+            auto body = print ? print(*answer, revision) : codec::to_json(Made{answer->id, answer->repeated, revision});
+            auto response = http::Response::json(created && !answer->repeated ? 201 : 200, std::move(body));
+            response.headers.emplace_back("Weir-Revision", std::to_string(revision));
+            if (!location.empty()) response.headers.emplace_back("Location", location + answer->id);
+            reply(std::move(response));
+        });
+}
+
+http::Handler changing_without_body(Context& context,
+                                    std::function<Result<Change, http::Response>(const control::Actor&, const http::Request&)> make) {
+    return [&context, make = std::move(make)](const http::Request& request, http::Reply reply) {
+        const auto now = context.world.wall();
+        auto actor = context.world.reader.ask([&](const control::Core& core) { return actor_of(core.state, request, now); });
+        if (!actor) return reply(refuse(actor.error(), request.target));
+        if (!request.body.empty())
+            return reply(refuse(400, "unexpected_body", fmt::format("{} bytes of body came and this route takes none", request.body.size()),
+                                request.target));
+        auto change = make(*actor, request);
+        if (!change) return reply(std::move(change).error());
+        submit(context, request, std::move(reply), std::move(*actor), std::move(*change), false);
+    };
+}
+
+// ---- what may be seen
+
+std::set<OrganisationName> organisations_seen(const control::State& state, const control::Actor& actor) {
+    std::set<OrganisationName> seen;
+    for (const auto& [name, project] : state.projects) {
+        if (control::may_see(state, actor, name)) seen.insert(project.organisation);
+    }
+    return seen;
+}
+
+bool sees_all_organisations(const control::State& state, const control::Actor& actor) {
+    using control::Action;
+    return control::permit(state, actor, Action::see_project) || control::permit(state, actor, Action::see_ledger) ||
+           control::permit(state, actor, Action::award);
+}
+
+bool may_see_organisation(const control::State& state, const control::Actor& actor, const OrganisationName& name) {
+    return sees_all_organisations(state, actor) || organisations_seen(state, actor).contains(name);
+}
+
+Uid new_uid(Context& context) {
+    std::array<std::uint8_t, 16> chance{};
+    context.world.random(chance);
+    std::uint64_t high = 0;
+    std::uint64_t low = 0;
+    for (std::size_t i = 0; i < 8; ++i) {
+        high = high << 8U | chance[i];
+        low = low << 8U | chance[8 + i];
+    }
+    return make_uid(context.world.wall(), high, low);
+}
+
+}  // namespace weir::api

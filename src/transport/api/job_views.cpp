@@ -1,0 +1,112 @@
+#include "transport/api/job_views.hpp"
+
+#include "control/core/settle.hpp"
+#include "engines/scheduler/reason_text.hpp"
+
+#include <fmt/format.h>
+
+namespace weir::api {
+
+using control::LiveJob;
+
+JobSummary summary_of(const LiveJob& job) {
+    JobSummary view;
+    view.id = job.id;
+    view.project = job.project;
+    view.submitter = job.submitter;
+    view.name = job.spec.name;
+    view.type = job.spec.type;
+    view.priority = job.spec.priority;
+    view.num_nodes = job.spec.num_nodes;
+    view.state = job.state;
+    view.reason = job.reason;
+    view.since = job.since;
+    view.submitted_at = job.submitted_at;
+    view.generation = job.generation;
+    if (job.placement) {
+        view.site = job.placement->site;
+        view.model = job.placement->model;
+        view.emulated = job.placement->emulated;
+    }
+    return view;
+}
+
+JobDetail detail_of(const LiveJob& job, std::uint64_t revision) {
+    JobDetail view;
+    static_cast<JobSummary&>(view) = summary_of(job);
+    view.spec = job.spec;
+    view.waits_for = job.waits_for;
+    view.placement = job.placement;
+    view.stop_ordered = job.stop_ordered;
+    view.started_at = job.started_at;
+    if (job.not_before.ns > 0) view.not_before = job.not_before;
+    view.error_restarts = job.error_restarts;
+    view.fault_restarts = job.fault_restarts;
+    view.checkpoints = job.checkpoints;
+    view.usage = job.usage;
+    view.holds = job.holds;
+    view.held_fen = control::held(job);
+    view.accrued_fen = control::accrued(job);
+    view.revision = revision;
+    return view;
+}
+
+JobSummary summary_of(JobId id, const control::Tombstone& gone) {
+    JobSummary view;
+    view.id = id;
+    view.project = gone.project;
+    view.state = gone.outcome;
+    view.since = gone.finished_at;
+    view.submitted_at = time_of(id.uid);
+    return view;
+}
+
+BillView bill_of(const control::Core& core, const LiveJob& job, Instant now) {
+    auto settlement = control::settle(core, job, std::nullopt, now);
+    return {job.id, false, std::move(settlement.bill), std::move(settlement.paid), core.state.revision};
+}
+
+namespace {
+
+WhyReason reason_of(const scheduler::Reason& reason, bool for_operations) {
+    WhyReason view;
+    view.code = std::string{scheduler::reason_name(reason.code)};
+    if (!reason.site.empty()) view.site = reason.site;
+    if (!reason.model.empty()) view.model = reason.model;
+    view.text = scheduler::reason_text(reason, scheduler::Audience::tenant);
+    if (for_operations) view.operator_text = scheduler::reason_text(reason, scheduler::Audience::operations);
+    for (const auto& clause : reason.clauses) view.clauses.push_back({clause.source, clause.clause});
+    return view;
+}
+
+/// A job that waits for nothing: where it is, and since when.
+WhyReason standing_of(const LiveJob& job) {
+    const std::string state{boost::describe::enum_to_string(job.state, "")};
+    WhyReason view;
+    view.code = state;
+    if (job.placement) {
+        view.site = job.placement->site.value;
+        view.model = job.placement->model;
+        view.text = fmt::format("it is {} at {} since {} and waits for nothing", state, job.placement->site.value, format_utc(job.since));
+    } else {
+        view.text = fmt::format("it is {} since {}; the next plan looks at it", state, format_utc(job.since));
+    }
+    if (job.stop_ordered) view.text += fmt::format("; its stop was ordered: {}", boost::describe::enum_to_string(*job.stop_ordered, ""));
+    return view;
+}
+
+}  // namespace
+
+WhyView why_of(const control::Core& core, const LiveJob& job, bool for_operations, Instant now) {
+    WhyView view;
+    view.job = job.id;
+    view.state = job.state;
+    view.revision = core.state.revision;
+    const auto why = core.scheduler.why(job.id.uid, now);
+    view.waiting = why.standing == scheduler::JobStanding::waiting;
+    for (const auto& reason : why.reasons) view.reasons.push_back(reason_of(reason, for_operations));
+    if (view.reasons.empty()) view.reasons.push_back(standing_of(job));
+    return view;
+}
+
+}  // namespace weir::api

@@ -1,0 +1,324 @@
+// Goal: what goes on is told as it happens: watches, long polls, agents' reports, logs.
+// Method: a real server; nothing sleeps, every wait ends by an event or by the server's own deadline.
+#include "transport/api/test_server.hpp"
+#include "codec/encode.hpp"
+
+#include <fmt/format.h>
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <future>
+
+namespace weir::api::test {
+namespace {
+
+using http::Method;
+using testing::HasSubstr;
+
+/// Reads events until `enough` says so.
+std::vector<http::Event> watch(const Town& town, const std::string& person, const std::string& query,
+                               std::function<bool(const std::vector<http::Event>&)> enough,
+                               std::vector<std::pair<std::string, std::string>> headers = {}) {
+    std::vector<http::Event> events;
+    auto peer = town.client(person);
+    http::Call call;
+    call.target = "/v1/watch" + query;
+    call.headers = std::move(headers);
+    const auto answer = peer.events(std::move(call), [&](const http::Event& event) {
+        events.push_back(event);
+        return !enough(events);
+    });
+    if (answer) ADD_FAILURE() << answer->status << answer->body;
+    return events;
+}
+
+std::function<bool(const std::vector<http::Event>&)> until(std::size_t count) {
+    return [count](const auto& events) { return events.size() >= count; };
+}
+
+TEST(Watch, TellsEverybodyWhatIsTheirsInOrder) {
+    Town town;
+    const auto since = std::to_string(town.reader->revision());
+    const auto anns = text_of(town.post("ann", "/v1/jobs", Town::job_body()).body, "id");
+    const auto eves = text_of(town.post("eve", "/v1/jobs", Town::job_body("rival")).body, "id");
+    ASSERT_EQ(town.ask("ann", Method::del, "/v1/jobs/" + anns).status, 200);
+    const auto seen = watch(town, "ann", "?since=" + since, until(2));
+    EXPECT_EQ(seen[0].name, "job_submitted");
+    EXPECT_EQ(seen[1].name, "job_finished");
+    for (const auto& event : seen) {
+        EXPECT_THAT(event.data, HasSubstr(anns));
+        EXPECT_EQ(event.data.find(eves), std::string::npos);
+        EXPECT_THAT(event.data, HasSubstr(R"({"revision":)" + event.id + ","));
+    }
+    const auto all = watch(town, "aud", "?since=" + since, [&](const auto& events) { return events.back().name == "job_finished"; });
+    std::uint64_t last = 0;
+    bool saw_eves = false;
+    for (const auto& event : all) {
+        EXPECT_GT(std::stoull(event.id), last);
+        last = std::stoull(event.id);
+        saw_eves |= event.data.find(eves) != std::string::npos;
+    }
+    EXPECT_TRUE(saw_eves);
+    const auto one = watch(town, "aud", "?since=" + since + "&job=" + eves, until(1));
+    EXPECT_THAT(one[0].data, HasSubstr(eves));
+}
+
+TEST(Watch, GoesOnAfterTheLastEventWithoutGapOrRepetition) {
+    Town town;
+    const auto since = town.reader->revision();
+    std::vector<std::string> ids;
+    for (int i = 0; i < 6; ++i) ids.push_back(text_of(town.post("ann", "/v1/jobs", Town::job_body()).body, "id"));
+    std::vector<std::string> told;
+    std::string last = std::to_string(since);
+    while (told.size() < ids.size()) {
+        const auto some = watch(town, "ann", "", until(2), {{"Last-Event-ID", last}});
+        for (const auto& event : some) {
+            for (const auto& id : ids) {
+                if (event.data.find(id) != std::string::npos) told.push_back(id);
+            }
+        }
+        last = some.back().id;
+    }
+    EXPECT_EQ(told, ids);
+}
+
+TEST(Watch, IsWokenByWhatHappensWhileItIsOpen) {
+    Town town;
+    std::promise<void> open;
+    auto watching = std::async(std::launch::async, [&] {
+        auto peer = town.client("ann");
+        http::Call call;
+        call.target = "/v1/watch";
+        std::string name;
+        http::Consumer consumer;
+        consumer.on_head = [&](const http::Answer&) {
+            open.set_value();
+            return true;
+        };
+        std::string text;
+        consumer.on_piece = [&](std::string_view piece) {
+            text += piece;
+            return text.find("job_submitted") == std::string::npos;
+        };
+        [[maybe_unused]] const auto answer = peer.download(std::move(call), std::move(consumer));
+        return text;
+    });
+    open.get_future().wait();
+    const auto id = text_of(town.post("ann", "/v1/jobs", Town::job_body()).body, "id");
+    EXPECT_THAT(watching.get(), HasSubstr(id));
+}
+
+TEST(Watch, ReadsWhatTheReaderHasDroppedFromTheJournal) {
+    Town town;
+    const auto first = text_of(town.post("ann", "/v1/jobs", Town::job_body()).body, "id");
+    // Each answered change is a batch of its own; the reader keeps so many of them.
+    for (std::size_t i = 0; i < control::Reader::batches_kept + 10; ++i)
+        town.must(control::SetOrganisation{
+            {OrganisationName{"lab"}, OrganisationKind::university, std::to_string(i), "", SizeClass::small, "", ""}});
+    ASSERT_FALSE(town.reader->since(0));
+    const auto seen = watch(town, "ann", "?since=0&job=" + first, until(1));
+    EXPECT_THAT(seen[0].data, HasSubstr(first));
+
+    const auto other = town.get("ann", fmt::format("/v1/watch?since={}", town.reader->revision() + 1000));
+    EXPECT_EQ(other.status, 410);
+    EXPECT_EQ(text_of(other.body, "type"), "urn:weir:problem:revision_unknown");
+}
+
+TEST(Watch, SaysWhatToDoWhereTheEventsAreGone) {
+    TownOptions options;
+    options.has_journal = false;
+    Town town{options};
+    for (std::size_t i = 0; i < control::Reader::batches_kept + 10; ++i)
+        town.must(control::SetOrganisation{
+            {OrganisationName{"lab"}, OrganisationKind::university, std::to_string(i), "", SizeClass::small, "", ""}});
+    const auto answer = town.get("ann", "/v1/watch?since=1");
+    EXPECT_EQ(answer.status, 410);
+    EXPECT_EQ(text_of(answer.body, "type"), "urn:weir:problem:revision_gone");
+    EXPECT_THAT(answer.body, HasSubstr("read the state again"));
+}
+
+TEST(Watch, EndsWithItsToken) {
+    Town town;
+    const auto made = town.post("ann", "/v1/tokens", R"({"scopes":["read"]})");
+    const auto secret = text_of(made.body, "secret");
+    auto peer = town.client(secret);
+    http::Call call;
+    call.target = fmt::format("/v1/watch?since={}", town.reader->revision());
+    std::promise<void> open;
+    auto watching = std::async(std::launch::async, [&] { return peer.events(std::move(call), [](const http::Event&) { return true; }); });
+    ASSERT_EQ(town.ask("ann", Method::del, "/v1/tokens/" + text_of(made.body, "id")).status, 200);
+    const auto answer = watching.get();
+    ASSERT_TRUE(answer) << answer.error().message;
+    // Ended while it was open, or refused because the end came first.
+    EXPECT_TRUE(answer->status == 401 || answer->body.find("token") != std::string::npos) << answer->status << answer->body;
+}
+
+// ---- agents
+
+Node node(const std::string& name) {
+    return {NodeName{name}, {{"A100", 2, MiB{40960}, Slicing::fractional, true}}, MilliCpus{16000}, MiB{65536}, {}, true, "127.0.0.1"};
+}
+
+SiteReport report(std::uint64_t sequence) {
+    SiteReport made;
+    made.site = SiteName{"east"};
+    made.session = "s1";
+    made.sequence = sequence;
+    return made;
+}
+
+TEST(Agent, ReportsAreTakenInOrderAndHeartbeatsWriteNothing) {
+    Town town;
+    auto first = report(1);
+    first.nodes = {node("n1"), node("n2")};
+    const auto taken = town.post("agent", "/v1/sites/east/report", codec::to_json(first));
+    ASSERT_EQ(taken.status, 200) << taken.body;
+    const auto answer = codec::decode_json<ReportAnswer>(taken.body, "answer");
+    ASSERT_TRUE(answer);
+    EXPECT_EQ(answer->sequence, 1U);
+    EXPECT_EQ(answer->lease_ms, 30'000);
+    EXPECT_THAT(town.get("ann", "/v1/sites/east/nodes").body, HasSubstr(R"("name":"n2")"));
+    EXPECT_EQ(town.get("ann", "/v1/nodes").body.find("127.0.0.1"), std::string::npos) << "where ranks meet is the site's business";
+
+    const auto revision = town.reader->revision();
+    const auto beat = town.post("agent", "/v1/sites/east/report", codec::to_json(report(1)));
+    EXPECT_EQ(beat.status, 200) << beat.body;
+    EXPECT_EQ(town.reader->revision(), revision) << "a heartbeat writes nothing";
+    const auto gap = town.post("agent", "/v1/sites/east/report", codec::to_json(report(3)));
+    EXPECT_EQ(gap.status, 409);
+    EXPECT_EQ(text_of(gap.body, "type"), "urn:weir:problem:stale_sequence");
+    EXPECT_EQ(town.post("agent", "/v1/sites/west/report", codec::to_json(report(2))).status, 422);
+    EXPECT_EQ(town.post("ann", "/v1/sites/east/report", codec::to_json(report(2))).status, 403);
+}
+
+TEST(Agent, ASilencedSiteIsHeardAgainByAHeartbeat) {
+    Town town;
+    ASSERT_EQ(town.post("agent", "/v1/sites/east/report", codec::to_json(report(1))).status, 200);
+    town.must(control::SilenceSite{SiteName{"east"}});
+    EXPECT_THAT(town.get("ann", "/v1/sites/east").body, HasSubstr(R"("reachable":false)"));
+    ASSERT_EQ(town.post("agent", "/v1/sites/east/report", codec::to_json(report(1))).status, 200);
+    EXPECT_THAT(town.get("ann", "/v1/sites/east").body, HasSubstr(R"("reachable":true)"));
+}
+
+TEST(Agent, IsToldWhatShouldRunWhenItChanges) {
+    Town town;
+    auto first = report(1);
+    first.nodes = {node("n1")};
+    ASSERT_EQ(town.post("agent", "/v1/sites/east/report", codec::to_json(first)).status, 200);
+    const auto now = codec::decode_json<Desired>(town.get("agent", "/v1/sites/east/desired").body, "desired");
+    ASSERT_TRUE(now);
+    EXPECT_TRUE(now->tasks.empty());
+    auto asking = std::async(std::launch::async,
+                             [&] { return town.get("agent", fmt::format("/v1/sites/east/desired?since={}&wait_s=20", now->revision)); });
+    const auto id = text_of(town.post("ann", "/v1/jobs", Town::job_body()).body, "id");
+    const auto told = codec::decode_json<Desired>(asking.get().body, "desired");
+    ASSERT_TRUE(told);
+    ASSERT_EQ(told->tasks.size(), 1U);
+    EXPECT_EQ(told->tasks[0].job.text(), id);
+    EXPECT_GT(told->revision, now->revision);
+    const auto same =
+        codec::decode_json<Desired>(town.get("agent", fmt::format("/v1/sites/east/desired?since={}", told->revision)).body, "desired");
+    EXPECT_EQ(*same, *told) << "without a wait the answer comes at once";
+    EXPECT_THAT(town.get("ann", "/v1/jobs/" + id + "/why").body, HasSubstr(R"("waiting":false,"reasons":[{"code":"placed","site":"east")"));
+    EXPECT_THAT(town.get("ann", "/v1/projects/vision").body, HasSubstr(R"("use":[{"model":"A100","limit":3000,"used":1000}])"));
+}
+
+TEST(Agent, ALongPollEndsWhenTheServerStops) {
+    auto town = std::make_unique<Town>();
+    auto peer = town->client("agent");
+    auto asking = std::async(std::launch::async, [&] {
+        http::Call call;
+        call.target = "/v1/sites/east/desired?since=0&wait_s=60";
+        call.within = seconds(120);
+        return peer.call(std::move(call));
+    });
+    while (town->get("", "/metrics").body.find("weir_api_waiting 1") == std::string::npos) std::this_thread::yield();
+    town->api->stop();
+    const auto answer = asking.get();
+    ASSERT_TRUE(answer);
+    EXPECT_EQ(answer->status, 200);
+}
+
+// ---- logs
+
+/// A log that grows by a line with each look.
+class GrowingLog final : public LogSource {
+public:
+    Result<LogPiece, LogError> read(const LogQuery& query) override {
+        const std::lock_guard lock{mutex_};
+        if (query.stream == LogStream::stderr_) return fail(LogError{LogFault::unknown, "this task has written nothing there yet"});
+        text_ += fmt::format("line {}\n", ++lines_);
+        const bool ended = lines_ >= 5;
+        return LogPiece{text_.substr(std::min<std::size_t>(query.offset, text_.size())), query.offset, ended};
+    }
+    std::mutex mutex_;
+    std::string text_;
+    int lines_ = 0;
+};
+
+TEST(Logs, AreReadFromAnOffsetAndFollowedToTheirEnd) {
+    TownOptions options;
+    options.logs = std::make_shared<GrowingLog>();
+    Town town{options};
+    const auto id = text_of(town.post("ann", "/v1/jobs", Town::job_body()).body, "id");
+    const auto piece = town.get("ann", "/v1/jobs/" + id + "/logs");
+    EXPECT_EQ(piece.status, 200) << piece.body;
+    EXPECT_EQ(piece.body, "line 1\n");
+    EXPECT_EQ(piece.headers.find("Weir-Log-Next"), "7");
+    EXPECT_EQ(piece.headers.find("Weir-Log-Ended"), "false");
+    EXPECT_EQ(town.get("ann", "/v1/jobs/" + id + "/logs?follow=true&offset=7").body, "line 2\nline 3\nline 4\nline 5\n");
+    EXPECT_EQ(text_of(town.get("ann", "/v1/jobs/" + id + "/logs?stream=stderr").body, "type"), "urn:weir:problem:no_log");
+    EXPECT_EQ(town.get("eve", "/v1/jobs/" + id + "/logs").status, 404);
+}
+
+TEST(Logs, WithoutASourceAreRefusedClearly) {
+    Town town;
+    const auto id = text_of(town.post("ann", "/v1/jobs", Town::job_body()).body, "id");
+    const auto answer = town.get("ann", "/v1/jobs/" + id + "/logs");
+    EXPECT_EQ(answer.status, 503);
+    EXPECT_EQ(text_of(answer.body, "type"), "urn:weir:problem:no_log_source");
+}
+
+// ---- history
+
+/// Views with one finished job.
+class OldJobs final : public History {
+public:
+    [[nodiscard]] std::uint64_t watermark() const override { return 7; }
+    Result<std::vector<JobSummary>, std::string> list_jobs(const HistoryQuery& query) override {
+        asked = query;
+        if (query.before && !(old.job.id < *query.before)) return std::vector<JobSummary>{};
+        if (query.projects && std::ranges::find(*query.projects, old.job.project) == query.projects->end())
+            return std::vector<JobSummary>{};
+        return std::vector<JobSummary>{old.job};
+    }
+    Result<std::optional<FinishedJob>, std::string> job(JobId id) override { return id == old.job.id ? std::optional{old} : std::nullopt; }
+    FinishedJob old;
+    HistoryQuery asked;
+};
+
+TEST(History, TellsOfJobsThatHaveLeftTheCore) {
+    TownOptions options;
+    const auto views = std::make_shared<OldJobs>();
+    views->old.job.id = *JobId::parse("job-01kaj3y0000000000000000000");
+    views->old.job.project = ProjectName{"vision"};
+    views->old.job.state = JobState::succeeded;
+    views->old.bill = {{1, SiteName{"east"}, "A100", false, Fen{600}, MilliCardSeconds{1000}, Payer::tenant, std::nullopt, Fen{1}}};
+    options.history = views;
+    Town town{options};
+    const auto live = text_of(town.post("ann", "/v1/jobs", Town::job_body()).body, "id");
+    const auto page = codec::decode_json<Page<JobSummary>>(town.get("ann", "/v1/jobs").body, "page");
+    ASSERT_TRUE(page);
+    ASSERT_EQ(page->items.size(), 2U);
+    EXPECT_EQ(page->items[0].id.text(), live);
+    EXPECT_EQ(page->items[1].id, views->old.job.id);
+    const auto path = "/v1/jobs/" + views->old.job.id.text();
+    EXPECT_THAT(town.get("ann", path).body, HasSubstr(R"("state":"succeeded")"));
+    EXPECT_THAT(town.get("ann", path + "/bill").body, HasSubstr(R"("final":true,"lines":[{"generation":1)"));
+    EXPECT_EQ(town.get("eve", path).status, 404);
+    EXPECT_EQ(town.get("eve", "/v1/jobs").body.find("succeeded"), std::string::npos);
+    EXPECT_THAT(town.get("", "/metrics").body, HasSubstr("weir_views_revision 7"));
+}
+
+}  // namespace
+}  // namespace weir::api::test

@@ -1,0 +1,146 @@
+// What tasks print: a piece from an offset, or everything as it comes.
+#include "transport/api/context.hpp"
+
+#include <array>
+#include <boost/describe/enum_from_string.hpp>
+#include <chrono>
+
+namespace weir::api {
+namespace {
+
+using control::Refusal;
+
+constexpr std::array<std::string_view, 2> stream_words{"stdout", "stderr"};
+constexpr std::size_t piece_bytes = 256U << 10U;
+constexpr Duration look_every = milliseconds(250);
+
+Refusal unknown_job(std::string_view text) {
+    return not_found(fmt::format("{} is not known here; list yours with: weir job list", text), "job");
+}
+
+/// Which log is asked for, by who may see it.
+Result<LogQuery, Refusal> query_of(const control::State& state, const http::Request& request, Instant now) {
+    const auto actor = WEIR_TRY(actor_of(state, request, now));
+    const auto text = request.parameter("job");
+    const auto id = JobId::parse(text);
+    if (!id) return fail(unknown_job(text));
+    LogQuery query;
+    query.job = *id;
+    if (const auto live = state.jobs.find(*id); live != state.jobs.end()) {
+        if (!control::may_see(state, actor, live->second.project)) return fail(unknown_job(text));
+        query.generation = static_cast<std::uint32_t>(natural(request, "generation").value_or(live->second.generation));
+        for (const auto& usage : live->second.usage) {
+            if (usage.generation == query.generation) query.site = usage.site;
+        }
+    } else {
+        const auto gone = state.finished.find(*id);
+        if (gone == state.finished.end() || !control::may_see(state, actor, gone->second.project)) return fail(unknown_job(text));
+        query.generation = static_cast<std::uint32_t>(natural(request, "generation").value_or(0));
+    }
+    query.node_rank = static_cast<std::uint32_t>(natural(request, "node_rank").value_or(0));
+    query.offset = natural(request, "offset").value_or(0);
+    query.stream = word(request, "stream") == "stderr" ? LogStream::stderr_ : LogStream::stdout_;
+    query.max_bytes = piece_bytes;
+    return query;
+}
+
+http::Response refuse_log(const LogError& error, std::string_view target) {
+    if (error.fault == LogFault::unknown) return refuse(404, "no_log", error.message, target);
+    auto response = refuse(503, "log_unavailable", error.message, target);
+    response.headers.emplace_back("Retry-After", "2");
+    return response;
+}
+
+http::Response one_piece(Context& context, const LogQuery& query, const http::Request& request) {
+    auto piece = context.world.logs->read(query);
+    if (!piece) return refuse_log(piece.error(), request.target);
+    const auto next = piece->offset + piece->bytes.size();
+    auto response = http::Response::text(200, std::move(piece->bytes));
+    response.headers.emplace_back("Weir-Log-Offset", std::to_string(piece->offset));
+    response.headers.emplace_back("Weir-Log-Next", std::to_string(next));
+    response.headers.emplace_back("Weir-Log-Ended", piece->ended ? "true" : "false");
+    response.headers.emplace_back("Cache-Control", "no-store");
+    return response;
+}
+
+/// One reader that follows a log: it is given more when it has taken what it was given.
+struct Follower {
+    http::Stream stream;
+    LogQuery query;
+};
+
+/// Whether the job may still print; fills in the generation where the job had none when it was asked for.
+bool refresh(Context& context, LogQuery& query) {
+    return context.world.reader.ask([&](const control::Core& core) {
+        const auto job = core.state.jobs.find(query.job);
+        if (job == core.state.jobs.end()) return false;
+        if (query.generation == 0) query.generation = job->second.generation;
+        for (const auto& usage : job->second.usage) {
+            if (usage.generation == query.generation) query.site = usage.site;
+        }
+        return query.generation == 0 || query.generation == job->second.generation;
+    });
+}
+
+/// Gives what there is; true while more may come.
+bool give(Context& context, Follower& follower) {
+    if (follower.stream.waiting() > 0) return true;
+    const bool may_print = refresh(context, follower.query);
+    auto piece = context.world.logs->read(follower.query);
+    if (!piece) return may_print || piece.error().fault == LogFault::unavailable;
+    follower.query.offset = piece->offset + piece->bytes.size();
+    if (piece->bytes.empty()) return may_print && !piece->ended;
+    return follower.stream.push(piece->bytes) == http::Push::taken && !piece->ended;
+}
+
+/// Gives, and looks again after a while; the stream ends with its last holder.
+void follow(Context& context, const std::shared_ptr<Follower>& follower) {
+    if (follower->stream.gone() || !give(context, *follower)) return;
+    context.waker.after(look_every,
+                        [&context, follower](bool) { context.worker.post([&context, follower] { follow(context, follower); }); });
+}
+
+void get_logs(Context& context, http::Request request, http::Reply reply) {
+    const auto now = context.world.wall();
+    auto query = context.world.reader.ask([&](const control::Core& core) { return query_of(core.state, request, now); });
+    if (!query) return reply(refuse(query.error(), request.target));
+    if (context.world.logs == nullptr) {
+        return reply(refuse(503, "no_log_source",
+                            "this server is not told where logs lie; read them at the site, or ask its operator to configure a log source",
+                            request.target));
+    }
+    if (!flag(request, "follow")) {
+        return later(context, std::move(request), std::move(reply),
+                     [&context, query = *query](const http::Request& again) { return one_piece(context, query, again); });
+    }
+    query->max_bytes = 64U << 10U;
+    const auto follower = std::make_shared<Follower>(
+        Follower{http::Stream::open({.kind = http::StreamKind::raw, .buffer_bytes = 128U << 10U, .heartbeat = {}}), *query});
+    reply(http::Response::streaming("text/plain; charset=utf-8", follower->stream).with_header("Cache-Control", "no-store"));
+    context.worker.post([&context, follower] { follow(context, follower); });
+}
+
+}  // namespace
+
+std::vector<Endpoint> log_endpoints(Context& context) {
+    using enum Parameter::Kind;
+    std::vector<Endpoint> endpoints;
+    endpoints.push_back(
+        {.method = http::Method::get,
+         .pattern = "/v1/jobs/{job}/logs",
+         .name = "get_logs",
+         .summary = "What a task printed, from an offset on; with follow, as it comes",
+         .query = {{.name = "stream", .kind = word, .doc = "stdout where it is absent", .words = stream_words},
+                   {.name = "offset",
+                    .kind = natural,
+                    .doc = "bytes to pass over; to resume: Weir-Log-Next, or the offset plus the bytes read"},
+                   {.name = "generation", .kind = natural, .doc = "the present or last one where it is absent", .max = UINT32_MAX},
+                   {.name = "node_rank", .kind = natural, .doc = "of the gang; 0 where it is absent", .max = UINT32_MAX},
+                   {.name = "follow", .kind = flag, .doc = "keep the answer open until the task ends"}},
+         .answer_type = "text/plain",
+         .problems = {404},
+         .handler = [&context](http::Request request, http::Reply reply) { get_logs(context, std::move(request), std::move(reply)); }});
+    return endpoints;
+}
+
+}  // namespace weir::api

@@ -1,0 +1,147 @@
+// Where work runs: sites, nodes and the catalogue, as everybody sees them.
+#include "transport/api/context.hpp"
+
+namespace weir::api {
+namespace {
+
+using control::Action;
+using control::Refusal;
+using control::SiteState;
+using http::Method;
+
+Result<void, Refusal> sees_network(const View& view) { return control::permit(view.state, view.actor, Action::see_network); }
+
+SiteView view_of(const control::State& state, const SiteName& name, const SiteState& site) {
+    const auto tasks = state.tasks.find(name);
+    return {site.site, site.reachable, site.reachable_since, site.nodes.size(), tasks == state.tasks.end() ? 0 : tasks->second.size()};
+}
+
+NodeView view_of(const SiteName& site, const Node& node, bool reachable) {
+    return {site, node.name, node.cards, node.cpus, node.memory, node.position, node.healthy, reachable};
+}
+
+Result<std::string, Refusal> list_sites(const View& view) {
+    WEIR_CHECK(sees_network(view));
+    return codec::to_json(page_of<SiteView>(view.state.sites, view, [&](const SiteName& name, const SiteState& site) {
+        return std::optional{view_of(view.state, name, site)};
+    }));
+}
+
+Result<const SiteState*, Refusal> site_of(const View& view) {
+    const SiteName name{std::string{view.request.parameter("site")}};
+    const auto found = view.state.sites.find(name);
+    if (found == view.state.sites.end()) return fail(not_found(fmt::format("site {} is not known; see: weir site list", name.value)));
+    return &found->second;
+}
+
+Result<std::string, Refusal> get_site(const View& view) {
+    WEIR_CHECK(sees_network(view));
+    const auto* site = WEIR_TRY(site_of(view));
+    return codec::to_json(view_of(view.state, site->site.name, *site));
+}
+
+Result<std::string, Refusal> list_nodes_of_site(const View& view) {
+    WEIR_CHECK(sees_network(view));
+    const auto* site = WEIR_TRY(site_of(view));
+    return codec::to_json(page_of<NodeView>(site->nodes, view, [&](const NodeName&, const Node& node) {
+        return std::optional{view_of(site->site.name, node, site->reachable)};
+    }));
+}
+
+/// Nodes of all sites, by site and name; the cursor is both, joined by a slash.
+Result<std::string, Refusal> list_nodes(const View& view) {
+    WEIR_CHECK(sees_network(view));
+    const auto after = from_cursor(word(view.request, "cursor")).value_or("");
+    const auto slash = after.find('/');
+    const SiteName first{after.substr(0, slash)};
+    Page<NodeView> page{{}, {}, view.state.revision};
+    const auto limit = page_limit(view.request);
+    for (auto site = view.state.sites.lower_bound(first); site != view.state.sites.end(); ++site) {
+        const auto& nodes = site->second.nodes;
+        auto node =
+            slash != std::string::npos && site->first == first ? nodes.upper_bound(NodeName{after.substr(slash + 1)}) : nodes.begin();
+        for (; node != nodes.end(); ++node) {
+            if (page.items.size() == limit) {
+                const auto& last = page.items.back();
+                page.next_cursor = cursor_of(last.site.value + "/" + last.name.value);
+                return codec::to_json(page);
+            }
+            page.items.push_back(view_of(site->first, node->second, site->second.reachable));
+        }
+    }
+    return codec::to_json(page);
+}
+
+Result<std::string, Refusal> list_catalogue(const View& view) {
+    WEIR_CHECK(sees_network(view));
+    Page<Accelerator> page{{}, {}, view.state.revision};
+    for (const auto& [model, accelerator] : view.core.catalogue) page.items.push_back(accelerator);
+    return codec::to_json(page);
+}
+
+}  // namespace
+
+std::vector<Endpoint> site_endpoints(Context& context) {
+    const std::vector<Parameter> paged{limit_parameter, cursor_parameter, min_revision_parameter};
+    std::vector<Endpoint> endpoints;
+    endpoints.push_back({.method = Method::post,
+                         .pattern = "/v1/sites",
+                         .name = "set_site",
+                         .summary = "Registers a site, or changes its tariff, links or whether it is open",
+                         .body = schema_of<SiteForm>,
+                         .takes_yaml = true,
+                         .answer = schema_of<Made>,
+                         .success = 201,
+                         .problems = {403, 404, 409, 422},
+                         .handler = changing<SiteForm>(
+                             context, true,
+                             [](const control::Actor&, const http::Request&, const SiteForm& form) -> Result<Change, http::Response> {
+                                 const Site site{form.name,   form.owner, form.region,    form.tier,      form.backend,
+                                                 form.tariff, form.links, form.grid_zone, form.pue_milli, form.open};
+                                 return Change{control::SetSite{site}, codec::to_json(form), "/v1/sites/", {}};
+                             },
+                             true)});
+    endpoints.push_back({.method = Method::get,
+                         .pattern = "/v1/sites",
+                         .name = "list_sites",
+                         .summary = "All sites, by name",
+                         .query = paged,
+                         .answer = schema_of<Page<SiteView>>,
+                         .problems = {403},
+                         .handler = asking(context, list_sites)});
+    endpoints.push_back({.method = Method::get,
+                         .pattern = "/v1/sites/{site}",
+                         .name = "get_site",
+                         .summary = "One site",
+                         .query = {min_revision_parameter},
+                         .answer = schema_of<SiteView>,
+                         .problems = {403, 404},
+                         .handler = asking(context, get_site)});
+    endpoints.push_back({.method = Method::get,
+                         .pattern = "/v1/sites/{site}/nodes",
+                         .name = "list_site_nodes",
+                         .summary = "The nodes of a site, by name",
+                         .query = paged,
+                         .answer = schema_of<Page<NodeView>>,
+                         .problems = {403, 404},
+                         .handler = asking(context, list_nodes_of_site)});
+    endpoints.push_back({.method = Method::get,
+                         .pattern = "/v1/nodes",
+                         .name = "list_nodes",
+                         .summary = "The nodes of all sites, by site and name",
+                         .query = paged,
+                         .answer = schema_of<Page<NodeView>>,
+                         .problems = {403},
+                         .handler = asking(context, list_nodes)});
+    endpoints.push_back({.method = Method::get,
+                         .pattern = "/v1/catalog",
+                         .name = "list_catalog",
+                         .summary = "The accelerator models that the network knows, with the source of each figure",
+                         .query = {min_revision_parameter},
+                         .answer = schema_of<Page<Accelerator>>,
+                         .problems = {403},
+                         .handler = asking(context, list_catalogue)});
+    return endpoints;
+}
+
+}  // namespace weir::api

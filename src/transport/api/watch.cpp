@@ -1,0 +1,243 @@
+#include "transport/api/watch.hpp"
+
+#include "transport/api/context.hpp"
+#include "transport/http/sse.hpp"
+
+#include <algorithm>
+#include <chrono>
+#include <compare>
+#include <utility>
+
+namespace weir::api {
+namespace {
+
+using control::Action;
+using control::Actor;
+using control::State;
+
+/// Most of one push: below the buffer of a watch's stream, with room for one event of event_bytes_max.
+constexpr std::size_t push_bytes = 64U << 10U;
+constexpr std::size_t event_bytes_max = 128U << 10U;
+constexpr std::size_t lines_per_pass = 1'000;
+constexpr auto look_again_after = std::chrono::milliseconds{20};
+constexpr std::size_t projects_remembered = 100'000;
+
+template <class E>
+concept OfJob = requires(const E& event) { event.job.uid; };
+
+std::optional<JobId> job_of(const control::Event& event) {
+    return std::visit([](const auto& one) -> std::optional<JobId> {
+        if constexpr (OfJob<std::decay_t<decltype(one)>>) return one.job;
+        return std::nullopt;
+    }, event);
+}
+
+struct AudienceOf {
+    const State& state;
+
+    Audience operator()(const control::OrganisationSet& e) const { return {.organisation = e.organisation.name}; }
+    Audience operator()(const control::ProjectSet& e) const { return {.project = e.project.name}; }
+    Audience operator()(const control::RolesSet& e) const { return {.project = e.project, .subject = e.subject}; }
+    Audience operator()(const control::TokenIssued& e) const { return {.subject = e.token.subject}; }
+    Audience operator()(const control::SiteSet&) const { return {.everybody = true}; }
+    Audience operator()(const control::SiteReachable&) const { return {.everybody = true}; }
+    Audience operator()(const control::ProgrammeOpened&) const { return {.everybody = true}; }
+    Audience operator()(const control::VoucherAwarded& e) const { return {.organisation = e.voucher.organisation}; }
+    Audience operator()(const control::LedgerPosted&) const { return {.ledger = true}; }
+    Audience operator()(const control::JobSubmitted& e) const { return {.project = e.project}; }
+    template <OfJob E>
+    Audience operator()(const E& e) const {
+        if (const auto live = state.jobs.find(e.job); live != state.jobs.end()) return {.project = live->second.project};
+        const auto gone = state.finished.find(e.job);
+        return gone == state.finished.end() ? Audience{} : Audience{.project = gone->second.project};
+    }
+    template <class E>
+    Audience operator()(const E&) const {
+        return {};
+    }
+};
+
+}  // namespace
+
+Audience audience_of(const State& state, const control::Event& event) { return std::visit(AudienceOf{state}, event); }
+
+bool may_see_event(const State& state, const Actor& actor, const Audience& audience) {
+    if (control::permit(state, actor, Action::see_audit)) return true;
+    if (!control::permit(state, actor, Action::see_network)) return false;
+    if (audience.everybody) return true;
+    if (audience.ledger && control::permit(state, actor, Action::see_ledger)) return true;
+    if (!audience.subject.empty() && audience.subject == actor.subject) return true;
+    if (!audience.organisation.empty() && may_see_organisation(state, actor, audience.organisation)) return true;
+    return !audience.project.empty() && control::may_see(state, actor, audience.project);
+}
+
+WatchHub::WatchHub(control::Reader& reader, JournalText& journal, std::function<Instant()> wall, std::size_t most)
+    : reader_{reader}, journal_{journal}, wall_{std::move(wall)}, most_{most} {
+    watcher_ = reader_.on_commit([this](std::uint64_t) {
+        const std::lock_guard lock{mutex_};
+        if (!std::exchange(committed_, true)) wake_.notify_one();
+    });
+    thread_ = std::thread{[this] { run(); }};
+}
+
+bool WatchHub::add(const http::Stream& stream, Actor actor, std::uint64_t since, WatchFilter filter) {
+    const std::lock_guard lock{mutex_};
+    if (stopping_ || open_.load() >= most_) return false;
+    added_.push_back(std::make_shared<Watch>(Watch{stream, std::move(actor), since, std::move(filter)}));
+    open_.fetch_add(1);
+    wake_.notify_one();
+    return true;
+}
+
+void WatchHub::stop() {
+    {
+        const std::lock_guard lock{mutex_};
+        if (!thread_.joinable()) return;
+        stopping_ = true;
+    }
+    reader_.forget(watcher_);
+    wake_.notify_one();
+    thread_.join();
+}
+
+void WatchHub::run() {
+    std::vector<std::shared_ptr<Watch>> watches;
+    bool behind = false;
+    for (;;) {
+        {
+            std::unique_lock lock{mutex_};
+            const auto called = [&] { return stopping_ || committed_ || !added_.empty(); };
+            if (behind) {
+                wake_.wait_for(lock, look_again_after, called);
+            } else {
+                wake_.wait(lock, called);
+            }
+            if (stopping_) break;
+            committed_ = false;
+            std::ranges::move(added_, std::back_inserter(watches));
+            added_.clear();
+        }
+        behind = serve(watches);
+        open_.store(watches.size());
+    }
+    open_.store(0);
+}
+
+/// Watches that stand at the same place and may see the same get the same bytes, made once.
+struct WatchHub::Group {
+    std::uint64_t sent = 0;
+    TokenId token;
+    ProjectName project;
+    std::optional<JobId> job;
+    friend auto operator<=>(const Group&, const Group&) = default;
+};
+
+struct WatchHub::Portion {
+    std::string text;
+    std::uint64_t upto = 0;
+    std::string over;   ///< Why the watch ends; empty: it goes on.
+};
+
+WatchHub::Portion WatchHub::portion_for(const Watch& watch, const std::optional<Lines>& lines) {
+    Portion portion{{}, watch.sent, {}};
+    if (!lines) {
+        portion.over = fmt::format(
+            "gone: events after revision {} are no longer kept here; read the state again and watch from its revision", watch.sent);
+        return portion;
+    }
+    const auto now = wall_();
+    reader_.ask([&](const control::Core& core) {
+        const auto token = core.state.tokens.find(watch.actor.token);
+        if (token == core.state.tokens.end() || (token->second.expires_at && *token->second.expires_at <= now)) {
+            portion.over = "closed: the token has expired or was revoked; log in again and reconnect with Last-Event-ID";
+            return;
+        }
+        for (const auto& line : *lines) {
+            if (!portion.text.empty() && portion.text.size() + line.text.size() > push_bytes) return;
+            portion.upto = line.revision;
+            if (watch.filter.job && line.job != watch.filter.job) continue;
+            if (!watch.filter.project.empty() && line.audience.project != watch.filter.project) continue;
+            if (may_see_event(core.state, watch.actor, line.audience)) portion.text += line.text;
+        }
+    });
+    return portion;
+}
+
+bool WatchHub::serve(std::vector<std::shared_ptr<Watch>>& watches) {
+    const auto head = reader_.revision();
+    std::map<std::uint64_t, std::optional<Lines>> lines;
+    std::map<Group, Portion> portions;
+    bool behind = false;
+    bool catching_up = false;
+    for (auto& watch : watches) {
+        if (watch->stream.gone() || watch->sent >= head) continue;
+        behind = true;
+        if (watch->stream.waiting() > 0) continue;
+        const auto [known, is_new] = lines.try_emplace(watch->sent);
+        if (is_new) known->second = lines_after(watch->sent, catching_up);
+        const Group group{watch->sent, watch->actor.token, watch->filter.project, watch->filter.job};
+        auto portion = portions.find(group);
+        if (portion == portions.end()) portion = portions.emplace(group, portion_for(*watch, known->second)).first;
+        if (!portion->second.text.empty()) watch->stream.push(portion->second.text);
+        watch->sent = portion->second.upto;
+        if (!portion->second.over.empty()) {
+            watch->stream.core()->end_with(portion->second.over);
+            watch.reset();
+        }
+    }
+    std::erase_if(watches, [](const auto& watch) { return watch == nullptr || watch->stream.gone(); });
+    if (!catching_up) projects_.clear();
+    return behind;
+}
+
+WatchHub::Line WatchHub::line_of(const control::Entry& entry) {
+    Line line;
+    line.revision = entry.revision;
+    line.job = job_of(entry.event);
+    std::string data;
+    control::write_entry(entry, data);
+    if (data.size() > event_bytes_max) {
+        data = fmt::format(R"({{"revision":{},"type":{},"at":"{}","actor":"{}","left_out_bytes":{}}})", entry.revision,
+                           control::type_of(entry.event), format_utc(entry.at), entry.actor, data.size());
+    }
+    http::append_event(line.text,
+                       {std::to_string(entry.revision), std::string{control::type_name(control::type_of(entry.event))}, std::move(data)});
+    return line;
+}
+
+std::optional<WatchHub::Lines> WatchHub::lines_after(std::uint64_t revision, bool& catching_up) {
+    Lines lines;
+    if (const auto batches = reader_.since(revision)) {
+        for (const auto& batch : *batches) {
+            for (const auto& entry : batch->entries) {
+                if (entry.revision > revision && lines.size() < lines_per_pass) {
+                    lines.push_back(line_of(entry));
+                    reader_.ask([&](const control::Core& core) { lines.back().audience = audience_of(core.state, entry.event); });
+                }
+            }
+            if (lines.size() >= lines_per_pass) break;
+        }
+        return lines;
+    }
+    if (!journal_.there()) return std::nullopt;
+    catching_up = true;
+    const auto records = journal_.read(revision + 1, lines_per_pass / 4);
+    if (!records) return std::nullopt;
+    for (const auto& record : *records) {
+        const auto entry = control::read_entry(record.text);
+        if (!entry) return std::nullopt;
+        lines.push_back(line_of(*entry));
+        auto& line = lines.back();
+        reader_.ask([&](const control::Core& core) { line.audience = audience_of(core.state, entry->event); });
+        // A job that the core has forgotten still belongs to the project that submitted it.
+        if (!line.job) continue;
+        if (line.audience.project.empty()) {
+            if (const auto known = projects_.find(*line.job); known != projects_.end()) line.audience.project = known->second;
+        } else if (projects_.size() < projects_remembered) {
+            projects_[*line.job] = line.audience.project;
+        }
+    }
+    return lines;
+}
+
+}  // namespace weir::api

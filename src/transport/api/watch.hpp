@@ -1,0 +1,102 @@
+// transport/api/watch.hpp: committed events as they come, to everybody who watches, each seeing what is theirs.
+//
+// One thread feeds all watches. Each watch is a position: what it has been sent. It is given more when its buffer is empty,
+// so a slow peer costs its buffer and nothing else; one that falls behind what the reader keeps is fed from the journal.
+// Visibility is judged when an event is sent, by the state of that moment.
+#pragma once
+
+#include "control/core/access.hpp"
+#include "control/entry.hpp"
+#include "control/reader.hpp"
+#include "transport/http/stream.hpp"
+
+#include <atomic>
+#include <condition_variable>
+#include <cstddef>
+#include <cstdint>
+#include <functional>
+#include <map>
+#include <memory>
+#include <mutex>
+#include <optional>
+#include <string>
+#include <thread>
+#include <vector>
+
+namespace weir::api {
+
+class JournalText;
+
+/// Whose business an event is.
+struct Audience {
+    bool everybody = false;                    ///< Every subject of the network.
+    ProjectName project{};                     ///< Those who may see it.
+    OrganisationName organisation{};           ///< Those who may see a project of it.
+    SubjectName subject{};                     ///< The subject itself.
+    bool ledger = false;                       ///< Those who may see the ledger.
+};
+/// By the event alone and, for a job, the project that the state remembers; what is nobody's in particular is for auditors.
+[[nodiscard]] Audience audience_of(const control::State& state, const control::Event& event);
+/// Operators and auditors see every event; others what the audience says.
+[[nodiscard]] bool may_see_event(const control::State& state, const control::Actor& actor, const Audience& audience);
+
+/// What a watcher wants: empty fields want everything.
+struct WatchFilter {
+    ProjectName project{};
+    std::optional<JobId> job{};
+};
+
+class WatchHub {
+public:
+    WatchHub(control::Reader& reader, JournalText& journal, std::function<Instant()> wall, std::size_t most);
+    ~WatchHub() { stop(); }
+    WatchHub(const WatchHub&) = delete;
+    WatchHub& operator=(const WatchHub&) = delete;
+
+    /// Sends what comes after `since`. False where too many watch already.
+    bool add(const http::Stream& stream, control::Actor actor, std::uint64_t since, WatchFilter filter);
+    [[nodiscard]] std::size_t open() const { return open_.load(); }
+    void stop();
+
+private:
+    struct Watch {
+        http::Stream stream;
+        control::Actor actor;
+        std::uint64_t sent = 0;                ///< Revision up to which it was served.
+        WatchFilter filter;
+    };
+    struct Line {
+        std::uint64_t revision = 0;
+        std::string text;                      ///< The event as SSE prints it.
+        Audience audience;
+        std::optional<JobId> job;
+    };
+    using Lines = std::vector<Line>;
+
+    struct Group;
+    struct Portion;
+
+    void run();
+    /// Gives each watch what comes next for it; true where one may not have all of it yet.
+    bool serve(std::vector<std::shared_ptr<Watch>>& watches);
+    Portion portion_for(const Watch& watch, const std::optional<Lines>& lines);
+    /// What comes after `revision`: of the reader, or (`catching_up`) of the journal; nothing where neither has it.
+    std::optional<Lines> lines_after(std::uint64_t revision, bool& catching_up);
+    static Line line_of(const control::Entry& entry);
+
+    control::Reader& reader_;
+    JournalText& journal_;
+    std::function<Instant()> wall_;
+    std::size_t most_;
+    std::map<JobId, ProjectName> projects_;    ///< Of finished jobs met in the journal while an old watch catches up.
+    std::mutex mutex_;
+    std::condition_variable wake_;
+    std::vector<std::shared_ptr<Watch>> added_;
+    bool committed_ = false;
+    bool stopping_ = false;
+    std::atomic<std::size_t> open_ = 0;
+    std::uint64_t watcher_ = 0;
+    std::thread thread_;
+};
+
+}  // namespace weir::api

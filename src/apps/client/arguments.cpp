@@ -9,7 +9,8 @@ namespace {
 
 /// A command whose options fill an Ask and whose choice is to run it.
 template <class Ask>
-void add(CLI::App& parent, Chosen& chosen, const char* name, const char* about, Done (*run)(Session&, const Ask&), void (*options)(CLI::App&, Ask&)) {
+void add(CLI::App& parent, Chosen& chosen, const char* name, const char* about, Done (*run)(Session&, const Ask&),
+         void (*options)(CLI::App&, Ask&)) {
     auto ask = std::make_shared<Ask>();
     auto* command = parent.add_subcommand(name, about);
     options(*command, *ask);
@@ -23,7 +24,9 @@ CLI::App& noun(CLI::App& app, const char* name, const char* about) {
 }
 
 void none(CLI::App&, Nothing&) {}
-void limit(CLI::App& command, ListAsk& ask) { command.add_option("--limit", ask.most, "most items")->check(CLI::Range(1, 1'000'000))->capture_default_str(); }
+void limit(CLI::App& command, ListAsk& ask) {
+    command.add_option("--limit", ask.most, "most items")->check(CLI::Range(1, 1'000'000))->capture_default_str();
+}
 void file(CLI::App& command, FileAsk& ask) { command.add_option("-f,--file", ask.file, "YAML or JSON; - is standard input")->required(); }
 template <int which>
 void one(CLI::App& command, OneAsk& ask) {
@@ -205,7 +208,8 @@ void add_commands(CLI::App& app, Chosen& chosen) {
     app.require_subcommand(1);
     app.fallthrough();
     app.add_option("--server", chosen.flags.server, "http://host:port; none: WEIR_SERVER, or what weir login stored");
-    app.add_option("--token-file", chosen.flags.token_file, "file with the token, - for standard input; none: WEIR_TOKEN, or what weir login stored");
+    app.add_option("--token-file", chosen.flags.token_file,
+                   "file with the token, - for standard input; none: WEIR_TOKEN, or what weir login stored");
     app.add_flag("--json", chosen.flags.json, "the server's answer as it is");
     add_people(app, chosen);
     add_sites(app, chosen);

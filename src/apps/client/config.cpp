@@ -37,7 +37,9 @@ void warn_if_open(const Console& console, const std::string& path) {
 Result<std::string, Failure> config_path(const Console& console) {
     if (const auto folder = not_empty(console.environment("XDG_CONFIG_HOME"))) return *folder + "/weir/config.yaml";
     if (const auto home = not_empty(console.environment("HOME"))) return *home + "/.config/weir/config.yaml";
-    return fail(usage("neither XDG_CONFIG_HOME nor HOME is set, so there is no place for the configuration; set HOME, or use WEIR_SERVER and WEIR_TOKEN"));
+    return fail(
+        usage("neither XDG_CONFIG_HOME nor HOME is set, so there is no place for the configuration; set HOME, or use WEIR_SERVER and "
+              "WEIR_TOKEN"));
 }
 
 Result<Config, Failure> read_config(const Console& console) {
@@ -79,9 +81,12 @@ Result<std::string, Failure> read_token(const Console& console, const std::strin
         token.resize(static_cast<std::size_t>(stream.gcount()));
     }
     token = trimmed(std::move(token));
-    if (token.empty()) return fail(usage(fmt::format("there is no token in {}; put the secret of weir token issue there", file == "-" ? "standard input" : file)));
+    if (token.empty())
+        return fail(
+            usage(fmt::format("there is no token in {}; put the secret of weir token issue there", file == "-" ? "standard input" : file)));
     if (token.size() > token_bytes_max || token.find_first_of(" \t\r\n") != std::string::npos) {
-        return fail(usage(fmt::format("{} holds more than a token, which is one word of at most {} bytes", file == "-" ? "standard input" : file, token_bytes_max)));
+        return fail(usage(fmt::format("{} holds more than a token, which is one word of at most {} bytes",
+                                      file == "-" ? "standard input" : file, token_bytes_max)));
     }
     return token;
 }
@@ -89,7 +94,8 @@ Result<std::string, Failure> read_token(const Console& console, const std::strin
 Result<Settings, Failure> settings_of(const Console& console, const Flags& flags) {
     const auto config = WEIR_TRY(read_config(console));
     Settings settings;
-    settings.server = !flags.server.empty() ? flags.server : not_empty(console.environment("WEIR_SERVER")).value_or(config.server.value_or(usual_server));
+    settings.server =
+        !flags.server.empty() ? flags.server : not_empty(console.environment("WEIR_SERVER")).value_or(config.server.value_or(usual_server));
     if (!flags.token_file.empty()) {
         settings.token = WEIR_TRY(read_token(console, flags.token_file));
     } else if (const auto token = not_empty(console.environment("WEIR_TOKEN"))) {

@@ -7,12 +7,12 @@
 #include <termios.h>
 #include <unistd.h>
 
+#include <fcntl.h>
 #include <array>
 #include <cerrno>
 #include <chrono>
 #include <cstdlib>
 #include <cstring>
-#include <fcntl.h>
 #include <filesystem>
 #include <iostream>
 #include <system_error>
@@ -90,8 +90,7 @@ Console system_console() {
             .width = terminal_width(),
             .talks = ::isatty(STDERR_FILENO) != 0,
             .asks = ::isatty(STDIN_FILENO) != 0,
-            .environment =
-                [](const std::string& name) -> std::optional<std::string> {
+            .environment = [](const std::string& name) -> std::optional<std::string> {
                 const char* value = std::getenv(name.c_str());
                 return value != nullptr ? std::optional<std::string>{value} : std::nullopt;
             },

@@ -26,6 +26,8 @@ struct Console {
     bool talks = false;
     /// Whether `in` is a terminal: only then is anything asked.
     bool asks = false;
+    /// A line of progress is shown: whoever waits within that wait shows none of its own.
+    bool is_waiting = false;
     std::function<std::optional<std::string>(const std::string& name)> environment{};
     std::function<Instant()> now{};
     std::function<Uid()> new_uid{};

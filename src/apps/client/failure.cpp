@@ -47,7 +47,8 @@ Failure failure_of(const http::Answer& answer, bool changes) {
 
 Failure failure_of(const http::CallError& error, std::string_view server, bool changes) {
     const bool unknown = changes && error.maybe_sent;
-    return {.exit = unknown ? Exit::unknown_outcome : Exit::unreachable, .message = fmt::format("no answer from {}: {}", server, error.message)};
+    return {.exit = unknown ? Exit::unknown_outcome : Exit::unreachable,
+            .message = fmt::format("no answer from {} ({})", server, error.message)};
 }
 
 Failure failure_of(const codec::Problems& problems) {
@@ -61,7 +62,9 @@ void print(const Failure& failure, std::ostream& to) {
     if (!failure.field.empty()) to << "  field: " << visible(failure.field) << '\n';
     if (!failure.clause.empty()) to << "  clause: " << visible(failure.clause) << '\n';
     switch (failure.exit) {
-        case Exit::unreachable: to << "  check the server with: weir whoami; choose another with --server, WEIR_SERVER or weir login\n"; break;
+        case Exit::unreachable:
+            to << "  check the server with: weir whoami; choose another with --server, WEIR_SERVER or weir login\n";
+            break;
         case Exit::not_authorised: to << "  see what your token allows with: weir whoami; use another one with: weir login\n"; break;
         case Exit::unknown_outcome: to << "  the change may have been made; repeat it with the same id, which does no harm\n"; break;
         case Exit::ok:

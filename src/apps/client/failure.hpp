@@ -16,10 +16,10 @@ namespace weir::cli {
 
 enum class Exit : std::uint8_t {
     ok = 0,
-    refused = 1,          ///< The server understood and said no.
-    usage = 2,            ///< Wrong arguments, or a file that cannot be used; nothing was sent.
-    unreachable = 3,      ///< No answer from the server, and nothing was changed.
-    not_authorised = 4,   ///< No token, or one that does not allow this.
+    refused = 1,         ///< The server understood and said no.
+    usage = 2,           ///< Wrong arguments, or a file that cannot be used; nothing was sent.
+    unreachable = 3,     ///< No answer from the server, and nothing was changed.
+    not_authorised = 4,  ///< No token, or one that does not allow this.
     not_found = 5,
     unknown_outcome = 6,  ///< The change may have been made: repeat it with the same id.
     job_failed = 10,      ///< submit --wait: the job failed or was cancelled.

@@ -45,9 +45,13 @@ std::string yuan(std::int64_t fen) {
 
 std::string cards(std::int64_t milli_cards) { return thousandths(milli_cards); }
 
-std::string card_hours(std::int64_t milli_card_seconds) { return fmt::format("{}.{:03}", milli_card_seconds / 3'600'000, milli_card_seconds / 3'600 % 1000); }
+std::string card_hours(std::int64_t milli_card_seconds) {
+    return fmt::format("{}.{:03}", milli_card_seconds / 3'600'000, milli_card_seconds / 3'600 % 1000);
+}
 
-std::string model_label(std::string_view model, bool emulated) { return fmt::format("{}{}", visible(model), emulated ? " (emulated)" : ""); }
+std::string model_label(std::string_view model, bool emulated) {
+    return fmt::format("{}{}", visible(model), emulated ? " (emulated)" : "");
+}
 
 std::string local_text(const Console& console, Instant at) {
     const auto then = console.local_time(at);

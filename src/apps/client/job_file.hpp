@@ -11,7 +11,6 @@ namespace weir::cli {
 struct JobFile {
     Source source;
     std::string spec;  ///< Canonical JSON: what the server keeps.
-    bool needs_catalogue = true;
 };
 
 /// Reads the file by the domain's types; every problem is named with file, line and field.

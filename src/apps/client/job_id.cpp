@@ -31,7 +31,9 @@ bool matches_id(std::string_view id, std::string_view part) {
 Result<std::string, Failure> resolve_job(Session& session, const std::string& part) {
     if (JobId::parse(part)) return part;
     if (bare(part).size() < part_of_id_min) {
-        return fail(usage(fmt::format("'{}' is too short a part of an id: it has {} characters and must have at least {}; list the ids with: weir job list", part, bare(part).size(), part_of_id_min)));
+        return fail(usage(fmt::format(
+            "'{}' is too short a part of an id: it has {} characters and must have at least {}; list the ids with: weir job list", part,
+            bare(part).size(), part_of_id_min)));
     }
     std::vector<std::string> found;
     std::string cursor;
@@ -46,7 +48,8 @@ Result<std::string, Failure> resolve_job(Session& session, const std::string& pa
     if (found.size() > 1) return fail(ambiguous(part, found));
     if (found.empty()) {
         const auto* where = cursor.empty() ? "the jobs you may see" : "the newest jobs you may see; an older one needs its whole id";
-        return fail(Failure{.exit = Exit::not_found, .message = fmt::format("no id of a job begins or ends with '{}' among {}", part, where)});
+        return fail(
+            Failure{.exit = Exit::not_found, .message = fmt::format("no id of a job begins or ends with '{}' among {}", part, where)});
     }
     return found.front();
 }

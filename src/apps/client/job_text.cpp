@@ -20,7 +20,8 @@ std::string asked_text(const codec::Value& spec) {
     std::string out;
     for (const auto& ask : items_of(*resources, "accelerators")) {
         const auto* text = ask.string();
-        out += (out.empty() ? "" : " or ") + (text != nullptr ? visible(*text) : fmt::format("{}:{}", text_of(ask, "model"), text_of(ask, "count")));
+        out += (out.empty() ? "" : " or ") +
+               (text != nullptr ? visible(*text) : fmt::format("{}:{}", text_of(ask, "model"), text_of(ask, "count")));
     }
     return out;
 }
@@ -43,19 +44,25 @@ void add_spec(Fields& fields, const Console& console, const codec::Value& spec) 
 
 void add_placement(Fields& fields, const codec::Value& placement) {
     fields.add("site", text_of(placement, "site"));
-    fields.add("cards", fmt::format("{} x {} on each of {} nodes", cards(integer_of(placement, "per_node")), model_of(placement), items_of(placement, "nodes").size()));
+    fields.add("cards", fmt::format("{} x {} on each of {} nodes", cards(integer_of(placement, "per_node")), model_of(placement),
+                                    items_of(placement, "nodes").size()));
     fields.add("nodes", nodes_text(placement));
     fields.add("price", rate_text(integer_of(placement, "fen_per_card_hour")));
     std::string score;
-    for (const auto& term : items_of(placement, "score")) score += fmt::format("{}{} {}", score.empty() ? "" : ", ", text_of(term, "name"), text_of(term, "points"));
+    for (const auto& term : items_of(placement, "score"))
+        score += fmt::format("{}{} {}", score.empty() ? "" : ", ", text_of(term, "name"), text_of(term, "points"));
     fields.add("score", score);
 }
 
 Table usage_table(const codec::Value& job) {
-    Table table{{{.title = "GENERATION", .align = Align::right}, {.title = "SITE"}, {.title = "MODEL"}, {.title = "SECURED CARD-HOURS", .rank = 2, .align = Align::right},
+    Table table{{{.title = "GENERATION", .align = Align::right},
+                 {.title = "SITE"},
+                 {.title = "MODEL"},
+                 {.title = "SECURED CARD-HOURS", .rank = 2, .align = Align::right},
                  {.title = "AT RISK", .rank = 3, .align = Align::right}}};
     for (const auto& one : items_of(job, "usage")) {
-        table.add({text_of(one, "generation"), text_of(one, "site"), model_of(one), card_hours(integer_of(one, "secured")), card_hours(integer_of(one, "at_risk"))});
+        table.add({text_of(one, "generation"), text_of(one, "site"), model_of(one), card_hours(integer_of(one, "secured")),
+                   card_hours(integer_of(one, "at_risk"))});
     }
     return table;
 }
@@ -92,33 +99,46 @@ std::string detail_text(const Console& console, const codec::Value& job) {
         fields.add("site", text_of(job, "site"));
         fields.add("model", model_of(job));
     }
-    fields.add("restarts", fmt::format("{} after errors, {} after faults of sites", integer_of(job, "error_restarts"), integer_of(job, "fault_restarts")));
+    fields.add("restarts", fmt::format("{} after errors, {} after faults of sites", integer_of(job, "error_restarts"),
+                                       integer_of(job, "fault_restarts")));
     fields.add("held", yuan(integer_of(job, "held_fen")) + " yuan");
     fields.add("owed so far", yuan(integer_of(job, "accrued_fen")) + " yuan");
     auto text = fields.text();
     if (const auto table = usage_table(job); !table.empty()) text += '\n' + table.text(console.width);
-    Table checkpoints{{{.title = "CHECKPOINT", .least = 12}, {.title = "GENERATION", .align = Align::right}, {.title = "BYTES", .align = Align::right}, {.title = "STORED"}}};
-    for (const auto& one : items_of(job, "checkpoints")) checkpoints.add({text_of(one, "name"), text_of(one, "generation"), text_of(one, "bytes"), time_of(console, one, "stored_at")});
+    Table checkpoints{{{.title = "CHECKPOINT", .least = 12},
+                       {.title = "GENERATION", .align = Align::right},
+                       {.title = "BYTES", .align = Align::right},
+                       {.title = "STORED"}}};
+    for (const auto& one : items_of(job, "checkpoints"))
+        checkpoints.add({text_of(one, "name"), text_of(one, "generation"), text_of(one, "bytes"), time_of(console, one, "stored_at")});
     if (!checkpoints.empty()) text += '\n' + checkpoints.text(console.width);
     return text;
 }
 
 std::string bill_text(const Console& console, const codec::Value& bill) {
-    std::string text = flag_of(bill, "final") ? fmt::format("bill of {}, final\n\n", text_of(bill, "job"))
-                                              : fmt::format("bill of {} so far: what would be owed if it ended well now\n\n", text_of(bill, "job"));
-    Table lines{{{.title = "GEN", .rank = 4, .align = Align::right}, {.title = "SITE", .rank = 2, .least = 8}, {.title = "MODEL"}, {.title = "CARD-HOURS", .align = Align::right},
-                 {.title = "YUAN/CARD-HOUR", .rank = 3, .align = Align::right}, {.title = "PAYER", .rank = 2}, {.title = "LOST TO", .rank = 3, .least = 8}, {.title = "AMOUNT YUAN", .align = Align::right}}};
+    std::string text = flag_of(bill, "final")
+                           ? fmt::format("bill of {}, final\n\n", text_of(bill, "job"))
+                           : fmt::format("bill of {} so far: what would be owed if it ended well now\n\n", text_of(bill, "job"));
+    Table lines{{{.title = "GEN", .rank = 4, .align = Align::right},
+                 {.title = "SITE", .rank = 2, .least = 8},
+                 {.title = "MODEL"},
+                 {.title = "CARD-HOURS", .align = Align::right},
+                 {.title = "YUAN/CARD-HOUR", .rank = 3, .align = Align::right},
+                 {.title = "PAYER", .rank = 2},
+                 {.title = "LOST TO", .rank = 3, .least = 8},
+                 {.title = "AMOUNT YUAN", .align = Align::right}}};
     std::int64_t sum_fen = 0;
     for (const auto& line : items_of(bill, "lines")) {
         const auto payer = text_of(line, "payer");
         if (payer == "tenant") sum_fen += integer_of(line, "amount");
-        lines.add({text_of(line, "generation"), text_of(line, "site"), model_of(line), card_hours(integer_of(line, "used")), yuan(integer_of(line, "fen_per_card_hour")), payer, text_of(line, "lost"),
-                   yuan(integer_of(line, "amount"))});
+        lines.add({text_of(line, "generation"), text_of(line, "site"), model_of(line), card_hours(integer_of(line, "used")),
+                   yuan(integer_of(line, "fen_per_card_hour")), payer, text_of(line, "lost"), yuan(integer_of(line, "amount"))});
     }
     lines.add({"", "tenant pays", "", "", "", "", "", yuan(sum_fen)});
     text += lines.text(console.width);
     Table paid{{{.title = "PAID FROM"}, {.title = "HELD YUAN", .align = Align::right}, {.title = "PAID YUAN", .align = Align::right}}};
-    for (const auto& part : items_of(bill, "paid")) paid.add({text_of(part, "source"), yuan(integer_of(part, "held")), yuan(integer_of(part, "captured"))});
+    for (const auto& part : items_of(bill, "paid"))
+        paid.add({text_of(part, "source"), yuan(integer_of(part, "held")), yuan(integer_of(part, "captured"))});
     if (!paid.empty()) text += '\n' + paid.text(console.width);
     return text;
 }

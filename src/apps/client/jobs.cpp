@@ -17,11 +17,18 @@ Result<Reply, Failure> look(Session& session, const std::string& part, std::stri
 
 Done list_jobs(Session& session, const JobListAsk& ask) {
     auto& console = session.console();
-    Table table{{{"ID"}, {.title = "NAME", .rank = 3, .least = 8}, {.title = "PROJECT", .rank = 5, .least = 6}, {.title = "STATE"}, {.title = "REASON", .rank = 6, .least = 8},
-                 {.title = "SITE", .rank = 3, .least = 8}, {.title = "MODEL", .rank = 2}, {.title = "NODES", .rank = 7, .align = Align::right}, {.title = "SINCE", .rank = 4}}};
+    Table table{{{"ID"},
+                 {.title = "NAME", .rank = 3, .least = 8},
+                 {.title = "PROJECT", .rank = 5, .least = 6},
+                 {.title = "STATE"},
+                 {.title = "REASON", .rank = 6, .least = 8},
+                 {.title = "SITE", .rank = 3, .least = 8},
+                 {.title = "MODEL", .rank = 2},
+                 {.title = "NODES", .rank = 7, .align = Align::right},
+                 {.title = "SINCE", .rank = 4}}};
     WEIR_CHECK(each_item(session, "/v1/jobs", {{"project", ask.project}, {"state", ask.state}}, ask.most, [&](const codec::Value& one) {
-        table.add({text_of(one, "id"), text_of(one, "name"), text_of(one, "project"), text_of(one, "state"), text_of(one, "reason"), text_of(one, "site"), model_of(one), text_of(one, "num_nodes"),
-                   time_of(console, one, "since")});
+        table.add({text_of(one, "id"), text_of(one, "name"), text_of(one, "project"), text_of(one, "state"), text_of(one, "reason"),
+                   text_of(one, "site"), model_of(one), text_of(one, "num_nodes"), time_of(console, one, "since")});
     }));
     print(session, table);
     return {};
@@ -43,11 +50,13 @@ Done why_job(Session& session, const OneAsk& ask) {
     const auto reply = WEIR_TRY(look(session, ask.name, "/why"));
     if (session.printed(reply)) return {};
     auto& out = session.console().out;
-    out << fmt::format("{} is {}{}\n", text_of(reply.value, "job"), text_of(reply.value, "state"), flag_of(reply.value, "waiting") ? " and waits:" : ":");
+    out << fmt::format("{} is {}{}\n", text_of(reply.value, "job"), text_of(reply.value, "state"),
+                       flag_of(reply.value, "waiting") ? " and waits:" : ":");
     for (const auto& reason : items_of(reply.value, "reasons")) {
         const auto operator_text = text_of(reason, "operator_text");
         out << fmt::format("  {}: {}\n", text_of(reason, "code"), operator_text.empty() ? text_of(reason, "text") : operator_text);
-        for (const auto& clause : items_of(reason, "clauses")) out << fmt::format("    {}: {}\n", text_of(clause, "source"), text_of(clause, "clause"));
+        for (const auto& clause : items_of(reason, "clauses"))
+            out << fmt::format("    {}: {}\n", text_of(clause, "source"), text_of(clause, "clause"));
     }
     return {};
 }

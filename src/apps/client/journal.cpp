@@ -15,7 +15,8 @@ constexpr int breaks_max = 60;
 /// Prints one event after the other and remembers the last.
 class Watcher {
 public:
-    Watcher(Session& session, const WatchAsk& ask) : session_{session}, ask_{ask}, last_{ask.since ? std::to_string(*ask.since) : std::string{}} {}
+    Watcher(Session& session, const WatchAsk& ask)
+        : session_{session}, ask_{ask}, last_{ask.since ? std::to_string(*ask.since) : std::string{}} {}
 
     /// Until the connection ends; whether that is the end of the watch.
     Result<bool, Failure> once(const std::string& target) {
@@ -46,7 +47,8 @@ private:
             console.out << event.data << '\n' << std::flush;
         } else if (const auto entry = codec::read_json(event.data)) {
             const auto* body = entry->find("event");
-            const auto line = fmt::format("{}  {:>8}  {:<18}  {}", time_of(console, *entry, "at"), text_of(*entry, "revision"), visible(event.name), body != nullptr ? event_text(*body) : "");
+            const auto line = fmt::format("{}  {:>8}  {:<18}  {}", time_of(console, *entry, "at"), text_of(*entry, "revision"),
+                                          visible(event.name), body != nullptr ? event_text(*body) : "");
             console.out << (console.width > 0 ? cut(line, console.width) : line) << '\n' << std::flush;
         }
         ++seen_;
@@ -77,15 +79,21 @@ Done watch(Session& session, const WatchAsk& ask) {
         session.console().sleep(delay);
         delay = std::min(delay * 2, seconds(10));
     }
-    return fail(Failure{.exit = Exit::unreachable, .message = fmt::format("{} could not be watched in {} attempts in a row", session.server(), breaks_max)});
+    return fail(Failure{.exit = Exit::unreachable,
+                        .message = fmt::format("{} could not be watched in {} attempts in a row", session.server(), breaks_max)});
 }
 
 Done show_audit_log(Session& session, const AuditAsk& ask) {
     auto& console = session.console();
-    Table table{{{.title = "REVISION", .align = Align::right}, {.title = "TIME"}, {.title = "ACTOR", .rank = 2, .least = 10}, {.title = "EVENT"}, {.title = "ABOUT", .rank = 3, .least = 20}}};
+    Table table{{{.title = "REVISION", .align = Align::right},
+                 {.title = "TIME"},
+                 {.title = "ACTOR", .rank = 2, .least = 10},
+                 {.title = "EVENT"},
+                 {.title = "ABOUT", .rank = 3, .least = 20}}};
     WEIR_CHECK(each_item(session, "/v1/audit", {{"actor", ask.actor}, {"type", ask.type}}, ask.most, [&](const codec::Value& one) {
         const auto* event = one.find("event");
-        table.add({text_of(one, "revision"), time_of(console, one, "at"), text_of(one, "actor"), event_name(integer_of(one, "type")), event != nullptr ? event_text(*event) : ""});
+        table.add({text_of(one, "revision"), time_of(console, one, "at"), text_of(one, "actor"), event_name(integer_of(one, "type")),
+                   event != nullptr ? event_text(*event) : ""});
     }));
     print(session, table);
     return {};

@@ -17,11 +17,13 @@ struct Known {
 
 /// Type numbers are never reused, so that a later release can only add to these.
 constexpr std::array known{
-    Known{1, "leader_started"},    Known{10, "organisation_set"}, Known{11, "project_set"},        Known{12, "roles_set"},      Known{13, "token_issued"},
-    Known{14, "token_ended"},      Known{20, "site_set"},         Known{21, "node_set"},           Known{22, "node_removed"},   Known{23, "report_taken"},
-    Known{24, "site_reachable"},   Known{30, "programme_opened"}, Known{31, "voucher_awarded"},    Known{32, "voucher_ended"},  Known{33, "ledger_posted"},
-    Known{40, "job_submitted"},    Known{41, "job_placed"},       Known{42, "job_state_changed"},  Known{43, "task_metered"},   Known{44, "checkpoint_stored"},
-    Known{45, "job_requeued"},     Known{46, "job_stop_ordered"}, Known{47, "job_finished"},       Known{50, "records_forgotten"}, Known{51, "key_recorded"},
+    Known{1, "leader_started"},   Known{10, "organisation_set"},  Known{11, "project_set"},    Known{12, "roles_set"},
+    Known{13, "token_issued"},    Known{14, "token_ended"},       Known{20, "site_set"},       Known{21, "node_set"},
+    Known{22, "node_removed"},    Known{23, "report_taken"},      Known{24, "site_reachable"}, Known{30, "programme_opened"},
+    Known{31, "voucher_awarded"}, Known{32, "voucher_ended"},     Known{33, "ledger_posted"},  Known{40, "job_submitted"},
+    Known{41, "job_placed"},      Known{42, "job_state_changed"}, Known{43, "task_metered"},   Known{44, "checkpoint_stored"},
+    Known{45, "job_requeued"},    Known{46, "job_stop_ordered"},  Known{47, "job_finished"},   Known{50, "records_forgotten"},
+    Known{51, "key_recorded"},
 };
 
 /// A scalar as it is; of an object what names it; of a list how many.

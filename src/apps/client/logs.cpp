@@ -11,6 +11,7 @@
 
 #include <charconv>
 #include <memory>
+#include <optional>
 
 namespace weir::cli {
 namespace {
@@ -34,8 +35,9 @@ std::uint64_t natural(std::optional<std::string_view> text) {
 /// One task's output, and how far it was printed.
 class Log {
 public:
-    Log(Session& session, std::string job, const LogAsk& ask, std::uint32_t generation)
-        : session_{session}, path_{fmt::format("/v1/jobs/{}/logs", job)}, ask_{ask}, generation_{generation} {}
+    /// `idle` is ended before anything is printed.
+    Log(Session& session, const std::string& job, const LogAsk& ask, std::uint32_t generation, std::optional<Progress>& idle)
+        : session_{session}, path_{fmt::format("/v1/jobs/{}/logs", job)}, ask_{ask}, generation_{generation}, idle_{idle} {}
 
     /// Prints all there is.
     Done catch_up() {
@@ -73,8 +75,11 @@ public:
 
 private:
     [[nodiscard]] std::string target(bool follows) const {
-        return target_of(path_, {{"stream", ask_.errors ? "stderr" : "stdout"}, {"offset", std::to_string(offset_)}, {"generation", generation_ > 0 ? std::to_string(generation_) : ""},
-                                 {"node_rank", std::to_string(ask_.node_rank)}, {"follow", follows ? "true" : ""}});
+        return target_of(path_, {{"stream", ask_.errors ? "stderr" : "stdout"},
+                                 {"offset", std::to_string(offset_)},
+                                 {"generation", generation_ > 0 ? std::to_string(generation_) : ""},
+                                 {"node_rank", std::to_string(ask_.node_rank)},
+                                 {"follow", follows ? "true" : ""}});
     }
 
     Result<Piece, Failure> next_piece() {
@@ -85,17 +90,21 @@ private:
                 return call;
             },
             false));
-        return Piece{answer.body, std::max(natural(answer.headers.find("Weir-Log-Next")), offset_), answer.headers.find("Weir-Log-Ended") == "true"};
+        return Piece{answer.body, std::max(natural(answer.headers.find("Weir-Log-Next")), offset_),
+                     answer.headers.find("Weir-Log-Ended") == "true"};
     }
 
     void print(std::string_view bytes) {
-        if (!bytes.empty()) session_.console().out << bytes << std::flush;
+        if (bytes.empty()) return;
+        idle_.reset();
+        session_.console().out << bytes << std::flush;
     }
 
     Session& session_;
     std::string path_;
     const LogAsk& ask_;
     std::uint32_t generation_;
+    std::optional<Progress>& idle_;
     std::uint64_t offset_ = 0;
     bool ended_ = false;
 };
@@ -116,39 +125,80 @@ Result<Standing, Failure> standing_of(Session& session, const std::string& job) 
 bool is_passing(const Failure& failure) { return failure.exit == Exit::unreachable || failure.code == "no_log"; }
 
 /// Follows the job from generation to generation until it is over.
-Done follow_job(Session& session, const std::string& job, const LogAsk& ask) {
-    std::unique_ptr<Log> log;
-    std::uint32_t shown = 0;
-    for (int breaks = 0; breaks <= breaks_max;) {
-        // First the standing, then the output: what a job prints before its end is there once it is over.
-        const auto standing = standing_of(session, job);
-        const auto generation = ask.generation > 0 ? ask.generation : standing ? standing->generation : shown;
-        if (generation != shown && generation > 0) {
-            if (shown > 0) session.console().err << fmt::format("weir: generation {} begins\n", generation);
-            log = std::make_unique<Log>(session, job, ask, generation);
-            shown = generation;
+class Follower {
+public:
+    Follower(Session& session, std::string job, const LogAsk& ask) : session_{session}, job_{std::move(job)}, ask_{ask} {}
+
+    Done run() {
+        for (int breaks = 0; breaks <= breaks_max;) {
+            const auto before = offset();
+            // First the standing, then the output: what a job prints before its end is there once it is over.
+            const auto standing = standing_of(session_, job_);
+            if (standing) turn_to(*standing);
+            const bool over = standing && is_over(*standing);
+            const auto done = standing ? show(over) : Done{fail(standing.error())};
+            if (done && over) return {};
+            if (!done && (over || !is_passing(done.error()))) return done;
+            if (offset() > before) {
+                breaks = 0;
+                continue;
+            }
+            breaks = done ? 0 : breaks + 1;
+            wait(standing ? fmt::format("{} is {}", job_, standing->state) : "waiting for " + session_.server());
         }
-        Done done = standing ? Done{} : Done{fail(standing.error())};
-        const auto before = log ? log->offset() : 0;
-        if (done && log) done = log->catch_up();
-        const bool over = standing && (standing->over || (ask.generation > 0 && standing->generation > ask.generation));
-        if (done && over) return {};
-        if (done && log && !log->ended()) done = log->follow();
-        if (!done && (!is_passing(done.error()) || over)) return done;
-        breaks = done || (log && log->offset() > before) ? 0 : breaks + 1;
-        if (done && log && !log->ended()) continue;
-        const Progress progress{session.console(), standing ? fmt::format("{} is {}", job, standing->state) : "waiting for " + session.server()};
-        session.console().sleep(look_every);
+        return fail(Failure{.exit = Exit::unreachable,
+                            .message = fmt::format("no log of {} could be read in {} attempts; try again later", job_, breaks_max)});
     }
-    return fail(Failure{.exit = Exit::unreachable, .message = fmt::format("no log of {} could be read in {} attempts; try again later", job, breaks_max)});
-}
+
+private:
+    [[nodiscard]] std::uint64_t offset() const { return log_ ? log_->offset() : 0; }
+
+    [[nodiscard]] bool is_over(const Standing& standing) const {
+        return standing.over || (ask_.generation > 0 && standing.generation > ask_.generation);
+    }
+
+    /// Opens the log of the generation that is to be shown; of a job that is over, at least the last one.
+    void turn_to(const Standing& standing) {
+        const auto generation = ask_.generation > 0 ? ask_.generation : standing.generation;
+        if (log_ ? generation == shown_ : generation == 0 && !standing.over) return;
+        if (log_) {
+            idle_.reset();
+            session_.console().err << fmt::format("weir: generation {} begins\n", generation);
+        }
+        log_ = std::make_unique<Log>(session_, job_, ask_, generation, idle_);
+        shown_ = generation;
+    }
+
+    Done show(bool over) {
+        if (!log_) return {};
+        WEIR_CHECK(log_->catch_up());
+        return over || log_->ended() ? Done{} : log_->follow();
+    }
+
+    void wait(std::string what) {
+        if (idle_) {
+            idle_->say(std::move(what));
+        } else {
+            idle_.emplace(session_.console(), std::move(what));
+        }
+        session_.console().sleep(look_every);
+    }
+
+    Session& session_;
+    std::string job_;
+    const LogAsk& ask_;
+    std::optional<Progress> idle_;
+    std::unique_ptr<Log> log_;
+    std::uint32_t shown_ = 0;
+};
 
 }  // namespace
 
 Done show_logs(Session& session, const LogAsk& ask) {
     const auto job = WEIR_TRY(resolve_job(session, ask.job));
-    if (ask.follow) return follow_job(session, job, ask);
-    Log log{session, job, ask, ask.generation};
+    if (ask.follow) return Follower{session, job, ask}.run();
+    std::optional<Progress> idle;
+    Log log{session, job, ask, ask.generation, idle};
     return log.catch_up();
 }
 

@@ -27,10 +27,16 @@ Done set_programme(Session& session, const FileAsk& ask) { return send_file(sess
 
 Done list_programmes(Session& session, const ListAsk& ask) {
     auto& console = session.console();
-    Table table{{{"NAME"}, {.title = "TITLE", .rank = 4, .least = 8}, {.title = "YEAR", .rank = 3}, {.title = "FROM", .rank = 5}, {.title = "TO", .rank = 5}, {.title = "FUNDER", .rank = 6, .least = 8},
+    Table table{{{"NAME"},
+                 {.title = "TITLE", .rank = 4, .least = 8},
+                 {.title = "YEAR", .rank = 3},
+                 {.title = "FROM", .rank = 5},
+                 {.title = "TO", .rank = 5},
+                 {.title = "FUNDER", .rank = 6, .least = 8},
                  {.title = "BUDGET YUAN", .rank = 2, .align = Align::right}}};
     WEIR_CHECK(each_item(session, "/v1/programmes", {}, ask.most, [&](const codec::Value& one) {
-        table.add({text_of(one, "name"), text_of(one, "title"), text_of(one, "fiscal_year"), time_of(console, one, "effective_from"), time_of(console, one, "effective_to"), text_of(one, "funder"), yuan_of(one, "budget")});
+        table.add({text_of(one, "name"), text_of(one, "title"), text_of(one, "fiscal_year"), time_of(console, one, "effective_from"),
+                   time_of(console, one, "effective_to"), text_of(one, "funder"), yuan_of(one, "budget")});
     }));
     print(session, table);
     return {};
@@ -50,11 +56,15 @@ Done show_programme(Session& session, const OneAsk& ask) {
     fields.add("vouchers last", text_of(programme, "validity_days") + " days");
     for (const auto* name : {"kinds", "registered_in", "sites", "tiers", "models"}) add_allowed(fields, programme, name);
     console.out << fields.text();
-    Table ratio{{{.title = "PAYS", .align = Align::right}, {.title = "KINDS", .least = 10}, {.title = "CHIPS"}, {.title = "CLAUSE", .rank = 2, .least = 12}}};
+    Table ratio{{{.title = "PAYS", .align = Align::right},
+                 {.title = "KINDS", .least = 10},
+                 {.title = "CHIPS"},
+                 {.title = "CLAUSE", .rank = 2, .least = 12}}};
     for (const auto& line : items_of(programme, "ratio")) {
         const auto* domestic = line.find("domestic");
         const auto* chips = domestic == nullptr || domestic->is_null() ? "any" : flag_of(line, "domestic") ? "domestic" : "other";
-        ratio.add({per_cent(integer_of(line, "per_mille")), items_of(line, "kinds").empty() ? "any" : text_of(line, "kinds"), chips, text_of(line, "clause")});
+        ratio.add({per_cent(integer_of(line, "per_mille")), items_of(line, "kinds").empty() ? "any" : text_of(line, "kinds"), chips,
+                   text_of(line, "clause")});
     }
     if (!ratio.empty()) console.out << '\n' << ratio.text(console.width);
     return {};
@@ -63,8 +73,9 @@ Done show_programme(Session& session, const OneAsk& ask) {
 Done award_voucher(Session& session, const AwardAsk& ask) {
     const auto fen = WEIR_TRY(fen_of(ask.amount));
     const auto id = ask.id.empty() ? VoucherId{session.console().new_uid()}.text() : ask.id;
-    auto reply = session.change(Method::post, "/v1/vouchers",
-                                Object{}.text("id", id).text("programme", ask.programme).text("organisation", ask.organisation).number("amount", fen).json(), true);
+    auto reply = session.change(
+        Method::post, "/v1/vouchers",
+        Object{}.text("id", id).text("programme", ask.programme).text("organisation", ask.organisation).number("amount", fen).json(), true);
     if (!reply && reply.error().exit == Exit::unknown_outcome) reply.error().message += fmt::format("; repeat with: --id {}", id);
     if (!reply) return fail(std::move(reply).error());
     print_made(session, *reply, "voucher");
@@ -73,12 +84,17 @@ Done award_voucher(Session& session, const AwardAsk& ask) {
 
 Done list_vouchers(Session& session, const VoucherListAsk& ask) {
     auto& console = session.console();
-    Table table{{{"ID"}, {.title = "PROGRAMME", .rank = 4, .least = 8}, {.title = "ORGANISATION", .rank = 3, .least = 8}, {.title = "AMOUNT YUAN", .rank = 5, .align = Align::right},
-                 {.title = "HELD YUAN", .rank = 6, .align = Align::right}, {.title = "REDEEMED YUAN", .rank = 7, .align = Align::right}, {.title = "LEFT YUAN", .rank = 1, .align = Align::right},
+    Table table{{{"ID"},
+                 {.title = "PROGRAMME", .rank = 4, .least = 8},
+                 {.title = "ORGANISATION", .rank = 3, .least = 8},
+                 {.title = "AMOUNT YUAN", .rank = 5, .align = Align::right},
+                 {.title = "HELD YUAN", .rank = 6, .align = Align::right},
+                 {.title = "REDEEMED YUAN", .rank = 7, .align = Align::right},
+                 {.title = "LEFT YUAN", .rank = 1, .align = Align::right},
                  {.title = "VALID TO", .rank = 2}}};
     WEIR_CHECK(each_item(session, "/v1/vouchers", {{"organisation", ask.organisation}}, ask.most, [&](const codec::Value& one) {
-        table.add({text_of(one, "id"), text_of(one, "programme"), text_of(one, "organisation"), yuan_of(one, "amount"), yuan_of(one, "held_fen"), yuan_of(one, "redeemed_fen"), yuan_of(one, "left_fen"),
-                   time_of(console, one, "valid_to")});
+        table.add({text_of(one, "id"), text_of(one, "programme"), text_of(one, "organisation"), yuan_of(one, "amount"),
+                   yuan_of(one, "held_fen"), yuan_of(one, "redeemed_fen"), yuan_of(one, "left_fen"), time_of(console, one, "valid_to")});
     }));
     print(session, table);
     return {};
@@ -103,7 +119,8 @@ Done show_voucher(Session& session, const OneAsk& ask) {
 Done deposit(Session& session, const DepositAsk& ask) {
     const auto fen = WEIR_TRY(fen_of(ask.amount));
     const auto id = ask.id.empty() ? format_uid(session.console().new_uid()) : ask.id;
-    auto reply = session.change(Method::post, "/v1/deposits", Object{}.text("transfer", id).text("organisation", ask.organisation).number("amount", fen).json(), true);
+    auto reply = session.change(Method::post, "/v1/deposits",
+                                Object{}.text("transfer", id).text("organisation", ask.organisation).number("amount", fen).json(), true);
     if (!reply && reply.error().exit == Exit::unknown_outcome) reply.error().message += fmt::format("; repeat with: --id {}", id);
     if (!reply) return fail(std::move(reply).error());
     print_made(session, *reply, "deposit");
@@ -116,19 +133,26 @@ Done show_trial_balance(Session& session, const Nothing&) {
     auto& console = session.console();
     bool balanced = true;
     for (const auto& sheet : items_of(reply.value, "ledgers")) {
-        console.out << fmt::format("ledger {}: {}, {}\n", text_of(sheet, "ledger"), text_of(sheet, "title"), flag_of(sheet, "balanced") ? "balanced" : "NOT BALANCED");
+        console.out << fmt::format("ledger {}: {}, {}\n", text_of(sheet, "ledger"), text_of(sheet, "title"),
+                                   flag_of(sheet, "balanced") ? "balanced" : "NOT BALANCED");
         balanced = balanced && flag_of(sheet, "balanced");
-        Table table{{{"ACCOUNTS OF"}, {.title = "COUNT", .rank = 2, .align = Align::right}, {.title = "DEBITS HELD", .rank = 3, .align = Align::right}, {.title = "CREDITS HELD", .rank = 3, .align = Align::right},
-                     {.title = "DEBITS", .align = Align::right}, {.title = "CREDITS", .align = Align::right}}};
+        Table table{{{"ACCOUNTS OF"},
+                     {.title = "COUNT", .rank = 2, .align = Align::right},
+                     {.title = "DEBITS HELD", .rank = 3, .align = Align::right},
+                     {.title = "CREDITS HELD", .rank = 3, .align = Align::right},
+                     {.title = "DEBITS", .align = Align::right},
+                     {.title = "CREDITS", .align = Align::right}}};
         const auto add = [&](std::string name, std::string count, const codec::Value& line) {
-            table.add({std::move(name), std::move(count), yuan_of(line, "debits_pending"), yuan_of(line, "credits_pending"), yuan_of(line, "debits_posted"), yuan_of(line, "credits_posted")});
+            table.add({std::move(name), std::move(count), yuan_of(line, "debits_pending"), yuan_of(line, "credits_pending"),
+                       yuan_of(line, "debits_posted"), yuan_of(line, "credits_posted")});
         };
         for (const auto& line : items_of(sheet, "lines")) add(text_of(line, "code"), text_of(line, "accounts"), line);
         add("total", "", sheet);
         console.out << table.text(console.width) << '\n';
     }
     console.out << (balanced ? "every ledger balances; amounts are yuan\n" : "");
-    if (!balanced) return fail(Failure{.exit = Exit::refused, .message = "a ledger does not balance; stop changes and run: weir audit verify"});
+    if (!balanced)
+        return fail(Failure{.exit = Exit::refused, .message = "a ledger does not balance; stop changes and run: weir audit verify"});
     return {};
 }
 

@@ -30,7 +30,8 @@ Result<std::string, Failure> quota_json(const std::vector<std::string>& lines) {
     for (const auto& line : lines) {
         const auto colon = line.rfind(':');
         const auto milli = colon == std::string::npos ? std::nullopt : milli_cards_of(std::string_view{line}.substr(colon + 1));
-        if (!milli || colon == 0) return fail(usage(fmt::format("the quota is '{}' and must be a model and its cards, such as H800:16 or A100:0.5", line)));
+        if (!milli || colon == 0)
+            return fail(usage(fmt::format("the quota is '{}' and must be a model and its cards, such as H800:16 or A100:0.5", line)));
         out += (out.empty() ? "[" : ",") + Object{}.text("model", line.substr(0, colon)).number("milli_cards", *milli).json();
     }
     return out.empty() ? out : out + "]";
@@ -69,18 +70,31 @@ Done who_am_i(Session& session, const Nothing&) {
 
 Done set_organisation(Session& session, const OrganisationAsk& ask) {
     if (!ask.file.empty()) return send_file(session, "/v1/organisations", ask.file, "organisation");
-    if (ask.name.empty() || ask.kind.empty()) return fail(needs_name("an organisation (with its --kind)", "weir org set jinjiang-ai --kind startup"));
+    if (ask.name.empty() || ask.kind.empty())
+        return fail(needs_name("an organisation (with its --kind)", "weir org set jinjiang-ai --kind startup"));
     return send(session, Method::post, "/v1/organisations",
-                Object{}.text("name", ask.name).text("kind", ask.kind).text("title", ask.title).text("credit_code", ask.credit_code)
-                        .text("size_class", ask.size_class).text("registered_in", ask.registered_in).text("control_group", ask.control_group).json(),
+                Object{}
+                    .text("name", ask.name)
+                    .text("kind", ask.kind)
+                    .text("title", ask.title)
+                    .text("credit_code", ask.credit_code)
+                    .text("size_class", ask.size_class)
+                    .text("registered_in", ask.registered_in)
+                    .text("control_group", ask.control_group)
+                    .json(),
                 "organisation");
 }
 
 Done list_organisations(Session& session, const ListAsk& ask) {
-    Table table{{{"NAME"}, {.title = "KIND", .rank = 3, .least = 6}, {.title = "TITLE", .rank = 5, .least = 8}, {.title = "REGISTERED IN", .rank = 6, .least = 10},
-                 {.title = "SIZE", .rank = 7}, {.title = "PREPAID YUAN", .rank = 2, .align = Align::right}}};
+    Table table{{{"NAME"},
+                 {.title = "KIND", .rank = 3, .least = 6},
+                 {.title = "TITLE", .rank = 5, .least = 8},
+                 {.title = "REGISTERED IN", .rank = 6, .least = 10},
+                 {.title = "SIZE", .rank = 7},
+                 {.title = "PREPAID YUAN", .rank = 2, .align = Align::right}}};
     WEIR_CHECK(each_item(session, "/v1/organisations", {}, ask.most, [&](const codec::Value& one) {
-        table.add({text_of(one, "name"), text_of(one, "kind"), text_of(one, "title"), text_of(one, "registered_in"), text_of(one, "size_class"), yuan(integer_of(one, "prepaid_fen"))});
+        table.add({text_of(one, "name"), text_of(one, "kind"), text_of(one, "title"), text_of(one, "registered_in"),
+                   text_of(one, "size_class"), yuan(integer_of(one, "prepaid_fen"))});
     }));
     print(session, table);
     return {};
@@ -90,7 +104,8 @@ Done show_organisation(Session& session, const OneAsk& ask) {
     const auto reply = WEIR_TRY(session.get("/v1/organisations/" + percent_encode(ask.name)));
     if (session.printed(reply)) return {};
     Fields fields;
-    for (const auto* name : {"name", "kind", "title", "credit_code", "size_class", "registered_in", "control_group"}) fields.add(name, text_of(reply.value, name));
+    for (const auto* name : {"name", "kind", "title", "credit_code", "size_class", "registered_in", "control_group"})
+        fields.add(name, text_of(reply.value, name));
     fields.add("prepaid", yuan(integer_of(reply.value, "prepaid_fen")) + " yuan");
     session.console().out << fields.text();
     return {};
@@ -98,17 +113,26 @@ Done show_organisation(Session& session, const OneAsk& ask) {
 
 Done set_project(Session& session, const ProjectAsk& ask) {
     if (!ask.file.empty()) return send_file(session, "/v1/projects", ask.file, "project");
-    if (ask.name.empty() || ask.organisation.empty()) return fail(needs_name("a project (with its --organisation)", "weir project set vision --organisation jinjiang-ai"));
-    auto body = Object{}.text("name", ask.name).text("organisation", ask.organisation).raw("quota", WEIR_TRY(quota_json(ask.quota))).list("trusted", ask.trusted);
+    if (ask.name.empty() || ask.organisation.empty())
+        return fail(needs_name("a project (with its --organisation)", "weir project set vision --organisation jinjiang-ai"));
+    auto body = Object{}
+                    .text("name", ask.name)
+                    .text("organisation", ask.organisation)
+                    .raw("quota", WEIR_TRY(quota_json(ask.quota)))
+                    .list("trusted", ask.trusted);
     if (ask.live_jobs_max) body = std::move(body).number("live_jobs_max", *ask.live_jobs_max);
     return send(session, Method::post, "/v1/projects", std::move(body).json(), "project");
 }
 
 Done list_projects(Session& session, const ListAsk& ask) {
-    Table table{{{"NAME"}, {.title = "ORGANISATION", .rank = 2, .least = 8}, {.title = "QUOTA", .rank = 4, .least = 10}, {.title = "TRUSTED SITES", .rank = 5, .least = 10},
+    Table table{{{"NAME"},
+                 {.title = "ORGANISATION", .rank = 2, .least = 8},
+                 {.title = "QUOTA", .rank = 4, .least = 10},
+                 {.title = "TRUSTED SITES", .rank = 5, .least = 10},
                  {.title = "LIVE JOBS MAX", .rank = 6, .align = Align::right}}};
     WEIR_CHECK(each_item(session, "/v1/projects", {}, ask.most, [&](const codec::Value& one) {
-        table.add({text_of(one, "name"), text_of(one, "organisation"), quota_text(one), items_of(one, "trusted").empty() ? "all" : text_of(one, "trusted"), text_of(one, "live_jobs_max")});
+        table.add({text_of(one, "name"), text_of(one, "organisation"), quota_text(one),
+                   items_of(one, "trusted").empty() ? "all" : text_of(one, "trusted"), text_of(one, "live_jobs_max")});
     }));
     print(session, table);
     return {};
@@ -126,7 +150,8 @@ Done show_project(Session& session, const OneAsk& ask) {
     session.console().out << fields.text();
     Table use{{{"MODEL"}, {.title = "CARDS IN USE", .align = Align::right}, {.title = "QUOTA", .align = Align::right}}};
     for (const auto& line : items_of(project, "use")) {
-        use.add({text_of(line, "model"), cards(integer_of(line, "used")), line.find("limit") != nullptr ? cards(integer_of(line, "limit")) : "none"});
+        use.add({text_of(line, "model"), cards(integer_of(line, "used")),
+                 line.find("limit") != nullptr ? cards(integer_of(line, "limit")) : "none"});
     }
     if (!use.empty()) session.console().out << '\n' << use.text(session.console().width);
     Table members{{{"MEMBER"}, {.title = "ROLES"}}};
@@ -137,14 +162,17 @@ Done show_project(Session& session, const OneAsk& ask) {
 
 Done set_roles(Session& session, const RolesAsk& ask) {
     if (ask.roles.empty() != ask.none) {
-        return fail(usage(fmt::format("say which roles {} shall have with --role (once for each), or take all away with --none", ask.subject)));
+        return fail(
+            usage(fmt::format("say which roles {} shall have with --role (once for each), or take all away with --none", ask.subject)));
     }
-    const auto target = ask.project.empty() ? "/v1/network/roles/" + percent_encode(ask.subject)
-                                            : fmt::format("/v1/projects/{}/members/{}", percent_encode(ask.project), percent_encode(ask.subject));
+    const auto target = ask.project.empty()
+                            ? "/v1/network/roles/" + percent_encode(ask.subject)
+                            : fmt::format("/v1/projects/{}/members/{}", percent_encode(ask.project), percent_encode(ask.subject));
     const auto reply = WEIR_TRY(session.change(Method::put, target, Object{}.list_even_if_empty("roles", ask.roles).json()));
     if (session.printed(reply)) return {};
     const auto where = ask.project.empty() ? std::string{"the network"} : ask.project;
-    session.console().out << fmt::format("{} is {} in {}\n", ask.subject, ask.none ? "nothing" : fmt::format("{}", fmt::join(ask.roles, ", ")), where);
+    session.console().out << fmt::format("{} is {} in {}\n", ask.subject,
+                                         ask.none ? "nothing" : fmt::format("{}", fmt::join(ask.roles, ", ")), where);
     return {};
 }
 

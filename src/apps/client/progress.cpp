@@ -14,14 +14,17 @@ constexpr std::size_t line_width = 78;
 
 }  // namespace
 
-Progress::Progress(const Console& console, std::string what) : console_{console}, what_{std::move(what)} {
-    if (console.talks) thread_ = std::jthread{[this](const std::stop_token& stop) { run(stop); }};
+Progress::Progress(Console& console, std::string what) : console_{console}, what_{std::move(what)} {
+    if (!console.talks || console.is_waiting) return;
+    console.is_waiting = true;
+    thread_ = std::jthread{[this](const std::stop_token& stop) { run(stop); }};
 }
 
 Progress::~Progress() {
     if (!thread_.joinable()) return;
     thread_.request_stop();
     thread_.join();
+    console_.is_waiting = false;
 }
 
 void Progress::say(std::string what) {

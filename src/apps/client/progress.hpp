@@ -1,7 +1,7 @@
 // apps/client/progress.hpp: one line on the terminal that says what is waited for, and since when.
 //
 // It appears after a second, is renewed each second and is gone before anything else is printed. Where stderr is
-// no terminal it does nothing.
+// no terminal, or within another wait, it does nothing.
 #pragma once
 
 #include "apps/client/console.hpp"
@@ -15,7 +15,7 @@ namespace weir::cli {
 
 class Progress {
 public:
-    Progress(const Console& console, std::string what);
+    Progress(Console& console, std::string what);
     ~Progress();
     Progress(const Progress&) = delete;
     Progress& operator=(const Progress&) = delete;
@@ -24,7 +24,7 @@ public:
 private:
     void run(const std::stop_token& stop);
 
-    const Console& console_;
+    Console& console_;
     std::mutex mutex_;
     std::condition_variable_any wake_;
     std::string what_;

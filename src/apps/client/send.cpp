@@ -8,7 +8,8 @@ namespace weir::cli {
 
 void print_made(Session& session, const Reply& reply, std::string_view what) {
     if (session.printed(reply)) return;
-    session.console().out << fmt::format("{} {}{}\n", what, text_of(reply.value, "id"), flag_of(reply.value, "repeated") ? " (was so before)" : "");
+    session.console().out << fmt::format("{} {}{}\n", what, text_of(reply.value, "id"),
+                                         flag_of(reply.value, "repeated") ? " (was so before)" : "");
 }
 
 Done send(Session& session, http::Method method, std::string target, std::string body, std::string_view what, bool id_in_body) {

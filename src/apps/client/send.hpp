@@ -15,7 +15,8 @@ namespace weir::cli {
 void print_made(Session& session, const Reply& reply, std::string_view what);
 
 /// Sends the JSON and prints what was made.
-[[nodiscard]] Done send(Session& session, http::Method method, std::string target, std::string body, std::string_view what, bool id_in_body = false);
+[[nodiscard]] Done send(Session& session, http::Method method, std::string target, std::string body, std::string_view what,
+                        bool id_in_body = false);
 
 /// Sends what a file holds; a refused field is named with its line.
 [[nodiscard]] Done send_file(Session& session, std::string target, const std::string& file, std::string_view what);

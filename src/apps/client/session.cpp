@@ -44,7 +44,9 @@ std::string target_of(std::string_view path, const Query& query) {
 Result<Session, Failure> Session::open(Console& console, const Flags& flags) {
     const auto settings = WEIR_TRY(settings_of(console, flags));
     if (settings.token.empty()) {
-        return fail(Failure{.exit = Exit::not_authorised, .message = fmt::format("no token is known for {}; log in with: weir login, or set WEIR_TOKEN", settings.server)});
+        return fail(
+            Failure{.exit = Exit::not_authorised,
+                    .message = fmt::format("no token is known for {}; log in with: weir login, or set WEIR_TOKEN", settings.server)});
     }
     return open(console, settings, flags.json);
 }
@@ -89,7 +91,10 @@ namespace {
 
 Result<Reply, Failure> reply_of(http::Answer answer) {
     auto value = codec::read_json(answer.body, {.max_bytes = std::size_t{64} << 20U, .max_depth = 64, .max_nodes = 4'000'000});
-    if (!value) return fail(Failure{.exit = Exit::refused, .message = fmt::format("the answer is no JSON: {}; is it a Weir server of this release?", value.error().message)});
+    if (!value)
+        return fail(
+            Failure{.exit = Exit::refused,
+                    .message = fmt::format("the answer is no JSON: {}; is it a Weir server of this release?", value.error().message)});
     return Reply{std::move(answer.body), std::move(*value)};
 }
 
@@ -128,7 +133,8 @@ bool Session::printed(const Reply& reply) {
     return true;
 }
 
-Done each_item(Session& session, std::string_view path, Query query, std::size_t most, const std::function<void(const codec::Value&)>& take) {
+Done each_item(Session& session, std::string_view path, Query query, std::size_t most,
+               const std::function<void(const codec::Value&)>& take) {
     std::size_t left = most;
     std::string cursor;
     do {
@@ -143,7 +149,8 @@ Done each_item(Session& session, std::string_view path, Query query, std::size_t
         left -= std::min(left, items.size());
         cursor = text_of(page.value, "next_cursor");
     } while (!cursor.empty() && left > 0);
-    if (!cursor.empty() && session.console().talks) session.console().err << fmt::format("there are more than {}; ask for them with --limit\n", most);
+    if (!cursor.empty() && session.console().talks)
+        session.console().err << fmt::format("there are more than {}; ask for them with --limit\n", most);
     return {};
 }
 

@@ -65,6 +65,7 @@ private:
 
 /// Goes through the pages of a list until `most` items; with --json prints each page as a line instead. Says on
 /// stderr where there would be more.
-[[nodiscard]] Done each_item(Session& session, std::string_view path, Query query, std::size_t most, const std::function<void(const codec::Value&)>& take);
+[[nodiscard]] Done each_item(Session& session, std::string_view path, Query query, std::size_t most,
+                             const std::function<void(const codec::Value&)>& take);
 
 }  // namespace weir::cli

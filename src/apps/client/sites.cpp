@@ -36,10 +36,17 @@ std::string figure(const codec::Value& model, std::string_view name, std::int64_
 Done set_site(Session& session, const FileAsk& ask) { return send_file(session, "/v1/sites", ask.file, "site"); }
 
 Done list_sites(Session& session, const ListAsk& ask) {
-    Table table{{{"NAME"}, {.title = "STATE", .rank = 1}, {.title = "TIER", .rank = 3}, {.title = "OWNER", .rank = 5, .least = 8}, {.title = "REGION", .rank = 6, .least = 10},
-                 {.title = "BACKEND", .rank = 7}, {.title = "NODES", .rank = 2, .align = Align::right}, {.title = "TASKS", .rank = 2, .align = Align::right}}};
+    Table table{{{"NAME"},
+                 {.title = "STATE", .rank = 1},
+                 {.title = "TIER", .rank = 3},
+                 {.title = "OWNER", .rank = 5, .least = 8},
+                 {.title = "REGION", .rank = 6, .least = 10},
+                 {.title = "BACKEND", .rank = 7},
+                 {.title = "NODES", .rank = 2, .align = Align::right},
+                 {.title = "TASKS", .rank = 2, .align = Align::right}}};
     WEIR_CHECK(each_item(session, "/v1/sites", {}, ask.most, [&](const codec::Value& one) {
-        table.add({text_of(one, "name"), standing_of(one), text_of(one, "tier"), text_of(one, "owner"), text_of(one, "region"), text_of(one, "backend"), text_of(one, "nodes"), text_of(one, "tasks")});
+        table.add({text_of(one, "name"), standing_of(one), text_of(one, "tier"), text_of(one, "owner"), text_of(one, "region"),
+                   text_of(one, "backend"), text_of(one, "nodes"), text_of(one, "tasks")});
     }));
     print(session, table);
     return {};
@@ -61,21 +68,31 @@ Done show_site(Session& session, const OneAsk& ask) {
     Table tariff{{{"MODEL"}, {.title = "YUAN / CARD-HOUR", .align = Align::right}}};
     for (const auto& line : items_of(site, "tariff")) tariff.add({text_of(line, "model"), yuan(integer_of(line, "fen_per_card_hour"))});
     if (!tariff.empty()) console.out << '\n' << tariff.text(console.width);
-    Table links{{{"LINK TO"}, {.title = "MBIT/S", .align = Align::right}, {.title = "LATENCY MS", .align = Align::right}, {.title = "YUAN / GIB", .align = Align::right}}};
+    Table links{{{"LINK TO"},
+                 {.title = "MBIT/S", .align = Align::right},
+                 {.title = "LATENCY MS", .align = Align::right},
+                 {.title = "YUAN / GIB", .align = Align::right}}};
     for (const auto& link : items_of(site, "links")) {
-        links.add({text_of(link, "to"), text_of(link, "megabit_per_s"), cards(integer_of(link, "latency_us")), yuan(integer_of(link, "fen_per_gib"))});
+        links.add({text_of(link, "to"), text_of(link, "megabit_per_s"), cards(integer_of(link, "latency_us")),
+                   yuan(integer_of(link, "fen_per_gib"))});
     }
     if (!links.empty()) console.out << '\n' << links.text(console.width);
     return {};
 }
 
 Done list_nodes(Session& session, const NodeListAsk& ask) {
-    Table table{{{"SITE"}, {.title = "NODE"}, {.title = "CARDS"}, {.title = "CPUS", .rank = 3, .align = Align::right}, {.title = "MEMORY", .rank = 3, .align = Align::right},
-                 {.title = "STATE", .rank = 2}, {.title = "POSITION", .rank = 5, .least = 8}}};
+    Table table{{{"SITE"},
+                 {.title = "NODE"},
+                 {.title = "CARDS"},
+                 {.title = "CPUS", .rank = 3, .align = Align::right},
+                 {.title = "MEMORY", .rank = 3, .align = Align::right},
+                 {.title = "STATE", .rank = 2},
+                 {.title = "POSITION", .rank = 5, .least = 8}}};
     const auto path = ask.site.empty() ? std::string{"/v1/nodes"} : fmt::format("/v1/sites/{}/nodes", percent_encode(ask.site));
     WEIR_CHECK(each_item(session, path, {}, ask.most, [&](const codec::Value& one) {
         const auto* state = !flag_of(one, "reachable") ? "out of reach" : flag_of(one, "healthy") ? "healthy" : "ill";
-        table.add({text_of(one, "site"), text_of(one, "name"), cards_text(one), text_of(one, "cpus"), text_of(one, "memory"), state, text_of(one, "position")});
+        table.add({text_of(one, "site"), text_of(one, "name"), cards_text(one), text_of(one, "cpus"), text_of(one, "memory"), state,
+                   text_of(one, "position")});
     }));
     print(session, table);
     return {};
@@ -84,12 +101,20 @@ Done list_nodes(Session& session, const NodeListAsk& ask) {
 Done list_catalogue(Session& session, const Nothing&) {
     const auto reply = WEIR_TRY(session.get("/v1/catalog"));
     if (session.printed(reply)) return {};
-    Table table{{{"MODEL"}, {.title = "VENDOR", .rank = 4, .least = 6}, {.title = "STACK", .rank = 3}, {.title = "DOMESTIC", .rank = 5},
-                 {.title = "MEMORY GIB", .rank = 2, .align = Align::right}, {.title = "FP64 TFLOPS", .rank = 8, .align = Align::right}, {.title = "FP32 TFLOPS", .rank = 7, .align = Align::right},
-                 {.title = "FP16 TFLOPS", .rank = 2, .align = Align::right}, {.title = "INT8 TOPS", .rank = 6, .align = Align::right}, {.title = "TDP W", .rank = 6, .align = Align::right}}};
+    Table table{{{"MODEL"},
+                 {.title = "VENDOR", .rank = 4, .least = 6},
+                 {.title = "STACK", .rank = 3},
+                 {.title = "DOMESTIC", .rank = 5},
+                 {.title = "MEMORY GIB", .rank = 2, .align = Align::right},
+                 {.title = "FP64 TFLOPS", .rank = 8, .align = Align::right},
+                 {.title = "FP32 TFLOPS", .rank = 7, .align = Align::right},
+                 {.title = "FP16 TFLOPS", .rank = 2, .align = Align::right},
+                 {.title = "INT8 TOPS", .rank = 6, .align = Align::right},
+                 {.title = "TDP W", .rank = 6, .align = Align::right}}};
     for (const auto& one : items_of(reply.value, "items")) {
-        table.add({text_of(one, "model"), text_of(one, "vendor"), text_of(one, "stack"), flag_of(one, "domestic") ? "yes" : "no", figure(one, "memory_mib", 1024), figure(one, "fp64_gflops", 1000),
-                   figure(one, "fp32_gflops", 1000), figure(one, "fp16_gflops", 1000), figure(one, "int8_gops", 1000), figure(one, "tdp_w", 1)});
+        table.add({text_of(one, "model"), text_of(one, "vendor"), text_of(one, "stack"), flag_of(one, "domestic") ? "yes" : "no",
+                   figure(one, "memory_mib", 1024), figure(one, "fp64_gflops", 1000), figure(one, "fp32_gflops", 1000),
+                   figure(one, "fp16_gflops", 1000), figure(one, "int8_gops", 1000), figure(one, "tdp_w", 1)});
     }
     print(session, table);
     return {};

@@ -15,7 +15,9 @@ Result<std::string, Failure> read_text(std::istream& stream, const std::string& 
     std::string text(file_bytes_max + 1, '\0');
     stream.read(text.data(), static_cast<std::streamsize>(text.size()));
     text.resize(static_cast<std::size_t>(stream.gcount()));
-    if (text.size() > file_bytes_max) return fail(usage(fmt::format("{} has more than {} bytes, which is the most that is taken; is it the right file?", origin, file_bytes_max)));
+    if (text.size() > file_bytes_max)
+        return fail(usage(
+            fmt::format("{} has more than {} bytes, which is the most that is taken; is it the right file?", origin, file_bytes_max)));
     return text;
 }
 

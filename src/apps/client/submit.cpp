@@ -24,7 +24,8 @@ Result<std::string, Failure> project_of(Session& session, const SubmitAsk& ask) 
     if (projects.size() == 1) return text_of(projects.front(), "project");
     std::string names;
     for (const auto& one : projects) names += (names.empty() ? "" : ", ") + text_of(one, "project");
-    return fail(usage(fmt::format("you are in {} projects{}{}; name one with --project or WEIR_PROJECT", projects.size(), names.empty() ? "" : ": ", names)));
+    return fail(usage(fmt::format("you are in {} projects{}{}; name one with --project or WEIR_PROJECT", projects.size(),
+                                  names.empty() ? "" : ": ", names)));
 }
 
 Result<Reply, Failure> final_state(Session& session, const std::string& id) {
@@ -50,24 +51,29 @@ Done wait_for(Session& session, const std::string& id) {
     const auto standing = standing_text(reply.value);
     if (!session.printed(reply)) session.console().out << fmt::format("{} {}\n", id, standing);
     if (text_of(reply.value, "state") == "succeeded") return {};
-    return fail(Failure{.exit = Exit::job_failed, .message = fmt::format("{} has not succeeded ({}); read what it said with: weir job logs {} --stderr", id, standing, id)});
+    return fail(
+        Failure{.exit = Exit::job_failed,
+                .message = fmt::format("{} has not succeeded ({}); read what it said with: weir job logs {} --stderr", id, standing, id)});
 }
 
 }  // namespace
 
 Done submit(Session& session, const SubmitAsk& ask) {
     if (!ask.id.empty() && !JobId::parse(ask.id)) {
-        return fail(usage(fmt::format("--id is '{}' and must be job- and 26 characters, as an earlier submit printed it; leave it out for a new job", ask.id)));
+        return fail(usage(fmt::format(
+            "--id is '{}' and must be job- and 26 characters, as an earlier submit printed it; leave it out for a new job", ask.id)));
     }
     const auto job = WEIR_TRY(read_job_file(session.console(), ask.file));
     const auto project = WEIR_TRY(project_of(session, ask));
     const auto catalogue = WEIR_TRY(session.get("/v1/catalog"));
     WEIR_CHECK(check_job(job, catalogue.value));
     const auto id = ask.id.empty() ? JobId{session.console().new_uid()}.text() : ask.id;
-    auto reply = session.change(http::Method::post, "/v1/jobs", Object{}.text("id", id).text("project", project).raw("spec", job.spec).json(), true);
+    auto reply =
+        session.change(http::Method::post, "/v1/jobs", Object{}.text("id", id).text("project", project).raw("spec", job.spec).json(), true);
     if (!reply) {
         auto failure = placed(job.source, std::move(reply).error());
-        if (failure.exit == Exit::unknown_outcome) failure.message += fmt::format("; repeat with: weir submit {} --project {} --id {}", ask.file, project, id);
+        if (failure.exit == Exit::unknown_outcome)
+            failure.message += fmt::format("; repeat with: weir submit {} --project {} --id {}", ask.file, project, id);
         return fail(std::move(failure));
     }
     auto& console = session.console();

@@ -15,7 +15,10 @@ namespace weir::cli {
 namespace {
 
 Table example() {
-    Table table{{{"ID"}, {.title = "NAME", .rank = 3, .least = 5}, {.title = "STATE", .rank = 2}, {.title = "YUAN", .rank = 1, .align = Align::right}}};
+    Table table{{{"ID"},
+                 {.title = "NAME", .rank = 3, .least = 5},
+                 {.title = "STATE", .rank = 2},
+                 {.title = "YUAN", .rank = 1, .align = Align::right}}};
     table.add({"job-1", "night training", "running", "12.30"});
     table.add({"job-2", "算力训练任务", "queued", "0.05"});
     return table;
@@ -93,7 +96,9 @@ TEST(Format, CardsAndHours) {
 TEST(Format, NothingThatMovesACursorPasses) {
     EXPECT_EQ(visible("a\x1b[2Jb\r\n"), "a?[2Jb??");
     EXPECT_EQ(visible("a\nb", true), "a\nb");
-    EXPECT_EQ(visible("\xc2\x9b" "31m"), "?31m");
+    EXPECT_EQ(visible("\xc2\x9b"
+                      "31m"),
+              "?31m");
     EXPECT_EQ(visible("算力"), "算力");
     EXPECT_EQ(visible("bad \xff"), "bad ?");
 }
@@ -118,7 +123,9 @@ TEST(Format, TimesAreShortOnATerminalAndStableOffIt) {
 }
 
 TEST(Journal, AnEventIsALineOfItsMembers) {
-    const auto event = codec::read_json(R"({"job":"job-1","generation":2,"placement":{"site":"pidu-core","model":"H800","emulated":true,"nodes":[]},"roles":["owner"],"postings":[{},{}]})");
+    const auto event = codec::read_json(
+        R"({"job":"job-1","generation":2,"placement":{"site":"pidu-core","model":"H800","emulated":true,"nodes":[]},
+        "roles":["owner"],"postings":[{},{}]})");
     ASSERT_TRUE(event);
     EXPECT_EQ(event_text(*event), "job=job-1 generation=2 placement=pidu-core/H800 (emulated) roles=owner postings=[2]");
     EXPECT_EQ(event_name(41), "job_placed");

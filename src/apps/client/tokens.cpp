@@ -17,7 +17,8 @@ Result<std::string, Failure> expiry_of(const Console& console, const std::string
     if (const auto at = parse_utc(text)) return format_utc(*at);
     const auto length = codec::parse_span(text);
     if (!length || length->ns <= 0 || !checked_add(console.now().ns, length->ns)) {
-        return fail(usage(fmt::format("--expires is '{}' and must be a length such as 12h or 30d, or an instant such as 2027-01-01T00:00:00+08:00", text)));
+        return fail(usage(fmt::format(
+            "--expires is '{}' and must be a length such as 12h or 30d, or an instant such as 2027-01-01T00:00:00+08:00", text)));
     }
     return format_utc(console.now() + *length);
 }
@@ -27,9 +28,11 @@ Done hand_over(Session& session, const TokenAsk& ask, const Reply& reply) {
     auto& console = session.console();
     const auto* secret = reply.value.find("secret");
     if (secret == nullptr || secret->is_null()) {
-        return fail(Failure{.exit = Exit::unknown_outcome,
-                            .message = fmt::format("{} was made, but the answer with its secret was lost; end it with: weir token revoke {}, and issue another",
-                                                   text_of(reply.value, "id"), text_of(reply.value, "id"))});
+        return fail(Failure{
+            .exit = Exit::unknown_outcome,
+            .message =
+                fmt::format("{} was made, but the answer with its secret was lost; end it with: weir token revoke {}, and issue another",
+                            text_of(reply.value, "id"), text_of(reply.value, "id"))});
     }
     if (ask.to.empty()) {
         if (!session.printed(reply)) console.out << text_of(*secret) << '\n';
@@ -71,11 +74,13 @@ Done login(Console& console, const Flags& flags) {
     } else {
         settings.token = WEIR_TRY(read_token(console, "-"));
     }
-    if (settings.token.empty()) return fail(usage("no token was given; ask your project's owner for one, who makes it with: weir token issue"));
+    if (settings.token.empty())
+        return fail(usage("no token was given; ask your project's owner for one, who makes it with: weir token issue"));
     auto session = WEIR_TRY(Session::open(console, settings, flags.json));
     const auto reply = WEIR_TRY(session.get("/v1/whoami"));
     const auto path = WEIR_TRY(save_config(console, {settings.server, settings.token}));
-    if (!session.printed(reply)) console.out << fmt::format("{} at {}; stored in {}\n", text_of(reply.value, "actor"), settings.server, path);
+    if (!session.printed(reply))
+        console.out << fmt::format("{} at {}; stored in {}\n", text_of(reply.value, "actor"), settings.server, path);
     return {};
 }
 
@@ -83,24 +88,33 @@ Done issue_token(Session& session, const TokenAsk& ask) {
     const auto expires_at = WEIR_TRY(expiry_of(session.console(), ask.expires));
     auto body = Object{}.text("id", TokenId{session.console().new_uid()}.text()).text("expires_at", expires_at);
     if (!ask.site.empty()) {
-        const auto reply = WEIR_TRY(session.change(Method::post, fmt::format("/v1/sites/{}/agent-token", percent_encode(ask.site)), std::move(body).json(), true));
+        const auto reply = WEIR_TRY(
+            session.change(Method::post, fmt::format("/v1/sites/{}/agent-token", percent_encode(ask.site)), std::move(body).json(), true));
         return hand_over(session, ask, reply);
     }
-    const auto reply = WEIR_TRY(session.change(Method::post, "/v1/tokens", std::move(body).text("subject", ask.subject).list("scopes", ask.scopes).json(), true));
+    const auto reply = WEIR_TRY(
+        session.change(Method::post, "/v1/tokens", std::move(body).text("subject", ask.subject).list("scopes", ask.scopes).json(), true));
     return hand_over(session, ask, reply);
 }
 
 Done list_tokens(Session& session, const TokenListAsk& ask) {
     auto& console = session.console();
-    Table table{{{"ID"}, {.title = "SUBJECT", .rank = 2, .least = 8}, {.title = "SITE", .rank = 4, .least = 6}, {.title = "SCOPES", .rank = 3, .least = 8},
-                 {.title = "ISSUED", .rank = 6}, {.title = "EXPIRES", .rank = 5}}};
+    Table table{{{"ID"},
+                 {.title = "SUBJECT", .rank = 2, .least = 8},
+                 {.title = "SITE", .rank = 4, .least = 6},
+                 {.title = "SCOPES", .rank = 3, .least = 8},
+                 {.title = "ISSUED", .rank = 6},
+                 {.title = "EXPIRES", .rank = 5}}};
     WEIR_CHECK(each_item(session, "/v1/tokens", {{"all", ask.all ? "true" : ""}}, ask.most, [&](const codec::Value& one) {
-        table.add({text_of(one, "id"), text_of(one, "subject"), text_of(one, "site"), text_of(one, "scopes"), time_of(console, one, "issued_at"), time_of(console, one, "expires_at")});
+        table.add({text_of(one, "id"), text_of(one, "subject"), text_of(one, "site"), text_of(one, "scopes"),
+                   time_of(console, one, "issued_at"), time_of(console, one, "expires_at")});
     }));
     print(session, table);
     return {};
 }
 
-Done revoke_token(Session& session, const OneAsk& ask) { return send(session, Method::del, "/v1/tokens/" + percent_encode(ask.name), {}, "revoked"); }
+Done revoke_token(Session& session, const OneAsk& ask) {
+    return send(session, Method::del, "/v1/tokens/" + percent_encode(ask.name), {}, "revoked");
+}
 
 }  // namespace weir::cli

@@ -1,0 +1,244 @@
+// Goal: each command asks for the right thing and shows what the server said; streams go on after a break.
+#include "apps/client/test_rig.hpp"
+
+namespace weir::cli {
+namespace {
+
+// ---- jobs
+
+constexpr const char* two_jobs =
+    R"({"items":[{"id":"job-01kaj3aaaaaaaaaaaaaaaaaaaa","project":"vision","name":"digits","state":"running","reason":"none",)"
+    R"("site":"pidu-core","model":"H800","emulated":true,"num_nodes":1,"since":"2026-11-22T05:00:00Z"},)"
+    R"({"id":"job-01kaj3bbbbbbbbbbbbbbbbbbbb","project":"vision","name":"hello","state":"queued","reason":"submitted",)"
+    R"("emulated":false,"num_nodes":1,"since":"2026-11-22T05:30:00Z"}],"revision":4})";
+
+TEST(Jobs, AreListedWithEmulatedCardsMarked) {
+    Rig rig;
+    rig.on("GET /v1/jobs", two_jobs);
+    ASSERT_EQ(rig.run({"job", "list"}), 0) << rig.err;
+    EXPECT_EQ(
+        rig.out,
+        "ID                              NAME    PROJECT  STATE    REASON     SITE       MODEL            NODES  SINCE\n"
+        "job-01kaj3aaaaaaaaaaaaaaaaaaaa  digits  vision   running  none       pidu-core  H800 (emulated)      1  2026-11-22 05:00:00\n"
+        "job-01kaj3bbbbbbbbbbbbbbbbbbbb  hello   vision   queued   submitted                                  1  2026-11-22 05:30:00\n");
+    rig.width = 80;
+    ASSERT_EQ(rig.run({"job", "list"}), 0);
+    std::istringstream lines{rig.out};
+    for (std::string line; std::getline(lines, line);) EXPECT_LE(line.size(), 82U) << line;  // An ellipsis has 3 bytes.
+    EXPECT_THAT(rig.out, HasSubstr("H800 (emulated)"));
+    ASSERT_EQ(rig.run({"job", "list", "--json"}), 0);
+    EXPECT_EQ(rig.out, std::string{two_jobs} + "\n");
+}
+
+TEST(Jobs, AreFoundByAPartOfTheirId) {
+    Rig rig;
+    rig.on("GET /v1/jobs", two_jobs);
+    rig.on(std::string{"DELETE /v1/jobs/"} + job_b, std::string{R"({"id":")"} + job_b + R"(","repeated":false,"revision":5})");
+    EXPECT_EQ(rig.run({"job", "cancel", "bbbbbb"}), 0) << rig.err;
+    EXPECT_EQ(rig.out, std::string{"cancelled "} + job_b + "\n");
+    EXPECT_EQ(rig.run({"job", "cancel", "01kaj3b"}), 0);
+    EXPECT_EQ(rig.run({"job", "cancel", "job-01kaj3b"}), 0);
+    EXPECT_EQ(rig.run({"job", "cancel", "01kaj3"}), 2);
+    EXPECT_THAT(rig.err, HasSubstr("means 2 jobs"));
+    EXPECT_EQ(rig.run({"job", "cancel", "bbbbb"}), 2);
+    EXPECT_EQ(rig.run({"job", "cancel", "cccccc"}), 5);
+}
+
+TEST(Jobs, BillAddsUpWhatTheTenantPays) {
+    Rig rig;
+    rig.on(std::string{"GET /v1/jobs/"} + job_a + "/bill", std::string{R"({"job":")"} + job_a + R"(","final":true,"lines":[
+        {"generation":1,"site":"pidu-core","model":"H800","emulated":true,
+         "fen_per_card_hour":1200,"used":3600000,"payer":"tenant","amount":1200},
+        {"generation":1,"site":"pidu-core","model":"H800","emulated":true,
+         "fen_per_card_hour":1200,"used":360000,"payer":"provider","lost":"provider_fault","amount":0}],
+        "paid":[{"source":"prepaid","held":5000,"captured":1200}],"revision":4})");
+    ASSERT_EQ(rig.run({"job", "bill", job_a}), 0) << rig.err;
+    EXPECT_THAT(rig.out,
+                HasSubstr("  1  pidu-core    H800 (emulated)       1.000           12.00  tenant                          12.00\n"));
+    EXPECT_THAT(rig.out, HasSubstr("prepaid        50.00      12.00\n"));
+}
+
+TEST(Pages, AreFollowedUpToTheLimit) {
+    Rig rig;
+    std::vector<std::string> asked;
+    rig.on("GET /v1/sites", [&](const http::Request& request) {
+        asked.emplace_back(request.query_value("limit").value_or(""));
+        return request.query_value("cursor") ? json(R"({"items":[{"name":"b"}],"next_cursor":"c2","revision":1})")
+                                             : json(R"({"items":[{"name":"a"}],"next_cursor":"c1","revision":1})");
+    });
+    EXPECT_EQ(rig.run({"site", "list", "--limit", "2"}), 0);
+    EXPECT_THAT(asked, ElementsAre("2", "1"));
+    EXPECT_THAT(rig.out, HasSubstr("\nb "));
+}
+
+// ---- streams
+
+TEST(Logs, GoOnWhereTheConnectionBroke) {
+    Rig rig;
+    const auto path = std::string{"GET /v1/jobs/"} + job_a;
+    rig.on(path, R"({"state":"running","generation":1})");
+    rig.on(path, R"({"state":"running","generation":1})");
+    rig.on(path, R"({"state":"succeeded","generation":1})");
+    const std::string whole = "abcdefghi";
+    rig.on(path + "/logs", [&](const http::Request& request) {
+        const auto offset = std::stoul(std::string{request.query_value("offset").value_or("0")});
+        EXPECT_EQ(request.query_value("generation"), "1");
+        if (request.query_value("follow")) return broken(whole.substr(offset, 2));
+        const auto size = offset < 3 ? 3 - offset : offset == 5 ? 4UL : 0UL;
+        return piece(whole.substr(offset, size), offset + size, offset + size == whole.size());
+    });
+    ASSERT_EQ(rig.run({"job", "logs", job_a, "-f"}), 0) << rig.err;
+    EXPECT_EQ(rig.out, whole);
+}
+
+TEST(Logs, FollowsTheNextGeneration) {
+    Rig rig;
+    const auto path = std::string{"GET /v1/jobs/"} + job_a;
+    rig.on(path, R"({"state":"queued","generation":0})");
+    rig.on(path, R"({"state":"running","generation":1})");
+    rig.on(path, R"({"state":"running","generation":2})");
+    rig.on(path, R"({"state":"succeeded","generation":2})");
+    rig.on(path + "/logs", [](const http::Request& request) {
+        if (request.query_value("offset") != "0") return piece("", 5, true);
+        return piece(request.query_value("generation") == "1" ? "one\n.." : "two\n..", 5, true);
+    });
+    ASSERT_EQ(rig.run({"job", "logs", job_a, "-f"}), 0) << rig.err;
+    EXPECT_EQ(rig.out, "one\n..two\n..");
+    EXPECT_THAT(rig.err, HasSubstr("generation 2 begins"));
+}
+
+TEST(Logs, AreReadToTheirPresentEndWithoutFollow) {
+    Rig rig;
+    rig.on(std::string{"GET /v1/jobs/"} + job_a + "/logs", [](const http::Request& request) {
+        EXPECT_EQ(request.query_value("stream"), "stderr");
+        EXPECT_EQ(request.query_value("node_rank"), "1");
+        return request.query_value("offset") == "0" ? piece("later", 105, false) : piece("", 105, false);  // 100 bytes were dropped.
+    });
+    ASSERT_EQ(rig.run({"job", "logs", job_a, "--stderr", "--node", "1"}), 0) << rig.err;
+    EXPECT_EQ(rig.out, "later");
+}
+
+TEST(Watch, GoesOnAfterTheLastEvent) {
+    Rig rig;
+    const auto events = [](int first, int last) {
+        const auto stream = http::Stream::open();
+        for (int i = first; i <= last; ++i) {
+            const auto revision = std::to_string(i);
+            (void)stream.push(http::format_event(
+                {revision, "job_finished",
+                 R"({"revision":)" + revision + R"(,"type":47,"at":"2026-11-22T05:00:00Z","actor":"system","event":{"job":"job-1"}})"}));
+        }
+        return Response::events(stream);
+    };
+    rig.on("GET /v1/watch", [&](const auto&) { return events(5, 6); });
+    rig.on("GET /v1/watch", [&](const auto&) { return events(7, 8); });
+    ASSERT_EQ(rig.run({"watch", "--since", "4", "--count", "3"}), 0) << rig.err;
+    EXPECT_THAT(rig.seen("GET /v1/watch"), ElementsAre("GET /v1/watch 4 secret", "GET /v1/watch 6 secret"));
+    EXPECT_EQ(rig.out,
+              "2026-11-22 05:00:00         5  job_finished        job=job-1\n"
+              "2026-11-22 05:00:00         6  job_finished        job=job-1\n"
+              "2026-11-22 05:00:00         7  job_finished        job=job-1\n");
+}
+
+TEST(Watch, EndsWhereEventsAreGone) {
+    Rig rig;
+    rig.on("GET /v1/watch", [](const auto&) { return problem(410, "events after revision 4 are no longer kept here"); });
+    EXPECT_EQ(rig.run({"watch", "--since", "4"}), 1);
+    EXPECT_THAT(rig.err, HasSubstr("no longer kept"));
+}
+
+// ---- money, people, sites
+
+TEST(Money, AnAmountNeedsItsUnit) {
+    Rig rig;
+    rig.on("POST /v1/deposits", R"({"id":"x","repeated":false,"revision":5})");
+    EXPECT_EQ(rig.run({"deposit", "lab", "1000"}), 2);
+    EXPECT_THAT(rig.err, HasSubstr("yuan"));
+    EXPECT_EQ(rig.run({"deposit", "lab", "1000.50 yuan"}), 0) << rig.err;
+    EXPECT_THAT(rig.seen("POST /v1/deposits").back(), HasSubstr(R"("organisation":"lab","amount":100050})"));
+}
+
+TEST(Money, ALedgerThatDoesNotBalanceIsAFailure) {
+    Rig rig;
+    const std::string sheet =
+        R"({"ledgers":[{"ledger":1,"title":"cash",
+        "lines":[{"code":"bank","accounts":1,"debits_posted":1050}],"debits_posted":1050,"credits_posted":1050,"balanced":)";
+    rig.on("GET /v1/ledger/trial-balance", sheet + R"(true}],"revision":4})");
+    rig.on("GET /v1/ledger/trial-balance", sheet + R"(false}],"revision":4})");
+    EXPECT_EQ(rig.run({"ledger", "trial-balance"}), 0);
+    EXPECT_THAT(rig.out, HasSubstr("10.50"));
+    EXPECT_EQ(rig.run({"ledger", "trial-balance"}), 1);
+    EXPECT_THAT(rig.out, HasSubstr("NOT BALANCED"));
+}
+
+TEST(People, RolesAreSetExactly) {
+    Rig rig;
+    rig.on("PUT /v1/projects/vision/members/ann", R"({"id":"ann","repeated":false,"revision":5})");
+    EXPECT_EQ(rig.run({"project", "member", "vision", "ann"}), 2);
+    EXPECT_EQ(rig.run({"project", "member", "vision", "ann", "--role", "owner", "--role", "member"}), 0) << rig.err;
+    EXPECT_THAT(rig.seen("PUT").back(), HasSubstr(R"({"roles":["owner","member"]})"));
+    EXPECT_EQ(rig.run({"project", "member", "vision", "ann", "--none"}), 0);
+    EXPECT_THAT(rig.seen("PUT").back(), HasSubstr(R"({"roles":[]})"));
+}
+
+TEST(People, AQuotaIsReadExactly) {
+    Rig rig;
+    rig.on("POST /v1/projects", R"({"id":"vision","repeated":false,"revision":5})");
+    EXPECT_EQ(rig.run({"project", "set", "vision", "--organisation", "lab", "--quota", "H800:16", "--quota", "A100:0.5"}), 0) << rig.err;
+    EXPECT_THAT(rig.seen("POST").back(), HasSubstr(R"("quota":[{"model":"H800","milli_cards":16000},{"model":"A100","milli_cards":500}])"));
+    for (const auto* wrong : {"H800", ":4", "H800:", "H800:1.", "H800:x", "H800:-1", "H800:1.2345"}) {
+        EXPECT_EQ(rig.run({"project", "set", "vision", "--organisation", "lab", "--quota", wrong}), 2) << wrong;
+    }
+}
+
+TEST(Tokens, TheSecretAloneGoesToStandardOutputOrIntoAPrivateFile) {
+    Rig rig;
+    rig.on("POST /v1/sites/pidu-core/agent-token", R"({"id":"tok-1","secret":"s3cret","repeated":false,"revision":5})");
+    rig.on("POST /v1/sites/pidu-core/agent-token", R"({"id":"tok-1","secret":"s3cret","repeated":false,"revision":5})");
+    rig.on("POST /v1/sites/pidu-core/agent-token", R"({"id":"tok-1","repeated":true,"revision":5})");
+    EXPECT_EQ(rig.run({"site", "agent-token", "pidu-core", "--expires", "30d"}), 0);
+    EXPECT_EQ(rig.out, "s3cret\n");
+    EXPECT_THAT(rig.seen("POST").back(), HasSubstr(R"("expires_at":"2026-12-22T06:00:00Z")"));
+    EXPECT_EQ(rig.run({"site", "agent-token", "pidu-core", "--to", rig.path("agent.token")}), 0);
+    EXPECT_EQ(rig.out, "");
+    EXPECT_EQ(fs::status(rig.path("agent.token")).permissions(), fs::perms::owner_read | fs::perms::owner_write);
+    EXPECT_EQ(rig.run({"site", "agent-token", "pidu-core"}), 6);  // An earlier attempt took the secret along.
+    EXPECT_EQ(rig.run({"site", "agent-token", "pidu-core", "--expires", "soon"}), 2);
+}
+
+TEST(Sites, NodesShowEmulatedCards) {
+    Rig rig;
+    rig.on("GET /v1/nodes",
+           R"({"items":[{"site":"pidu-core","name":"n1","cards":[
+        {"model":"H800","count":8,"memory":"80GiB","slicing":"fractional","emulated":true},
+        {"model":"cpu","count":2,"memory":"0MiB","slicing":"exclusive","emulated":false}],
+        "cpus":64,"memory":"512GiB","position":["a","r1"],"healthy":true,"reachable":true}],"revision":1})");
+    ASSERT_EQ(rig.run({"node", "list"}), 0) << rig.err;
+    EXPECT_EQ(rig.out,
+              "SITE       NODE  CARDS                                      CPUS  MEMORY  STATE    POSITION\n"
+              "pidu-core  n1    8 x H800 (emulated) in fractions, 2 x cpu    64  512GiB  healthy  a, r1\n");
+}
+
+TEST(Sites, AFileIsSentAndItsRefusedFieldIsFound) {
+    Rig rig;
+    rig.on("POST /v1/sites", [](const auto&) { return problem(422, "the tariff names no model", "tariff[1].model"); });
+    const auto path = rig.write(
+        "site.yaml", "name: pidu-core\ntariff:\n  - {model: cpu, fen_per_card_hour: 18}\n  - {model: nope, fen_per_card_hour: 1}\n");
+    EXPECT_EQ(rig.run({"site", "set", "-f", path}), 1);
+    EXPECT_THAT(rig.err, HasSubstr(path + ":4:13: the tariff names no model"));
+    EXPECT_THAT(rig.seen("POST").back(), HasSubstr(R"({"name":"pidu-core","tariff":[{"model":"cpu","fen_per_card_hour":18})"));
+}
+
+TEST(Audit, ShowsWhatHappened) {
+    Rig rig;
+    rig.on("GET /v1/audit",
+           R"({"items":[{"revision":12,"type":42,"at":"2026-11-22T05:00:00Z","actor":"subject:ann",
+        "event":{"job":"job-1","generation":1,"to":"running"}}],"revision":12})");
+    ASSERT_EQ(rig.run({"audit", "log"}), 0) << rig.err;
+    EXPECT_EQ(rig.out,
+              "REVISION  TIME                 ACTOR        EVENT              ABOUT\n"
+              "      12  2026-11-22 05:00:00  subject:ann  job_state_changed  job=job-1 generation=1 to=running\n");
+}
+
+}  // namespace
+}  // namespace weir::cli

@@ -1,0 +1,129 @@
+#include "apps/agent/agent_program.hpp"
+
+#include "adapters/blobs_local/blobs_local.hpp"
+#include "adapters/site_process/process_site.hpp"
+#include "agent/agent.hpp"
+#include "codec/decode.hpp"
+#include "transport/site_link/http_server_link.hpp"
+
+#include <fmt/format.h>
+#include <spdlog/sinks/stdout_color_sinks.h>
+#include <spdlog/spdlog.h>
+
+#include <csignal>
+#include <filesystem>
+#include <fstream>
+#include <optional>
+#include <sstream>
+#include <thread>
+
+namespace weir::apps {
+namespace {
+
+constexpr int bad_usage = 2;
+constexpr int cannot_run = 3;
+
+std::optional<std::string> read_file(const std::string& path) {
+    std::ifstream file{path, std::ios::binary};
+    if (!file) return std::nullopt;
+    std::ostringstream text;
+    text << file.rdbuf();
+    return text.str();
+}
+
+/// The stack of an emulated card, by the family of its model; a real card's stack is detected.
+ports::CardStack stack_of(const std::string& model) {
+    if (model.starts_with("Ascend")) return ports::CardStack::cann;
+    if (model == "cpu" || model.starts_with("MLU") || model.starts_with("DCU")) return ports::CardStack::other;
+    return ports::CardStack::cuda;
+}
+
+site_process::SiteConfig site_of(const agent::AgentConfig& config) {
+    site_process::SiteConfig site;
+    site.root = config.root;
+    site.supervisor = config.supervisor.empty()
+                          ? (std::filesystem::read_symlink("/proc/self/exe").parent_path() / "weir-supervisor").string()
+                          : config.supervisor;
+    site.shared_paths = config.shared_paths;
+    site.sandbox = config.sandbox;
+    site.limits = config.limits;
+    if (config.owner_uid != 0) site.site_owner = {config.owner_uid, config.owner_uid};
+    if (config.users) site.users = {config.users->first, config.users->count};
+    for (const auto& node : config.nodes) {
+        for (const auto& cards : node.cards) {
+            if (!cards.emulated) continue;
+            site.emulated.push_back(
+                {node.name.value, cards.model, stack_of(cards.model), cards.memory.value, static_cast<std::int32_t>(cards.count)});
+        }
+    }
+    return site;
+}
+
+int run(const agent::AgentConfig& config, const std::stop_token& stop) {
+    const auto token = read_file(config.token_file);
+    if (!token) {
+        spdlog::error("token_file {} cannot be read; an operator makes it with: weir site agent-token {}", config.token_file,
+                      config.site.value);
+        return bad_usage;
+    }
+    auto backend = site_process::ProcessSite::open(site_of(config));
+    if (!backend) {
+        spdlog::error("the site cannot be opened: {}", backend.error().message);
+        return cannot_run;
+    }
+    for (const auto& statement : (*backend)->capabilities().isolation) spdlog::info("{}", statement);
+    auto blobs = blobs_local::LocalBlobs::open(config.blobs, config.site.value);
+    if (!blobs) {
+        spdlog::error("the store of checkpoints cannot be opened: {}", blobs.error().message);
+        return cannot_run;
+    }
+    auto link = site_link::HttpServerLink::make({.url = config.server, .site = config.site, .token = token->substr(0, token->find('\n'))});
+    if (!link) {
+        spdlog::error("server is {} and must be http://host:port", config.server);
+        return bad_usage;
+    }
+    const std::stop_callback interrupt{stop, [&link] { (*link)->interrupt(); }};
+    const agent::AgentParts parts{
+        .backend = **backend, .link = **link, .store = **blobs, .change_descriptor = (*backend)->change_descriptor()};
+    if (auto ran = agent::run_agent(config, parts, stop); !ran) {
+        spdlog::error("{}", ran.error());
+        return cannot_run;
+    }
+    return 0;
+}
+
+}  // namespace
+
+int run_agent_program(const std::string& config_path) {
+    sigset_t ends;
+    sigemptyset(&ends);
+    sigaddset(&ends, SIGTERM);
+    sigaddset(&ends, SIGINT);
+    pthread_sigmask(SIG_BLOCK, &ends, nullptr);
+    std::signal(SIGPIPE, SIG_IGN);
+    spdlog::set_default_logger(spdlog::stderr_color_mt("agent"));
+    spdlog::set_pattern("%Y-%m-%dT%H:%M:%S.%e %l %v");
+
+    const auto text = read_file(config_path);
+    if (!text) {
+        spdlog::error("{} cannot be read; give the path of the agent's file", config_path);
+        return bad_usage;
+    }
+    const auto config = codec::decode_yaml<agent::AgentConfig>(*text, config_path);
+    if (!config) {
+        spdlog::error("{}", codec::describe(config.error()));
+        return bad_usage;
+    }
+    std::stop_source stop;
+    std::jthread signals{[&stop, ends] {
+        int caught = 0;
+        sigwait(&ends, &caught);
+        spdlog::info("stopping on signal {}; tasks run on until their leases end", caught);
+        stop.request_stop();
+    }};
+    const int code = run(*config, stop.get_token());
+    if (!stop.stop_requested()) kill(getpid(), SIGTERM);  // the thread that waits for a signal gets one
+    return code;
+}
+
+}  // namespace weir::apps

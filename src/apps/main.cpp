@@ -1,0 +1,66 @@
+// weir: the client of the network, the agent of a process site, and the door to its sibling programs.
+#include "apps/agent/agent_program.hpp"
+#include "apps/client/cli.hpp"
+#include "apps/up/up_program.hpp"
+
+#include <CLI/CLI.hpp>
+#include <fmt/format.h>
+
+#include <filesystem>
+#include <string_view>
+#include <unistd.h>
+
+namespace {
+
+namespace fs = std::filesystem;
+
+fs::path program_folder() {
+    std::error_code error;
+    return fs::read_symlink("/proc/self/exe", error).parent_path();
+}
+
+int exec_sibling(const char* name, char** argv) {
+    const auto path = (program_folder() / name).string();
+    ::execv(path.c_str(), argv);
+    fmt::print(stderr, "weir: {} cannot be started: it is not beside this program\n", path);
+    return 2;
+}
+
+int up(int argc, char** argv) {
+    weir::up::UpOptions options;
+    options.programs = program_folder().string();
+    // build/release/bin in a checkout: the folder above build holds catalogue/ and examples/.
+    options.share = (program_folder() / "../../..").lexically_normal().string();
+    if (options.share.ends_with('/')) options.share.pop_back();
+    CLI::App app{"starts one server and three process sites, runs a training, kills an agent half-way, prints the bill"};
+    app.add_flag("--once", options.once, "end after the job instead of staying up");
+    app.add_option("--share", options.share, "folder of catalogue/ and examples/")->capture_default_str();
+    app.add_option("--digits", options.digits, "the training's data, digits.csv.gz; absent: SHARE/.weir/data/digits.csv.gz");
+    CLI11_PARSE(app, argc, argv);
+    if (options.digits.empty()) options.digits = options.share + "/.weir/data/digits.csv.gz";
+    return weir::up::run_up(options);
+}
+
+int agent(int argc, char** argv) {
+    std::string config;
+    CLI::App app{"runs the agent of a process site"};
+    app.add_option("config", config, "the agent's YAML file")->required();
+    CLI11_PARSE(app, argc, argv);
+    return weir::apps::run_agent_program(config);
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+    const std::string_view command = argc > 1 ? argv[1] : "";
+    if (command == "up") return up(argc - 1, argv + 1);
+    if (command == "agent") return agent(argc - 1, argv + 1);
+    if (command == "audit" && argc > 2 && std::string_view{argv[2]} == "verify") {
+        // `weir audit verify ...` is `weir-server audit ...`.
+        argv[2] = argv[1];
+        argv[1] = argv[0];
+        return exec_sibling("weir-server", argv + 1);
+    }
+    if (command == "server") return exec_sibling("weir-server", argv + 1);
+    return weir::cli::run_client(argc, argv);
+}

@@ -1,0 +1,98 @@
+#include "apps/server/history_views.hpp"
+
+#include <chrono>
+#include <utility>
+
+namespace weir::server {
+namespace {
+
+void fill(const views::JobRow& row, api::JobSummary& job) {
+    job.id = row.id;
+    job.project = row.project;
+    job.submitter = row.submitter;
+    job.name = row.spec.name;
+    job.type = row.spec.type;
+    job.priority = row.spec.priority;
+    job.num_nodes = row.spec.num_nodes;
+    job.state = row.outcome;
+    job.reason = row.reason;
+    job.since = row.finished_at;
+    job.submitted_at = row.submitted_at;
+    job.generation = row.generation;
+    job.exit_code = row.exit_code;
+    if (row.placement) {
+        job.site = row.placement->site;
+        job.model = row.placement->model;
+        job.emulated = row.placement->emulated;
+    }
+}
+
+}  // namespace
+
+ViewsHistory::ViewsHistory(std::unique_ptr<views::Views> views, std::unique_ptr<ports::JournalReader> journal,
+                           std::function<void(const std::string&)> say)
+    : views_{std::move(views)}, journal_{std::move(journal)}, say_{std::move(say)}, watermark_{views_->watermark()}, thread_{[this] {
+          trail();
+      }} {}
+
+ViewsHistory::~ViewsHistory() {
+    {
+        const std::lock_guard lock{mutex_};
+        stopping_ = true;
+    }
+    wake_.notify_all();
+    thread_.join();
+}
+
+void ViewsHistory::wake() {
+    {
+        const std::lock_guard lock{mutex_};
+        more_ = true;
+    }
+    wake_.notify_one();
+}
+
+void ViewsHistory::trail() {
+    for (;;) {
+        {
+            std::unique_lock lock{mutex_};
+            wake_.wait(lock, [&] { return more_ || stopping_; });
+            if (stopping_) return;
+            more_ = false;
+        }
+        for (;;) {
+            auto taken = views_->catch_up(*journal_, 2'000);
+            watermark_ = views_->watermark();
+            if (!taken) {
+                say_(taken.error());
+                // Tried again with the next commit, and not at once: what is wrong with a disk is seldom over in a moment.
+                std::unique_lock lock{mutex_};
+                wake_.wait_for(lock, std::chrono::seconds{1}, [&] { return stopping_; });
+                more_ = true;
+                break;
+            }
+            if (*taken == 0) break;
+        }
+    }
+}
+
+Result<std::vector<api::JobSummary>, std::string> ViewsHistory::list_jobs(const api::HistoryQuery& query) {
+    const auto rows = WEIR_TRY(views_->jobs({query.projects, query.state, query.before, query.limit}));
+    std::vector<api::JobSummary> jobs;
+    for (const auto& row : rows) fill(row, jobs.emplace_back());
+    return jobs;
+}
+
+Result<std::optional<api::FinishedJob>, std::string> ViewsHistory::job(JobId id) {
+    auto row = WEIR_TRY(views_->job(id));
+    if (!row) return std::optional<api::FinishedJob>{};
+    api::FinishedJob finished;
+    fill(*row, finished.job);
+    finished.job.spec = std::move(row->spec);
+    finished.job.placement = std::move(row->placement);
+    finished.bill = std::move(row->bill);
+    finished.paid = std::move(row->paid);
+    return std::optional{std::move(finished)};
+}
+
+}  // namespace weir::server

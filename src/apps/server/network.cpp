@@ -1,0 +1,107 @@
+#include "apps/server/network.hpp"
+
+#include "adapters/store_sqlite/sqlite_journal.hpp"
+
+#include <fmt/format.h>
+
+#include <chrono>
+#include <future>
+#include <utility>
+
+namespace weir::server {
+namespace {
+
+Instant wall_now() {
+    return {std::chrono::duration_cast<std::chrono::nanoseconds>(std::chrono::system_clock::now().time_since_epoch()).count()};
+}
+
+Instant steady_now() {
+    return {std::chrono::duration_cast<std::chrono::nanoseconds>(std::chrono::steady_clock::now().time_since_epoch()).count()};
+}
+
+}  // namespace
+
+control::Clocks machine_clocks() { return {wall_now, steady_now}; }
+
+Result<std::unique_ptr<Network>, std::string> Network::open(NetworkOptions options) {
+    auto network = std::unique_ptr<Network>{new Network{std::move(options)}};
+    auto& self = *network;
+    auto journal = store::open_journal({.path = self.options_.store});
+    if (!journal) return fail(journal.error().message);
+    self.journal_ = std::move(*journal);
+
+    // Two instances: what the writer decides on, and what questions are asked of. Each is recovered by itself, so
+    // that neither can have what the journal has not.
+    auto first = control::recover(*self.journal_, self.options_.policy, self.options_.catalogue);
+    if (!first) return fail(std::move(first).error());
+    auto second = control::recover(*self.journal_, self.options_.policy, self.options_.catalogue);
+    if (!second) return fail(std::move(second).error());
+    for (const auto& remark : first->remarks) self.options_.say(remark);
+    self.options_.say(fmt::format("recovered revision {}: snapshot of revision {} and {} events after it", first->core.state.revision,
+                                  first->snapshot_revision, first->replayed));
+    self.snapshot_at_ = first->snapshot_revision;
+    self.writer_ = std::make_unique<control::Writer>(std::move(first->core), *self.journal_);
+    self.reader_ = std::make_unique<control::Reader>(std::move(second->core));
+    self.loop_ = std::make_unique<control::Loop>(*self.writer_, *self.reader_, machine_clocks(), self.options_.loop,
+                                                 [&self](const ports::JournalError& error) {
+                                                     {
+                                                         const std::lock_guard lock{self.mutex_};
+                                                         self.failed_ = true;
+                                                     }
+                                                     self.options_.fatal(error);
+                                                 });
+    const auto started = self.carry_out(control::StartLeader{self.journal_->epoch().number, "0.1.0"});
+    if (!started) return fail(started.error().message);
+    self.housekeeper_ = std::thread{[&self] { self.keep_house(); }};
+    return network;
+}
+
+Network::~Network() { stop(); }
+
+control::Answer Network::carry_out(control::Command command) {
+    std::promise<control::Answer> promise;
+    auto answer = promise.get_future();
+    loop_->submit(control::Request{control::Actor{}, std::move(command)},
+                  [&promise](control::Answer given, std::uint64_t) { promise.set_value(std::move(given)); });
+    return answer.get();
+}
+
+bool Network::is_new() const {
+    return reader_->ask([](const control::Core& core) { return core.state.network_roles.empty(); });
+}
+
+void Network::keep_house() {
+    for (;;) {
+        {
+            std::unique_lock lock{mutex_};
+            wake_.wait_for(lock, std::chrono::seconds{1}, [&] { return stopping_; });
+            if (stopping_) return;
+        }
+        if (journal_->checkpoint_due()) {
+            if (auto moved = journal_->checkpoint(); !moved) options_.say(moved.error().message);
+        }
+        if (reader_->revision() < snapshot_at_ + options_.snapshot_every) continue;
+        auto kept = reader_->ask([&](const control::Core& core) {
+            snapshot_at_ = core.state.revision;
+            return control::keep_snapshot(*journal_, core.state);
+        });
+        if (!kept) options_.say(kept.error().message);
+    }
+}
+
+void Network::stop() {
+    {
+        const std::lock_guard lock{mutex_};
+        if (stopping_) return;
+        stopping_ = true;
+    }
+    wake_.notify_all();
+    if (housekeeper_.joinable()) housekeeper_.join();
+    if (loop_) loop_->stop();
+    if (reader_ && journal_ && !failed_) {
+        auto kept = reader_->ask([&](const control::Core& core) { return control::keep_snapshot(*journal_, core.state); });
+        if (!kept) options_.say(kept.error().message);
+    }
+}
+
+}  // namespace weir::server

@@ -1,0 +1,74 @@
+// apps/server/network.hpp: control on a real store with real clocks: what weir-server runs behind its HTTP face.
+//
+// Opening recovers: the newest good snapshot, then the events after it, and then says in the journal that a leader began.
+// Housekeeping (snapshots, moving the write-ahead log) runs on a thread of its own, never on the commit path.
+#pragma once
+
+#include "control/loop.hpp"
+#include "control/reader.hpp"
+#include "control/recover.hpp"
+#include "control/writer.hpp"
+#include "ports/journal.hpp"
+
+#include <functional>
+#include <memory>
+#include <mutex>
+#include <string>
+#include <vector>
+
+namespace weir::server {
+
+struct NetworkOptions {
+    std::string store;                        ///< Path of the journal's file.
+    control::Policy policy;
+    Catalogue catalogue;
+    control::LoopOptions loop;
+    std::uint64_t snapshot_every = 100'000;   ///< Events between two snapshots.
+    std::function<void(const std::string&)> say;  ///< For the operator's log.
+    /// The store cannot go on: the process must end now. Called once, from the writer's thread.
+    std::function<void(const ports::JournalError&)> fatal;
+};
+
+class Network {
+public:
+    /// The error is for an operator: what is wrong with the store and what to do.
+    [[nodiscard]] static Result<std::unique_ptr<Network>, std::string> open(NetworkOptions options);
+    ~Network();
+
+    [[nodiscard]] control::Reader& reader() { return *reader_; }
+    [[nodiscard]] control::Loop& loop() { return *loop_; }
+    [[nodiscard]] ports::Journal& journal() { return *journal_; }
+    [[nodiscard]] const control::Policy& policy() const { return options_.policy; }
+    [[nodiscard]] const Catalogue& catalogue() const { return options_.catalogue; }
+
+    /// Submits and waits for the answer; for what the server itself must have done before it serves.
+    [[nodiscard]] control::Answer carry_out(control::Command command);
+
+    /// Whether this is the first life of the store: nobody has a role yet.
+    [[nodiscard]] bool is_new() const;
+
+    /// Finishes what is queued and keeps a snapshot.
+    void stop();
+
+private:
+    explicit Network(NetworkOptions options) : options_{std::move(options)} {}
+    void keep_house();
+
+    NetworkOptions options_;
+    std::unique_ptr<ports::Journal> journal_;
+    std::unique_ptr<control::Writer> writer_;
+    std::unique_ptr<control::Reader> reader_;
+    std::unique_ptr<control::Loop> loop_;
+
+    std::mutex mutex_;
+    std::condition_variable wake_;
+    std::uint64_t snapshot_at_ = 0;
+    bool stopping_ = false;
+    bool failed_ = false;
+    std::thread housekeeper_;
+};
+
+/// The clocks of this machine.
+[[nodiscard]] control::Clocks machine_clocks();
+
+}  // namespace weir::server

@@ -1,0 +1,222 @@
+// weir-server: control behind its HTTP API, on the embedded store.
+#include "apps/server/audit.hpp"
+#include "apps/server/history_views.hpp"
+#include "apps/server/network.hpp"
+#include "apps/server/settings.hpp"
+#include "apps/server/site_logs.hpp"
+#include "transport/api/api.hpp"
+#include "transport/http/server/server.hpp"
+
+#include <CLI/CLI.hpp>
+#include <fmt/format.h>
+#include <sodium.h>
+#include <spdlog/sinks/stdout_color_sinks.h>
+#include <spdlog/spdlog.h>
+
+#include <csignal>
+#include <cstdio>
+#include <cstdlib>
+#include <fcntl.h>
+#include <filesystem>
+#include <unistd.h>
+
+namespace {
+
+using namespace weir;
+
+struct Arguments {
+    std::string data = "weir-data";
+    std::string address = "127.0.0.1";
+    std::uint16_t port = 7440;
+    std::string catalogue;
+    std::string policy;
+    std::vector<std::string> site_roots;
+};
+
+/// Exit codes, documented in docs/reference/cli.md.
+constexpr int bad_usage = 2;
+constexpr int store_trouble = 3;
+constexpr int no_listen = 4;
+
+/// Writes a file that its owner alone may read, whole or not at all.
+bool write_private(const std::string& path, const std::string& text) {
+    const auto temporary = path + ".new";
+    const int file = ::open(temporary.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
+    if (file < 0) return false;
+    const bool written = ::write(file, text.data(), text.size()) == static_cast<ssize_t>(text.size()) && ::fsync(file) == 0;
+    ::close(file);
+    return written && std::rename(temporary.c_str(), path.c_str()) == 0;
+}
+
+/// The first life of a store: an operator with a token, kept in a file that only the server's owner can read.
+bool bootstrap(server::Network& network, const std::string& token_file) {
+    std::array<std::uint8_t, 32> chance{};
+    randombytes_buf(chance.data(), chance.size());
+    const auto secret = api::secret_of(chance);
+    const SubjectName subject{"operator"};
+    Token token;
+    randombytes_buf(chance.data(), chance.size());
+    std::uint64_t low = 0;
+    std::memcpy(&low, chance.data(), sizeof low);
+    token.id = {make_uid(server::machine_clocks().wall(), 0, low)};
+    token.subject = subject;
+    token.hash = api::hash_of_secret(secret);
+    token.scopes = {Scope::read, Scope::write, Scope::admin};
+    // The secret is on the disk before the token is good: a crash between the two leaves a secret that opens nothing.
+    if (!write_private(token_file, secret + "\n")) return false;
+    return network.carry_out(control::IssueToken{token}).has_value() &&
+           network.carry_out(control::SetRoles{subject, {}, {Role::operator_, Role::approver, Role::finance, Role::auditor}}).has_value();
+}
+
+int serve(const Arguments& arguments) {
+    const auto catalogue = server::read_catalogue(arguments.catalogue);
+    if (!catalogue) {
+        spdlog::error("{}", catalogue.error());
+        return bad_usage;
+    }
+    control::Policy policy;
+    if (!arguments.policy.empty()) {
+        const auto read = server::read_policy(arguments.policy);
+        if (!read) {
+            spdlog::error("{}", read.error());
+            return bad_usage;
+        }
+        policy = *read;
+    }
+    std::error_code error;
+    std::filesystem::create_directories(arguments.data, error);
+    std::filesystem::permissions(arguments.data, std::filesystem::perms::owner_all, error);
+
+    server::NetworkOptions options;
+    options.store = arguments.data + "/weir.db";
+    options.policy = policy;
+    options.catalogue = *catalogue;
+    options.say = [](const std::string& text) { spdlog::info("{}", text); };
+    options.fatal = [](const ports::JournalError& trouble) {
+        spdlog::critical("the journal cannot go on: {}; the server ends now and replays at its next start", trouble.message);
+        std::_Exit(store_trouble);
+    };
+    auto network = server::Network::open(std::move(options));
+    if (!network) {
+        spdlog::critical("{}", network.error());
+        return store_trouble;
+    }
+    if ((*network)->is_new() && !bootstrap(**network, arguments.data + "/operator.token")) {
+        spdlog::critical("the first operator's token could not be written to {}/operator.token", arguments.data);
+        return store_trouble;
+    }
+
+    auto views = views::Views::open(arguments.data + "/views.db");
+    auto trailing = (*network)->journal().open_reader();
+    auto audit = (*network)->journal().open_reader();
+    if (!views || !trailing || !audit) {
+        spdlog::critical("{}", !views ? views.error() : (!trailing ? trailing.error() : audit.error()).message);
+        return store_trouble;
+    }
+    server::ViewsHistory history{std::move(*views), std::move(*trailing), [](const std::string& text) { spdlog::warn("{}", text); }};
+    const auto watcher = (*network)->reader().on_commit([&history](std::uint64_t) { history.wake(); });
+
+    std::map<SiteName, std::string> roots;
+    for (const auto& text : arguments.site_roots) {
+        const auto equals = text.find('=');
+        const auto site = SiteName::parse(text.substr(0, equals));
+        if (!site || equals == std::string::npos) {
+            spdlog::error("--site-root {} must be SITE=DIRECTORY", text);
+            return bad_usage;
+        }
+        roots[*site] = text.substr(equals + 1);
+    }
+    server::SiteLogs logs{roots};
+
+    const auto clocks = server::machine_clocks();
+    std::optional<http::Server> listening;
+    api::World world{.reader = (*network)->reader(), .loop = (*network)->loop(), .wall = clocks.wall, .steady = clocks.steady,
+                     .random = [](std::span<std::uint8_t> into) { randombytes_buf(into.data(), into.size()); }};
+    world.http_figures = [&listening] { return listening ? listening->metrics() : http::Metrics{}; };
+    world.history = &history;
+    world.logs = &logs;
+    world.journal = audit->get();
+    api::Api api{std::move(world), {.build = "0.1.0"}};
+    http::ServerOptions http_options;
+    http_options.address = arguments.address;
+    http_options.port = arguments.port;
+    http_options.log = [](const http::LogLine& line) {
+        if (line.level == http::LogLevel::error) spdlog::error("{}: {}", line.event, line.detail);
+        if (line.level == http::LogLevel::warning) spdlog::warn("{}: {}", line.event, line.detail);
+    };
+    api.guard(http_options);
+    auto started = http::Server::start(api.router(), std::move(http_options));
+    if (!started) {
+        spdlog::critical("{}", started.error().message);
+        return no_listen;
+    }
+    listening.emplace(std::move(*started));
+    write_private(arguments.data + "/endpoint", listening->url() + "\n");
+    spdlog::info("listening on {}; the operator's token is in {}/operator.token", listening->url(), arguments.data);
+
+    sigset_t ends;
+    sigemptyset(&ends);
+    sigaddset(&ends, SIGTERM);
+    sigaddset(&ends, SIGINT);
+    int caught = 0;
+    sigwait(&ends, &caught);
+    spdlog::info("stopping on signal {}", caught);
+    api.stop();
+    listening->stop(seconds(5));
+    (*network)->reader().forget(watcher);
+    (*network)->stop();
+    return 0;
+}
+
+}  // namespace
+
+int audit(int argc, char** argv) {
+    std::string data = "weir-data";
+    std::string catalogue_path;
+    CLI::App app{"proves a store: chain, snapshots, ledger, views"};
+    app.add_option("--data", data, "directory of the store")->capture_default_str();
+    app.add_option("--catalogue", catalogue_path, "YAML file of accelerators")->required();
+    CLI11_PARSE(app, argc, argv);
+    const auto catalogue = server::read_catalogue(catalogue_path);
+    if (!catalogue) {
+        spdlog::error("{}", catalogue.error());
+        return bad_usage;
+    }
+    return server::audit_store(data, *catalogue) ? 0 : store_trouble;
+}
+
+int restore(int argc, char** argv) {
+    server::RestoreRequest request;
+    CLI::App app{"makes a new data directory of a backup, up to a point in time"};
+    app.add_option("--from", request.source, "a backup, or the weir.db of a server, running or not")->required();
+    app.add_option("--to", request.target, "the new directory")->required();
+    app.add_option("--until-revision", request.until_revision, "the last revision wanted");
+    app.add_option("--until-time", request.until_time, "such as 2026-11-22T06:00:00Z");
+    CLI11_PARSE(app, argc, argv);
+    return server::restore(request) ? 0 : store_trouble;
+}
+
+int main(int argc, char** argv) {
+    if (argc > 1 && std::string_view{argv[1]} == "audit") return audit(argc - 1, argv + 1);
+    if (argc > 1 && std::string_view{argv[1]} == "restore") return restore(argc - 1, argv + 1);
+    Arguments arguments;
+    CLI::App app{"weir-server: the network's control and API on the embedded store"};
+    app.add_option("--data", arguments.data, "directory of the store; made if it is not there")->capture_default_str();
+    app.add_option("--address", arguments.address, "numeric address to listen on")->capture_default_str();
+    app.add_option("--port", arguments.port, "port; 0 lets the system choose, see DATA/endpoint")->capture_default_str();
+    app.add_option("--catalogue", arguments.catalogue, "YAML file of accelerators")->required();
+    app.add_option("--policy", arguments.policy, "YAML file of leases and limits");
+    app.add_option("--site-root", arguments.site_roots, "SITE=DIR: where a site of this machine keeps its tasks, for logs");
+    CLI11_PARSE(app, argc, argv);
+    if (sodium_init() < 0) return store_trouble;
+    // Signals are taken by sigwait alone; every thread inherits this.
+    sigset_t blocked;
+    sigemptyset(&blocked);
+    sigaddset(&blocked, SIGTERM);
+    sigaddset(&blocked, SIGINT);
+    pthread_sigmask(SIG_BLOCK, &blocked, nullptr);
+    std::signal(SIGPIPE, SIG_IGN);
+    spdlog::set_default_logger(spdlog::stderr_color_mt("weir"));
+    spdlog::set_pattern("%Y-%m-%dT%H:%M:%S.%e %l %v");
+    return serve(arguments);
+}

@@ -1,0 +1,73 @@
+#include "apps/server/settings.hpp"
+
+#include "codec/decode.hpp"
+#include "domain/forms.hpp"
+
+#include <fmt/format.h>
+
+#include <fstream>
+#include <sstream>
+#include <vector>
+
+namespace weir::server {
+
+struct CatalogueFile {
+    std::vector<Accelerator> accelerators;
+};
+BOOST_DESCRIBE_STRUCT(CatalogueFile, (), (accelerators))
+
+struct PolicyFile {
+    std::optional<Seconds> task_lease;
+    std::optional<Seconds> run_on_lease;
+    std::optional<Seconds> kill_grace;
+    std::optional<Seconds> drift_bound;
+    std::optional<Seconds> site_silence;
+    std::optional<Seconds> remember;
+};
+BOOST_DESCRIBE_STRUCT(PolicyFile, (), (task_lease, run_on_lease, kill_grace, drift_bound, site_silence, remember))
+
+namespace {
+
+Result<std::string, std::string> read_file(const std::string& path) {
+    std::ifstream file{path, std::ios::binary};
+    if (!file) return fail(fmt::format("{} cannot be read; give the path of a file that exists", path));
+    std::ostringstream text;
+    text << file.rdbuf();
+    return text.str();
+}
+
+void take(const std::optional<Seconds>& from, Duration& into) {
+    if (from) into = seconds(from->value);
+}
+
+}  // namespace
+
+Result<Catalogue, std::string> read_catalogue(const std::string& path) {
+    const auto text = WEIR_TRY(read_file(path));
+    auto file = codec::decode_yaml<CatalogueFile>(text, path);
+    if (!file) return fail(codec::describe(file.error()));
+    Catalogue catalogue;
+    for (auto& entry : file->accelerators) {
+        const auto model = entry.model;
+        if (!catalogue.emplace(model, std::move(entry)).second) return fail(fmt::format("{}: the model {} is listed twice", path, model));
+    }
+    return catalogue;
+}
+
+Result<control::Policy, std::string> read_policy(const std::string& path) {
+    const auto text = WEIR_TRY(read_file(path));
+    const auto file = codec::decode_yaml<PolicyFile>(text, path);
+    if (!file) return fail(codec::describe(file.error()));
+    control::Policy policy;
+    take(file->task_lease, policy.task_lease);
+    take(file->run_on_lease, policy.run_on_lease);
+    take(file->kill_grace, policy.kill_grace);
+    take(file->drift_bound, policy.drift_bound);
+    take(file->site_silence, policy.site_silence);
+    take(file->remember, policy.remember);
+    if (policy.task_lease < seconds(1))
+        return fail(fmt::format("{}: task_lease is {}, and must be at least 1 s", path, format_duration(policy.task_lease)));
+    return policy;
+}
+
+}  // namespace weir::server

@@ -1,0 +1,23 @@
+// apps/server/site_logs.hpp: logs of tasks whose site keeps its files on this machine.
+//
+// In this version the server reads a process site's log segments directly, where it was told the site's root directory;
+// logs of a site elsewhere are answered with a problem that says so.
+#pragma once
+
+#include "transport/api/log_source.hpp"
+
+#include <map>
+#include <string>
+
+namespace weir::server {
+
+class SiteLogs final : public api::LogSource {
+public:
+    explicit SiteLogs(std::map<SiteName, std::string> roots) : roots_{std::move(roots)} {}
+    [[nodiscard]] Result<api::LogPiece, api::LogError> read(const api::LogQuery& query) override;
+
+private:
+    std::map<SiteName, std::string> roots_;
+};
+
+}  // namespace weir::server

@@ -230,7 +230,7 @@ private:
             if (state == "succeeded" || state == "failed" || state == "cancelled") {
                 // The last lines may still be on their way.
                 for (int tries = 0; tries < 50 && final_.empty() && state == "succeeded"; ++tries) {
-                    tell_log(number_at(*job, "generation"));
+                    tell_log(log_generation_);
                     if (final_.empty() && wait_for_signal(50)) break;
                 }
                 return state == "succeeded" ? true : trouble("the job " + state + ": " + text_at(*job, "reason"));

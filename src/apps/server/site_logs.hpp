@@ -7,6 +7,7 @@
 #include "transport/api/log_source.hpp"
 
 #include <map>
+#include <optional>
 #include <string>
 
 namespace weir::server {
@@ -17,6 +18,7 @@ public:
     [[nodiscard]] Result<api::LogPiece, api::LogError> read(const api::LogQuery& query) override;
 
 private:
+    [[nodiscard]] std::optional<std::string> folder_of(const api::LogQuery& query) const;
     std::map<SiteName, std::string> roots_;
 };
 

@@ -160,7 +160,9 @@ TEST(Tokens, ASecretIsShownOnceAndEndsAtOnce) {
     const auto secret = text_of(made.body, "secret");
     const auto id = text_of(made.body, "id");
     EXPECT_EQ(made.headers.find("Location"), "/v1/tokens/" + id);
-    EXPECT_THAT(town.get(secret, "/v1/whoami").body, HasSubstr(R"("actor":"subject:ann")"));
+    const auto me = town.get(secret, "/v1/whoami").body;
+    EXPECT_THAT(me, HasSubstr(R"("actor":"subject:ann")"));
+    EXPECT_THAT(me, HasSubstr(R"("scopes":["write"])")) << "what was asked, and no default beside it";
     const auto again = town.ask("ann", Method::post, "/v1/tokens", R"({"scopes":["write"]})", {{"Idempotency-Key", "k1"}});
     EXPECT_EQ(again.status, 200);
     EXPECT_EQ(text_of(again.body, "id"), id);

@@ -130,7 +130,7 @@ Result<Change, http::Response> make_token(Context& context, const Actor& actor, 
     Token token;
     token.id = form.id ? *form.id : TokenId{new_uid(context)};
     token.subject = form.subject.empty() ? actor.subject : form.subject;
-    token.scopes = form.scopes;
+    token.scopes = form.scopes.value_or(std::vector{Scope::read});
     token.expires_at = form.expires_at;
     return issue(context, std::move(token), codec::to_json(form));
 }

@@ -73,11 +73,11 @@ BOOST_DESCRIBE_STRUCT(RolesForm, (), (roles))
 struct TokenForm {
     std::optional<TokenId> id;
     SubjectName subject;
-    std::vector<Scope> scopes{Scope::read};
+    std::optional<std::vector<Scope>> scopes;
     std::optional<Instant> expires_at;
     static constexpr std::array field_rules{
         codec::Field{.name = "subject", .optional = true, .doc = "whose; empty: one's own"},
-        codec::Field{.name = "scopes", .optional = true, .max_length = 8},
+        codec::Field{.name = "scopes", .max_length = 8, .doc = "what it may be used for; absent: read"},
     };
 };
 BOOST_DESCRIBE_STRUCT(TokenForm, (), (id, subject, scopes, expires_at))

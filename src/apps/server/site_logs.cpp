@@ -54,8 +54,9 @@ Result<api::LogPiece, api::LogError> SiteLogs::read(const api::LogQuery& query) 
     if (!path) {
         return fail(api::LogError{
             api::LogFault::unavailable,
-            fmt::format("the log of {} is on another machine, or its site's directory was not given to this server (--site-root), or it is gone",
-                        query.job.text())});
+            fmt::format(
+                "the log of {} is on another machine, or its site's directory was not given to this server (--site-root), or it is gone",
+                query.job.text())});
     }
     const int folder = ::open(path->c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     if (folder < 0) {

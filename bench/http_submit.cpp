@@ -6,6 +6,8 @@
 // transaction, and answers with as many bytes. Both sync each commit (WAL, synchronous=FULL); a file system that does not sync
 // is refused. Both have one io thread and one commit thread; all of them share the machine with the asking process.
 //
+// Batches of a thousand jobs are counted in jobs.
+//
 // Then requests are sent at half the rate that weir reached, on time whatever the answers do, and each is timed from the
 // moment at which it was due.
 #include "adapters/store_sqlite/sqlite_journal.hpp"
@@ -57,14 +59,24 @@ constexpr long tmpfs_magic = 0x01021994;
     std::_Exit(1);
 }
 
-std::string request_with(const std::string& token) {
-    const std::string body =
+constexpr int batch_jobs = 1'000;
+constexpr int batch_connections = 4;
+
+/// One job, or a batch of so many.
+std::string request_with(const std::string& token, int jobs) {
+    const std::string job =
         R"({"project":"bench","spec":{"name":"bench","resources":{"accelerators":["A100:1"],"cpus":8,"memory":"32GiB"},)"
         R"("run":"python3 train.py --epochs 10","envs":{"SEED":"1"},"max_duration":"1h"}})";
+    std::string body = job;
+    if (jobs > 1) {
+        body = R"({"jobs":[)" + job;
+        for (int i = 1; i < jobs; ++i) body += "," + job;
+        body += "]}";
+    }
     return fmt::format(
-        "POST /v1/jobs HTTP/1.1\r\nHost: 127.0.0.1\r\nAuthorization: Bearer {}\r\nContent-Type: application/json\r\n"
+        "POST /v1/jobs{} HTTP/1.1\r\nHost: 127.0.0.1\r\nAuthorization: Bearer {}\r\nContent-Type: application/json\r\n"
         "Content-Length: {}\r\n\r\n{}",
-        token, body.size(), body);
+        jobs > 1 ? ":batch" : "", token, body.size(), body);
 }
 
 // ---- the asking process
@@ -158,12 +170,16 @@ private:
     }
     void send(Peer& peer, Clock::time_point due) {
         peer.due = due;
-        if (::send(peer.fd, request_.data(), request_.size(), MSG_NOSIGNAL) != static_cast<ssize_t>(request_.size())) give_up("send");
+        for (std::size_t at = 0; at < request_.size();) {
+            const auto sent = ::send(peer.fd, request_.data() + at, request_.size() - at, MSG_NOSIGNAL);
+            if (sent <= 0) give_up("send");
+            at += static_cast<std::size_t>(sent);
+        }
     }
     template <class Next>
     void take(int wait_ms, Next&& next) {
         std::array<epoll_event, 256> events{};
-        std::array<char, 8192> buffer{};
+        std::array<char, 65'536> buffer{};
         const int ready = ::epoll_wait(poller_, events.data(), events.size(), wait_ms);
         for (int i = 0; i < ready; ++i) {
             Peer& peer = peers_[events[static_cast<std::size_t>(i)].data.u64];
@@ -196,16 +212,17 @@ private:
     std::int64_t refused_ = 0;
 };
 
-/// Does what the lines of `orders` say until they end: port, connections, rate (0: as fast as it goes), token.
+/// Does what the lines of `orders` say until they end: port, connections, jobs of a request, rate (0: as fast as it goes), token.
 [[noreturn]] void serve_orders(int orders_fd, int answers_fd) {
     FILE* orders = ::fdopen(orders_fd, "r");
     FILE* answers = ::fdopen(answers_fd, "w");
     int port = 0;
     int connections = 0;
+    int jobs = 0;
     double rate = 0;
     std::array<char, 128> token{};
-    while (std::fscanf(orders, "%d %d %lf %127s", &port, &connections, &rate, token.data()) == 4) {
-        Load load{static_cast<std::uint16_t>(port), connections, request_with(token.data())};
+    while (std::fscanf(orders, "%d %d %d %lf %127s", &port, &connections, &jobs, &rate, token.data()) == 5) {
+        Load load{static_cast<std::uint16_t>(port), connections, request_with(token.data(), jobs)};
         const Asked asked = rate > 0 ? load.at(rate) : load.as_fast_as_it_goes();
         fmt::print(answers, "{} {} {} {} {}\n", asked.per_second, asked.p50_us, asked.p99_us, asked.answers, asked.refused);
         std::fflush(answers);
@@ -237,8 +254,8 @@ public:
         std::fclose(answers_);
         ::waitpid(child_, nullptr, 0);
     }
-    Asked ask(std::uint16_t port, int connections, double rate, const std::string& token) {
-        fmt::print(orders_, "{} {} {} {}\n", port, connections, rate, token);
+    Asked ask(std::uint16_t port, int connections, double rate, const std::string& token, int jobs = 1) {
+        fmt::print(orders_, "{} {} {} {} {}\n", port, connections, jobs, rate, token);
         std::fflush(orders_);
         std::array<char, 256> line{};
         if (std::fgets(line.data(), line.size(), answers_) == nullptr) give_up("the asking process said nothing");
@@ -554,6 +571,11 @@ int main() {
                                   "floor_p99_ms", all, [](const Round& r) { return static_cast<double>(r.floor.p99_us) / 1e3; }, "{:.2f}"),
                               series("weir_jobs_per_commit", all, [](const Round& r) { return r.jobs_per_commit; }, "{:.1f}"));
     }
+    std::vector<Round> batches;
+    for (int i = 0; i < rounds; ++i) {
+        Network network;
+        batches.push_back({asker.ask(network.port(), batch_connections, 0, network.token(), batch_jobs), {}, 0});
+    }
     std::vector<Round> paced;
     for (int i = 0; i < rounds; ++i) {
         Network network;
@@ -563,6 +585,9 @@ int main() {
         "{{\"benchmark\": \"http_submit\", {}, \"rounds\": {}, \"measured_ms\": {}, \"journal_bytes_per_job\": {},\n  "
         "\"as_fast_as_it_goes\": [{}\n  ],\n",
         bench::provenance(), rounds, measure_ms, bytes, shapes);
+    fmt::print("  \"batches\": {{\"jobs_of_a_batch\": {}, \"connections\": {}, {}, {}}},\n", batch_jobs, batch_connections,
+               series("jobs_per_second", batches, [](const Round& r) { return r.weir.per_second * batch_jobs; }, "{:.0f}"),
+               series("p99_ms", batches, [](const Round& r) { return static_cast<double>(r.weir.p99_us) / 1e3; }, "{:.2f}"));
     fmt::print("  \"at_half_rate\": {{\"asked_per_second\": {:.0f}, {}, {}, {}}}}}\n", best / 2,
                series("answered_per_second", paced, [](const Round& r) { return r.weir.per_second; }, "{:.0f}"),
                series("p50_ms", paced, [](const Round& r) { return static_cast<double>(r.weir.p50_us) / 1e3; }, "{:.2f}"),

@@ -288,8 +288,8 @@ std::optional<std::string> from_cursor(std::string_view cursor) {
 
 // ---- answering
 
-http::Response show(std::string json, std::uint64_t revision, const http::Request& request) {
-    const auto tag = fmt::format("\"r{}\"", revision);
+http::Response show(std::string json, std::uint64_t revision, const http::Request& request, std::uint64_t views) {
+    const auto tag = views == 0 ? fmt::format("\"r{}\"", revision) : fmt::format("\"r{}-v{}\"", revision, views);
     const auto had = request.header("If-None-Match");
     auto response = had && *had == tag ? http::Response::empty(304) : http::Response::json(200, std::move(json));
     response.headers.emplace_back("ETag", tag);

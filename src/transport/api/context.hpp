@@ -105,8 +105,8 @@ template <class T>
 
 // ---- answering
 
-/// 200 with the revision as header and ETag; 304 where the asker has it.
-[[nodiscard]] http::Response show(std::string json, std::uint64_t revision, const http::Request& request);
+/// 200 with the revision as header and ETag; 304 where the asker has it. `views`: the watermark, where the answer is theirs too.
+[[nodiscard]] http::Response show(std::string json, std::uint64_t revision, const http::Request& request, std::uint64_t views = 0);
 
 /// What a question sees.
 struct View {

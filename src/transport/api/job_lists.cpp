@@ -130,7 +130,9 @@ Page<JobSummary> merge(const Filter& filter, Part live, Part finished, std::uint
 
 http::Response answer(Context& context, const http::Request& request, const Filter& filter, FromCore found) {
     auto finished = std::move(found.gone);
+    std::uint64_t views = 0;
     if (context.world.history != nullptr && filter.wants_finished()) {
+        views = context.world.history->watermark();
         auto told = context.world.history->list_jobs({found.projects, filter.one(), filter.before, filter.limit});
         if (!told)
             return refuse(503, "history_unavailable", fmt::format("finished jobs cannot be read now: {}; ask again", told.error()),
@@ -139,7 +141,7 @@ http::Response answer(Context& context, const http::Request& request, const Filt
         if (finished.jobs.size() == filter.limit) finished.stopped_at = finished.jobs.back().id;
     }
     const auto page = merge(filter, std::move(found.live), std::move(finished), found.revision);
-    return show(codec::to_json(page), found.revision, request);
+    return show(codec::to_json(page), found.revision, request, views);
 }
 
 void list_jobs(Context& context, http::Request request, http::Reply reply) {

@@ -202,7 +202,9 @@ Result<Found, Refusal> look(Context& context, const http::Request& request, std:
 /// The views' answer, or the core's where the views do not have the job yet.
 http::Response look_back(Context& context, const http::Request& request, JobId id, const Found& found, const Printing& print) {
     std::optional<FinishedJob> finished;
+    std::uint64_t views = 0;
     if (context.world.history != nullptr) {
+        views = context.world.history->watermark();
         auto told = context.world.history->job(id);
         if (!told)
             return refuse(503, "history_unavailable", fmt::format("finished jobs cannot be read now: {}; ask again", told.error()),
@@ -218,7 +220,7 @@ http::Response look_back(Context& context, const http::Request& request, JobId i
         static_cast<JobSummary&>(finished->job) = summary_of(id, *found.gone);
     }
     if (!finished) return refuse(unknown_job(request.parameter("job")), request.target);
-    return show(print.finished(std::move(*finished), found.revision), found.revision, request);
+    return show(print.finished(std::move(*finished), found.revision), found.revision, request, views);
 }
 
 http::Handler looking(Context& context, Printing print) {

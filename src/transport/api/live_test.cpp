@@ -314,6 +314,8 @@ TEST(History, TellsOfJobsThatHaveLeftTheCore) {
     EXPECT_EQ(page->items[1].id, views->old.job.id);
     const auto path = "/v1/jobs/" + views->old.job.id.text();
     EXPECT_THAT(town.get("ann", path).body, HasSubstr(R"("state":"succeeded")"));
+    EXPECT_EQ(town.get("ann", path).headers.find("ETag"), fmt::format("\"r{}-v7\"", town.reader->revision()))
+        << "the views' answer changes with them";
     EXPECT_THAT(town.get("ann", path + "/bill").body, HasSubstr(R"("final":true,"lines":[{"generation":1)"));
     EXPECT_EQ(town.get("eve", path).status, 404);
     EXPECT_EQ(town.get("eve", "/v1/jobs").body.find("succeeded"), std::string::npos);

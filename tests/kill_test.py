@@ -12,6 +12,7 @@ folder with the store and the logs, and names it.
 """
 import argparse
 import collections
+import hashlib
 import http.client
 import json
 import os
@@ -519,6 +520,19 @@ def end_all(network, generations):
         for pid in pids:
             kill_pid(pid)
         time.sleep(0.02)
+    remove_cgroups(network.roots.values())
+
+
+def remove_cgroups(roots):
+    """What agents that were killed and never started again could not remove; an agent names its groups by its root."""
+    for root in roots:
+        name = f"weir-{hashlib.sha256(root.encode()).hexdigest()[:12]}"
+        for group in pathlib.Path("/sys/fs/cgroup").glob(f"*/{name}"):
+            for folder in (*group.glob("*/"), group):
+                try:
+                    folder.rmdir()
+                except OSError as trouble:
+                    print(f"{folder} cannot be removed: {trouble.strerror}", file=sys.stderr)
 
 
 def check_end(network, tenant, generations):

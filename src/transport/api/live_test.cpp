@@ -246,11 +246,15 @@ class GrowingLog final : public LogSource {
 public:
     Result<LogPiece, LogError> read(const LogQuery& query) override {
         const std::lock_guard lock{mutex_};
+        asked = query;
         if (query.stream == LogStream::stderr_) return fail(LogError{LogFault::unknown, "this task has written nothing there yet"});
         text_ += fmt::format("line {}\n", ++lines_);
         const bool ended = lines_ >= 5;
         return LogPiece{text_.substr(std::min<std::size_t>(query.offset, text_.size())), query.offset, ended};
     }
+    LogQuery asked;
+
+private:
     std::mutex mutex_;
     std::string text_;
     int lines_ = 0;
@@ -304,7 +308,11 @@ TEST(History, TellsOfJobsThatHaveLeftTheCore) {
     views->old.job.project = ProjectName{"vision"};
     views->old.job.state = JobState::succeeded;
     views->old.bill = {{1, SiteName{"east"}, "A100", false, Fen{600}, MilliCardSeconds{1000}, Payer::tenant, std::nullopt, Fen{1}}};
+    views->old.job.generation = 3;
+    views->old.job.site = SiteName{"east"};
     options.history = views;
+    const auto logs = std::make_shared<GrowingLog>();
+    options.logs = logs;
     Town town{options};
     const auto live = text_of(town.post("ann", "/v1/jobs", Town::job_body()).body, "id");
     const auto page = codec::decode_json<Page<JobSummary>>(town.get("ann", "/v1/jobs").body, "page");
@@ -317,6 +325,10 @@ TEST(History, TellsOfJobsThatHaveLeftTheCore) {
     EXPECT_EQ(town.get("ann", path).headers.find("ETag"), fmt::format("\"r{}-v7\"", town.reader->revision()))
         << "the views' answer changes with them";
     EXPECT_THAT(town.get("ann", path + "/bill").body, HasSubstr(R"("final":true,"lines":[{"generation":1)"));
+    EXPECT_EQ(town.get("ann", path + "/logs").body, "line 1\n");
+    EXPECT_EQ(logs->asked.generation, 3U);
+    EXPECT_EQ(logs->asked.site.value, "east");
+    EXPECT_EQ(town.get("eve", path + "/logs").status, 404);
     EXPECT_EQ(town.get("eve", path).status, 404);
     EXPECT_EQ(town.get("eve", "/v1/jobs").body.find("succeeded"), std::string::npos);
     EXPECT_THAT(town.get("", "/metrics").body, HasSubstr("weir_views_revision 7"));

@@ -12,35 +12,66 @@ using control::Refusal;
 
 constexpr std::array<std::string_view, 2> stream_words{"stdout", "stderr"};
 constexpr std::size_t piece_bytes = 256U << 10U;
+constexpr std::size_t follow_bytes = 64U << 10U;
 constexpr Duration look_every = milliseconds(250);
 
 Refusal unknown_job(std::string_view text) {
     return not_found(fmt::format("{} is not known here; list yours with: weir job list", text), "job");
 }
 
-/// Which log is asked for, by who may see it.
-Result<LogQuery, Refusal> query_of(const control::State& state, const http::Request& request, Instant now) {
-    const auto actor = WEIR_TRY(actor_of(state, request, now));
+/// Which log is asked for, and whether the core knows whose it is.
+struct Wanted {
+    LogQuery query;
+    control::Actor actor;
+    bool is_live = false;
+    bool is_seen = false;   ///< The core knows the job and lets the actor see it; else the views must.
+};
+
+/// What the core says of the job; one that it has forgotten is left to the views.
+Result<Wanted, Refusal> wanted_of(const control::State& state, const http::Request& request, Instant now) {
+    Wanted wanted;
+    wanted.actor = WEIR_TRY(actor_of(state, request, now));
+    const auto& actor = wanted.actor;
     const auto text = request.parameter("job");
     const auto id = JobId::parse(text);
     if (!id) return fail(unknown_job(text));
-    LogQuery query;
+    auto& query = wanted.query;
     query.job = *id;
+    query.generation = static_cast<std::uint32_t>(natural(request, "generation").value_or(0));
     if (const auto live = state.jobs.find(*id); live != state.jobs.end()) {
         if (!control::may_see(state, actor, live->second.project)) return fail(unknown_job(text));
-        query.generation = static_cast<std::uint32_t>(natural(request, "generation").value_or(live->second.generation));
+        if (query.generation == 0) query.generation = live->second.generation;
         for (const auto& usage : live->second.usage) {
             if (usage.generation == query.generation) query.site = usage.site;
         }
-    } else {
-        const auto gone = state.finished.find(*id);
-        if (gone == state.finished.end() || !control::may_see(state, actor, gone->second.project)) return fail(unknown_job(text));
-        query.generation = static_cast<std::uint32_t>(natural(request, "generation").value_or(0));
+        wanted.is_live = true;
+        wanted.is_seen = true;
+    } else if (const auto gone = state.finished.find(*id); gone != state.finished.end()) {
+        if (!control::may_see(state, actor, gone->second.project)) return fail(unknown_job(text));
+        wanted.is_seen = true;
     }
     query.node_rank = static_cast<std::uint32_t>(natural(request, "node_rank").value_or(0));
     query.offset = natural(request, "offset").value_or(0);
     query.stream = word(request, "stream") == "stderr" ? LogStream::stderr_ : LogStream::stdout_;
     query.max_bytes = piece_bytes;
+    return wanted;
+}
+
+/// Adds what the views know of a finished job: whose it is, and where its last generation ran.
+Result<LogQuery, Refusal> complete(Context& context, Wanted wanted, std::string_view text) {
+    auto& query = wanted.query;
+    if (wanted.is_live) return query;
+    if (context.world.history != nullptr) {
+        const auto told = context.world.history->job(query.job);
+        if (told && *told) {
+            const auto& job = (*told)->job;
+            wanted.is_seen = context.world.reader.ask(
+                [&](const control::Core& core) { return control::may_see(core.state, wanted.actor, job.project); });
+            if (query.generation == 0) query.generation = job.generation;
+            if (query.generation == job.generation && job.site) query.site = *job.site;
+        }
+    }
+    if (!wanted.is_seen) return fail(unknown_job(text));
     return query;
 }
 
@@ -100,24 +131,28 @@ void follow(Context& context, const std::shared_ptr<Follower>& follower) {
                         [&context, follower](bool) { context.worker.post([&context, follower] { follow(context, follower); }); });
 }
 
+http::Response followed(Context& context, LogQuery query) {
+    query.max_bytes = follow_bytes;
+    const auto follower = std::make_shared<Follower>(
+        Follower{http::Stream::open({.kind = http::StreamKind::raw, .buffer_bytes = 2 * follow_bytes, .heartbeat = {}}), query});
+    context.worker.post([&context, follower] { follow(context, follower); });
+    return http::Response::streaming("text/plain; charset=utf-8", follower->stream).with_header("Cache-Control", "no-store");
+}
+
 void get_logs(Context& context, http::Request request, http::Reply reply) {
     const auto now = context.world.wall();
-    auto query = context.world.reader.ask([&](const control::Core& core) { return query_of(core.state, request, now); });
-    if (!query) return reply(refuse(query.error(), request.target));
-    if (context.world.logs == nullptr) {
-        return reply(refuse(503, "no_log_source",
-                            "this server is not told where logs lie; read them at the site, or ask its operator to configure a log source",
-                            request.target));
-    }
-    if (!flag(request, "follow")) {
-        return later(context, std::move(request), std::move(reply),
-                     [&context, query = *query](const http::Request& again) { return one_piece(context, query, again); });
-    }
-    query->max_bytes = 64U << 10U;
-    const auto follower = std::make_shared<Follower>(
-        Follower{http::Stream::open({.kind = http::StreamKind::raw, .buffer_bytes = 128U << 10U, .heartbeat = {}}), *query});
-    reply(http::Response::streaming("text/plain; charset=utf-8", follower->stream).with_header("Cache-Control", "no-store"));
-    context.worker.post([&context, follower] { follow(context, follower); });
+    auto wanted = context.world.reader.ask([&](const control::Core& core) { return wanted_of(core.state, request, now); });
+    if (!wanted) return reply(refuse(wanted.error(), request.target));
+    later(context, std::move(request), std::move(reply), [&context, wanted = std::move(*wanted)](const http::Request& again) mutable {
+        auto query = complete(context, std::move(wanted), again.parameter("job"));
+        if (!query) return refuse(query.error(), again.target);
+        if (context.world.logs == nullptr) {
+            return refuse(503, "no_log_source",
+                          "this server is not told where logs lie; read them at the site, or ask its operator to configure a log source",
+                          again.target);
+        }
+        return flag(again, "follow") ? followed(context, std::move(*query)) : one_piece(context, *query, again);
+    });
 }
 
 }  // namespace

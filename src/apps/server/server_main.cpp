@@ -13,6 +13,7 @@
 #include <spdlog/sinks/stdout_color_sinks.h>
 #include <spdlog/spdlog.h>
 
+#include <atomic>
 #include <csignal>
 #include <cstdio>
 #include <cstdlib>
@@ -132,7 +133,12 @@ int serve(const Arguments& arguments) {
     std::optional<http::Server> listening;
     api::World world{.reader = (*network)->reader(), .loop = (*network)->loop(), .wall = clocks.wall, .steady = clocks.steady,
                      .random = [](std::span<std::uint8_t> into) { randombytes_buf(into.data(), into.size()); }};
-    world.http_figures = [&listening] { return listening ? listening->metrics() : http::Metrics{}; };
+    // The server answers before its name here is set.
+    std::atomic<const http::Server*> answering{nullptr};
+    world.http_figures = [&answering] {
+        const auto* server = answering.load();
+        return server == nullptr ? http::Metrics{} : server->metrics();
+    };
     world.history = &history;
     world.logs = &logs;
     world.journal = audit->get();
@@ -151,6 +157,7 @@ int serve(const Arguments& arguments) {
         return no_listen;
     }
     listening.emplace(std::move(*started));
+    answering.store(&*listening);
     write_private(arguments.data + "/endpoint", listening->url() + "\n");
     spdlog::info("listening on {}; the operator's token is in {}/operator.token", listening->url(), arguments.data);
 

@@ -178,6 +178,10 @@ SiteReport SimSite::next_report() {
         }
         if (!task.reported) report.tasks.push_back(task.last);
     }
+    std::map<JobId, int> ends;
+    for (const auto& told : report.tasks) {
+        if (told.state == TaskState::ended && ++ends[told.job] == 2) probes_.hit("ends of two generations in one report");
+    }
     const bool empty = !report.nodes && report.meters.empty() && report.checkpoints.empty() && report.tasks.empty();
     report.sequence = empty ? sequence_ : sequence_ + 1;
     return report;

@@ -16,6 +16,15 @@ void play(Core& core, Command command, std::uint64_t& revision) {
     for (const auto& event : decide(core, Request{Actor{}, std::move(command)}, start).events) apply(core, event, ++revision, start);
 }
 
+const JobId known_job{make_uid(start, 0, 1)};
+
+/// Chance seldom finds the id of a live job: lines of small generations are about it.
+void aim(auto& lines) {
+    for (auto& line : lines) {
+        if (line.generation <= 3) line.job = known_job;
+    }
+}
+
 /// A network with one site, on which one job runs.
 Core small_network(std::uint64_t& revision) {
     Core core;
@@ -40,7 +49,7 @@ Core small_network(std::uint64_t& revision) {
     spec.name = "j";
     spec.run = "x";
     spec.resources.accelerators = {{"A100", MilliCards{1000}, ""}};
-    play(core, SubmitJob{JobId{make_uid(start, 0, 1)}, ProjectName{"p"}, spec, {}}, revision);
+    play(core, SubmitJob{known_job, ProjectName{"p"}, spec, {}}, revision);
     for (const auto& event : decide_placements(core, start)) apply(core, event, ++revision, start);
     return core;
 }
@@ -48,12 +57,19 @@ Core small_network(std::uint64_t& revision) {
 }  // namespace
 
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
-    const auto report = codec::decode_json<SiteReport>({reinterpret_cast<const char*>(data), size}, "report");
+    auto report = codec::decode_json<SiteReport>({reinterpret_cast<const char*>(data), size}, "report");
     if (!report) return 0;
     std::uint64_t revision = 0;
     auto core = small_network(revision);
+    aim(report->meters);
+    aim(report->checkpoints);
+    aim(report->tasks);
     play(core, *report, revision);
-    (void)decide_placements(core, start);
+    for (const auto& event : decide_placements(core, start)) apply(core, event, ++revision, start);
+    play(core, *report, revision);
+    report->session += "1";
+    report->sequence = 1;
+    play(core, *report, revision);
     if (core.state.ledger_broken || !core.state.ledger.verify().empty()) std::abort();
     return 0;
 }

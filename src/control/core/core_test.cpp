@@ -457,6 +457,42 @@ TEST(Report, OfAnOlderGenerationIsNotHeard) {
     EXPECT_EQ(town.live(job).state, JobState::placed) << "the end of generation 1 is not the end of the job";
 }
 
+TEST(Report, TheEndOfAnOlderGenerationDoesNotHideThatOfTheNext) {
+    Town town;
+    town.deposit(100'000);
+    const auto job = town.submit(Town::spec());
+    town.place();
+    const auto site = town.live(job).placement->site.value;
+    town.must(LoseTask{job, 1});
+    town.place();
+    ASSERT_EQ(town.live(job).generation, 2U);
+    // The site lost its power twice and was cut off between: it tells of both ends at once, the older first.
+    town.report(site, [&](SiteReport& r) {
+        r.tasks = {{job, 1, TaskState::ended, Reason::node_lost, 0, NodeName{"n1"}},
+                   {job, 2, TaskState::ended, Reason::exited, 0, std::nullopt},
+                   {job, 2, TaskState::ended, Reason::exited, 0, std::nullopt}};
+    });
+    EXPECT_EQ(town.outcome(job), JobState::succeeded);
+}
+
+TEST(Report, ThatContradictsItselfMovesAJobOnlyForward) {
+    Town town;
+    town.deposit(100'000);
+    const auto job = town.submit(Town::spec());
+    town.place();
+    const auto site = town.live(job).placement->site.value;
+    const auto line = [&](TaskState state) {
+        return TaskReport{job, 1, state, state == TaskState::ended ? Reason::exited : Reason::none, 0, std::nullopt};
+    };
+    const auto twice = town.report(site, [&](SiteReport& r) {
+        r.tasks = {line(TaskState::running), line(TaskState::starting), line(TaskState::running)};
+    });
+    EXPECT_EQ(twice.events.size(), 2U) << "it runs, and the report was taken";
+    EXPECT_EQ(town.live(job).state, JobState::running);
+    town.report(site, [&](SiteReport& r) { r.tasks = {line(TaskState::ended), line(TaskState::running), line(TaskState::starting)}; });
+    EXPECT_FALSE(town.core.state.jobs.contains(job)) << "nothing runs after its end";
+}
+
 TEST(Report, MetersAreTakenOnceInOrderAndWithoutOverlap) {
     Town town;
     town.deposit(10'000);

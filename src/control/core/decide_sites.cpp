@@ -130,16 +130,21 @@ void stop_spent(const Drafts& drafts, const std::set<JobId>& ended, std::vector<
 
 Reason reason_of_progress(TaskState state) { return state == TaskState::starting ? Reason::agent_started : Reason::processes_running; }
 
-void take_task(const Core& core, Drafts& drafts, const SiteName& site, const TaskReport& report, Instant now, std::vector<Event>& events) {
-    if (current(core.state, site, report.job, report.generation) == nullptr) return;
-    const auto* job = drafts.find(report.job);
+/// Takes what a report says of a generation, if that is the present one and this report has not ended it already. `ended` are the jobs
+/// whose generation has ended so far.
+void take_task(const Core& core, Drafts& drafts, const SiteName& site, const TaskReport& report, Instant now, std::set<JobId>& ended,
+               std::vector<Event>& events) {
+    if (current(core.state, site, report.job, report.generation) == nullptr || ended.contains(report.job)) return;
+    auto* job = drafts.find(report.job);
     if (report.state == TaskState::ended) {
+        ended.insert(report.job);
         end_generation(core, *job, {report.reason, report.exit_code, report.blamed}, now, events);
         return;
     }
     const auto to = report.state == TaskState::starting ? JobState::starting : JobState::running;
-    if (job->state != to && may_follow(job->state, to))
-        events.push_back(JobStateChanged{job->id, job->generation, to, reason_of_progress(report.state)});
+    if (job->state == to || !may_follow(job->state, to)) return;
+    job->state = to;
+    events.push_back(JobStateChanged{job->id, job->generation, to, reason_of_progress(report.state)});
 }
 
 /// Whether this report is the next of its agent's life; or a refusal that says what would be.
@@ -217,11 +222,8 @@ Decision decide(const Core& core, const Actor& actor, const SiteReport& command,
     Drafts drafts{core.state};
     for (const auto& meter : command.meters) take_interval(drafts, command.site, meter, events);
     for (const auto& point : command.checkpoints) take_point(drafts, command.site, point, now, events);
-    std::set<JobId> ended;  // one end for each job, whatever the report repeats
-    for (const auto& task : command.tasks) {
-        if (task.state == TaskState::ended && !ended.insert(task.job).second) continue;
-        take_task(core, drafts, command.site, task, now, events);
-    }
+    std::set<JobId> ended;
+    for (const auto& task : command.tasks) take_task(core, drafts, command.site, task, now, ended, events);
     stop_spent(drafts, ended, events);
     events.push_back(ReportTaken{command.site, command.session, command.sequence});
     return accept(fmt::format("{}", command.sequence), std::move(events));

@@ -111,12 +111,15 @@ void Jury::look_closely(const Server& server) {
     if (read != digest_of(state)) break_law("the reader's state differs from the writer's");
 
     // Incremental equals from-scratch: the state through a snapshot, everything derived built anew.
-    auto copy = unpack(pack(state).bytes);
+    const auto packed = pack(state);
+    auto copy = unpack(packed.bytes);
     if (!copy) return break_law("a snapshot of the state cannot be read: " + copy.error());
+    if (copy->digest != packed.digest || digest_of(copy->state) != packed.digest)
+        break_law("a state changes on its way through a snapshot");
     Core scratch;
     scratch.policy = core.policy;
     scratch.catalogue = core.catalogue;
-    scratch.state = std::move(*copy);
+    scratch.state = std::move(copy->state);
     rebuild(scratch);
     auto& mine = const_cast<Core&>(core);  // fingerprint() orders its tables; no answer depends on it
     if (scratch.scheduler.fingerprint() != mine.scheduler.fingerprint())

@@ -55,6 +55,9 @@ public:
     [[nodiscard]] ports::JournalResult<std::unique_ptr<ports::JournalReader>> open_reader() override;
 
 private:
+    /// To read: takes no epoch of its own.
+    MemoryJournal(Disk& disk, ports::Epoch epoch) : disk_{disk}, epoch_{epoch} {}
+
     Disk& disk_;
     ports::Epoch epoch_;
     AppendFault next_ = AppendFault::none;

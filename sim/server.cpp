@@ -23,8 +23,10 @@ void Server::start(bool use_snapshots) {
         broken = "a snapshot and the whole journal recover to different states";
     if (!disk_.records.empty())
         probes_.hit(first->snapshot_revision > 0 ? "recovered from a snapshot" : "recovered from the whole journal");
+    reader_ = std::make_unique<Reader>(twin_of(first->core));
+    auto behind = journal_->open_reader();
+    snapshots_ = std::make_unique<SnapshotKeeper>(first->core.state, first->snapshot_revision, *reader_, *journal_, std::move(*behind), 1);
     writer_ = std::make_unique<Writer>(std::move(first->core), *journal_);
-    reader_ = std::make_unique<Reader>(std::move(second->core));
     leases_.emplace(policy_, timeline_.now());
     ++life_;
     inbox_.clear();
@@ -52,6 +54,7 @@ void Server::crash() {
     if (!up()) return;
     if (!inbox_.empty()) probes_.hit("server crashed with commands unanswered");
     writer_.reset();
+    snapshots_.reset();
     reader_.reset();
     leases_.reset();
     ++life_;
@@ -133,9 +136,10 @@ const State& Server::read() const {
 
 void Server::keep_snapshot() {
     if (!up()) return;
-    if (auto kept = control::keep_snapshot(*journal_, read()); !kept) {
-        broken = "a snapshot could not be kept: " + kept.error().message;
-    }
+    const auto before = snapshots_->kept_at();
+    if (auto followed = snapshots_->follow(); !followed) broken = "a snapshot could not be kept: " + followed.error();
+    if (snapshots_->kept_at() > before) probes_.hit("kept a snapshot");
+    if (digest_of(snapshots_->state()) != digest_of(read())) broken = "what snapshots are made of is not what questions are asked of";
 }
 
 }  // namespace weir::sim

@@ -9,6 +9,7 @@
 #include "control/leases.hpp"
 #include "control/reader.hpp"
 #include "control/recover.hpp"
+#include "control/snapshot_keeper.hpp"
 #include "control/writer.hpp"
 #include "memory_journal.hpp"
 #include "probes.hpp"
@@ -62,6 +63,7 @@ private:
     std::unique_ptr<MemoryJournal> journal_;
     std::unique_ptr<control::Writer> writer_;
     std::unique_ptr<control::Reader> reader_;
+    std::unique_ptr<control::SnapshotKeeper> snapshots_;
     std::optional<control::LeaseKeeper> leases_;
     std::vector<control::Request> inbox_;
     std::vector<AnswerTo> answers_;

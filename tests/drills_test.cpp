@@ -5,6 +5,7 @@
 #include "adapters/views_sql/views.hpp"
 #include "control/core/funding.hpp"
 #include "control/recover.hpp"
+#include "control/snapshot_keeper.hpp"
 #include "control/writer.hpp"
 
 #include <gtest/gtest.h>
@@ -60,6 +61,7 @@ protected:
         const Request request{Actor{}, std::move(command)};
         auto outcome = writer_->commit({&request, 1}, now_);
         ASSERT_TRUE(outcome) << outcome.error().message;
+        if (reader_) reader_->take(outcome->committed);
         ASSERT_TRUE(outcome->answers[0]) << outcome->answers[0].error().message;
     }
     void found() {
@@ -103,6 +105,7 @@ protected:
     std::string folder_;
     std::unique_ptr<ports::Journal> journal_;
     std::unique_ptr<Writer> writer_;
+    std::unique_ptr<Reader> reader_;
     std::uint64_t snapshot_used_ = 0;
     Instant now_ = start;
 };
@@ -120,6 +123,32 @@ TEST_F(Drill, ARestartFindsTheSameStateBySnapshotAndByJournal) {
     ASSERT_TRUE(folded) << folded.error();
     EXPECT_EQ(digest_of(folded->core.state), before);
     EXPECT_FALSE(journal_->verify(1, UINT64_MAX)->bad);
+}
+
+TEST_F(Drill, SnapshotsAreMadeOfAStateThatFollows) {
+    reader_ = std::make_unique<Reader>(twin_of(writer_->core()), 3);
+    auto behind = journal_->open_reader();
+    ASSERT_TRUE(behind);
+    SnapshotKeeper keeper{writer_->core().state, writer_->core().state.revision, *reader_, *journal_, std::move(*behind), 20};
+    const auto first = keeper.kept_at();
+    run_job(1, 60, true);
+    ASSERT_TRUE(keeper.follow());
+    EXPECT_EQ(keeper.kept_at(), first) << "fewer than 20 events";
+    EXPECT_EQ(digest_of(keeper.state()), state()) << "from the reader's last batches";
+    for (std::uint64_t i = 2; i <= 9; ++i) run_job(i, 60, i % 2 == 0);
+    EXPECT_FALSE(reader_->since(first)) << "the reader has forgotten so much that the journal must be read";
+    ASSERT_TRUE(keeper.follow());
+    EXPECT_EQ(keeper.kept_at(), writer_->core().state.revision);
+    EXPECT_EQ(digest_of(keeper.state()), state());
+    const auto kept = journal_->latest_snapshot(state_version());
+    ASSERT_TRUE(kept && kept->found);
+    EXPECT_EQ(kept->found->state, state());
+    run_job(10, 60, true);
+    ASSERT_TRUE(keeper.keep());
+    const auto again = keeper.kept_at();
+    EXPECT_EQ(again, writer_->core().state.revision) << "asked for at once";
+    ASSERT_TRUE(keeper.keep());
+    EXPECT_EQ(keeper.kept_at(), again);
 }
 
 TEST_F(Drill, ASnapshotOfOtherBytesIsPassedOver) {

@@ -5,7 +5,8 @@
 
 namespace weir::control {
 
-Reader::Reader(Core core) : core_{std::move(core)}, dropped_to_{core_.state.revision} {}
+Reader::Reader(Core core, std::size_t batches_kept)
+    : batches_kept_{batches_kept}, core_{std::move(core)}, dropped_to_{core_.state.revision} {}
 
 void Reader::take(std::shared_ptr<const Committed> committed) {
     const auto revision = committed->revision;
@@ -13,7 +14,7 @@ void Reader::take(std::shared_ptr<const Committed> committed) {
         const std::unique_lock lock{mutex_};
         for (const auto& entry : committed->entries) apply(core_, entry.event, entry.revision, entry.at);
         recent_.push_back(std::move(committed));
-        if (recent_.size() > batches_kept) {
+        if (recent_.size() > batches_kept_) {
             dropped_to_ = recent_.front()->revision;
             recent_.pop_front();
         }
@@ -41,7 +42,7 @@ void Reader::forget(std::uint64_t watcher) {
 std::optional<std::vector<std::shared_ptr<const Committed>>> Reader::since(std::uint64_t revision) const {
     const std::shared_lock lock{mutex_};
     if (revision < dropped_to_) return std::nullopt;
-    const auto first = std::ranges::find_if(recent_, [&](const auto& batch) { return batch->revision > revision; });
+    const auto first = std::ranges::upper_bound(recent_, revision, {}, [](const auto& batch) { return batch->revision; });
     return std::vector<std::shared_ptr<const Committed>>{first, recent_.end()};
 }
 

@@ -18,10 +18,8 @@ namespace weir::control {
 
 class Reader {
 public:
-    /// How many committed batches are kept for watchers.
-    static constexpr std::size_t batches_kept = 4096;
-
-    explicit Reader(Core core);
+    /// `batches_kept`: how many committed batches are kept for those who follow.
+    explicit Reader(Core core, std::size_t batches_kept = 4096);
 
     /// Takes a batch in; called by the loop, in order, after it is durable.
     void take(std::shared_ptr<const Committed> committed);
@@ -44,6 +42,7 @@ public:
 
 private:
     mutable std::shared_mutex mutex_;
+    std::size_t batches_kept_;
     Core core_;
     std::deque<std::shared_ptr<const Committed>> recent_;
     std::uint64_t dropped_to_ = 0;  ///< Revision up to which batches are no longer kept.

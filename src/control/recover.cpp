@@ -79,11 +79,15 @@ std::string layout_of(S& state) {
     return layout + codec::schema_text<ledger::LedgerState>();
 }
 
-/// Folds the entries after the state's revision, up to `until`.
-Result<std::uint64_t, std::string> replay(ports::JournalReader& journal, Core& core, std::uint64_t until) {
+const State& state_of(const Core& core) { return core.state; }
+const State& state_of(const State& state) { return state; }
+
+/// Folds the entries after the revision of a core, or of a state alone, up to `until`; how many.
+template <class Folded>
+Result<std::uint64_t, std::string> fold(ports::JournalReader& journal, Folded& folded, std::uint64_t until) {
     std::uint64_t count = 0;
-    while (core.state.revision < until) {
-        auto records = journal.read(core.state.revision + 1, 4096, 16U << 20U);
+    while (state_of(folded).revision < until) {
+        auto records = journal.read(state_of(folded).revision + 1, 4096, 16U << 20U);
         if (!records) return fail(records.error().message);
         if (records->empty()) break;
         for (const auto& record : *records) {
@@ -97,7 +101,7 @@ Result<std::uint64_t, std::string> replay(ports::JournalReader& journal, Core& c
                 return fail(fmt::format("the journal's revision {} holds a text that says {}; verify the journal: weir audit verify",
                                         record.revision, entry->revision));
             }
-            apply(core, entry->event, entry->revision, entry->at);
+            apply(folded, entry->event, entry->revision, entry->at);
             ++count;
         }
     }
@@ -120,7 +124,7 @@ PackedState pack(const State& state) {
 
 Digest digest_of(const State& state) { return sha256(plain_bytes(state)); }
 
-Result<State, std::string> unpack(const std::string& bytes) {
+Result<UnpackedState, std::string> unpack(const std::string& bytes) {
     const auto plain = codec::decompress(bytes, state_bytes_max);
     if (!plain) return fail(std::string{"its bytes are no whole compressed frame"});
     Sections sections{*plain};
@@ -131,7 +135,7 @@ Result<State, std::string> unpack(const std::string& bytes) {
     auto ledger = ledger::Ledger::import_state(books);
     if (!ledger) return fail(std::string{"its ledger breaks a law of the ledger"});
     state.ledger = std::move(*ledger);
-    return state;
+    return UnpackedState{std::move(state), sha256(*plain)};
 }
 
 Result<Recovery, std::string> recover(ports::JournalReader& journal, Policy policy, Catalogue catalogue, std::uint64_t until,
@@ -144,24 +148,29 @@ Result<Recovery, std::string> recover(ports::JournalReader& journal, Policy poli
         if (!search) return fail(search.error().message);
         recovery.remarks.insert(recovery.remarks.end(), search->passed_over.begin(), search->passed_over.end());
         if (!search->found) break;
-        auto state = unpack(search->found->bytes);
-        if (state && digest_of(*state) == search->found->state && state->revision == search->found->revision) {
-            recovery.core.state = std::move(*state);
+        auto unpacked = unpack(search->found->bytes);
+        if (unpacked && unpacked->digest == search->found->state && unpacked->state.revision == search->found->revision) {
+            recovery.core.state = std::move(unpacked->state);
             recovery.snapshot_revision = search->found->revision;
             break;
         }
         recovery.remarks.push_back(fmt::format("the snapshot of revision {} was passed over: {}; an older one or the journal serves",
-                                               search->found->revision, state ? "its digest differs" : state.error()));
+                                               search->found->revision, unpacked ? "its digest differs" : unpacked.error()));
         if (search->found->revision == 0) break;
         at_most = search->found->revision - 1;
     }
     rebuild(recovery.core);
-    auto replayed = replay(journal, recovery.core, until);
+    auto replayed = fold(journal, recovery.core, until);
     if (!replayed) return fail(std::move(replayed).error());
     recovery.replayed = *replayed;
     if (recovery.core.state.ledger_broken)
         return fail(std::string{"the journal breaks a law of the ledger; nothing was started; verify it: weir audit verify"});
     return recovery;
+}
+
+Result<void, std::string> replay(ports::JournalReader& journal, State& state) {
+    if (auto folded = fold(journal, state, UINT64_MAX); !folded) return fail(std::move(folded).error());
+    return {};
 }
 
 ports::JournalResult<void> keep_snapshot(ports::Journal& journal, const State& state) {

@@ -24,8 +24,13 @@ struct PackedState {
 [[nodiscard]] std::uint32_t state_version();
 
 [[nodiscard]] PackedState pack(const State& state);
-/// The state of a snapshot, without its derived part; or why the bytes are not one.
-[[nodiscard]] Result<State, std::string> unpack(const std::string& bytes);
+/// A state without its derived part, and the digest of the bytes that it was read from: that of the state that was packed.
+struct UnpackedState {
+    State state;
+    Digest digest;
+};
+/// The state of a snapshot; or why the bytes are not one.
+[[nodiscard]] Result<UnpackedState, std::string> unpack(const std::string& bytes);
 /// A digest of everything in the state that is not derived: equal states, equal digests.
 [[nodiscard]] Digest digest_of(const State& state);
 
@@ -40,6 +45,9 @@ struct Recovery {
 /// The error is for an operator: what cannot be read and what to do.
 [[nodiscard]] Result<Recovery, std::string> recover(ports::JournalReader& journal, Policy policy, Catalogue catalogue,
                                                     std::uint64_t until = UINT64_MAX, bool use_snapshots = true);
+
+/// Folds every entry after the state's revision into it.
+[[nodiscard]] Result<void, std::string> replay(ports::JournalReader& journal, State& state);
 
 /// Keeps a snapshot of the state.
 [[nodiscard]] ports::JournalResult<void> keep_snapshot(ports::Journal& journal, const State& state);

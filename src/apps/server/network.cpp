@@ -30,18 +30,18 @@ Result<std::unique_ptr<Network>, std::string> Network::open(NetworkOptions optio
     if (!journal) return fail(journal.error().message);
     self.journal_ = std::move(*journal);
 
-    // Two instances: what the writer decides on, and what questions are asked of. Each is recovered by itself, so
-    // that neither can have what the journal has not.
-    auto first = control::recover(*self.journal_, self.options_.policy, self.options_.catalogue);
-    if (!first) return fail(std::move(first).error());
-    auto second = control::recover(*self.journal_, self.options_.policy, self.options_.catalogue);
-    if (!second) return fail(std::move(second).error());
-    for (const auto& remark : first->remarks) self.options_.say(remark);
-    self.options_.say(fmt::format("recovered revision {}: snapshot of revision {} and {} events after it", first->core.state.revision,
-                                  first->snapshot_revision, first->replayed));
-    self.snapshot_at_ = first->snapshot_revision;
-    self.writer_ = std::make_unique<control::Writer>(std::move(first->core), *self.journal_);
-    self.reader_ = std::make_unique<control::Reader>(std::move(second->core));
+    auto behind = self.journal_->open_reader();
+    if (!behind) return fail(behind.error().message);
+    auto recovery = control::recover(*self.journal_, self.options_.policy, self.options_.catalogue);
+    if (!recovery) return fail(std::move(recovery).error());
+    for (const auto& remark : recovery->remarks) self.options_.say(remark);
+    self.options_.say(fmt::format("recovered revision {}: snapshot of revision {} and {} events after it", recovery->core.state.revision,
+                                  recovery->snapshot_revision, recovery->replayed));
+    // Three instances of what the journal says: what questions are asked of, what snapshots are made of, what is decided on.
+    self.reader_ = std::make_unique<control::Reader>(control::twin_of(recovery->core));
+    self.snapshots_ = std::make_unique<control::SnapshotKeeper>(recovery->core.state, recovery->snapshot_revision, *self.reader_,
+                                                                *self.journal_, std::move(*behind), self.options_.snapshot_every);
+    self.writer_ = std::make_unique<control::Writer>(std::move(recovery->core), *self.journal_);
     self.loop_ = std::make_unique<control::Loop>(*self.writer_, *self.reader_, machine_clocks(), self.options_.loop,
                                                  [&self](const ports::JournalError& error) {
                                                      {
@@ -80,12 +80,7 @@ void Network::keep_house() {
         if (journal_->checkpoint_due()) {
             if (auto moved = journal_->checkpoint(); !moved) options_.say(moved.error().message);
         }
-        if (reader_->revision() < snapshot_at_ + options_.snapshot_every) continue;
-        auto kept = reader_->ask([&](const control::Core& core) {
-            snapshot_at_ = core.state.revision;
-            return control::keep_snapshot(*journal_, core.state);
-        });
-        if (!kept) options_.say(kept.error().message);
+        if (auto followed = snapshots_->follow(); !followed) options_.say(followed.error());
     }
 }
 
@@ -98,9 +93,8 @@ void Network::stop() {
     wake_.notify_all();
     if (housekeeper_.joinable()) housekeeper_.join();
     if (loop_) loop_->stop();
-    if (reader_ && journal_ && !failed_) {
-        auto kept = reader_->ask([&](const control::Core& core) { return control::keep_snapshot(*journal_, core.state); });
-        if (!kept) options_.say(kept.error().message);
+    if (snapshots_ && !failed_) {
+        if (auto kept = snapshots_->keep(); !kept) options_.say(kept.error());
     }
 }
 

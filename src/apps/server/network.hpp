@@ -7,6 +7,7 @@
 #include "control/loop.hpp"
 #include "control/reader.hpp"
 #include "control/recover.hpp"
+#include "control/snapshot_keeper.hpp"
 #include "control/writer.hpp"
 #include "ports/journal.hpp"
 
@@ -23,7 +24,7 @@ struct NetworkOptions {
     control::Policy policy;
     Catalogue catalogue;
     control::LoopOptions loop;
-    std::uint64_t snapshot_every = 100'000;   ///< Events between two snapshots.
+    std::uint64_t snapshot_every = 50'000;    ///< Events between two snapshots, or as many as there are jobs, if those are more.
     std::function<void(const std::string&)> say;  ///< For the operator's log.
     /// The store cannot go on: the process must end now. Called once, from the writer's thread.
     std::function<void(const ports::JournalError&)> fatal;
@@ -58,11 +59,11 @@ private:
     std::unique_ptr<ports::Journal> journal_;
     std::unique_ptr<control::Writer> writer_;
     std::unique_ptr<control::Reader> reader_;
+    std::unique_ptr<control::SnapshotKeeper> snapshots_;
     std::unique_ptr<control::Loop> loop_;
 
     std::mutex mutex_;
     std::condition_variable wake_;
-    std::uint64_t snapshot_at_ = 0;
     bool stopping_ = false;
     bool failed_ = false;
     std::thread housekeeper_;

@@ -202,12 +202,16 @@ void make(State& s, const KeyRecorded& e, At) { s.keys[e.scope][e.key] = {e.body
 
 }  // namespace
 
+void apply(State& state, const Event& event, std::uint64_t revision, Instant at) {
+    std::visit([&](const auto& one) { make(state, one, At{revision, at}); }, event);
+    state.revision = revision;
+    state.now = at;
+}
+
 void apply(Core& core, const Event& event, std::uint64_t revision, Instant at) {
     // The scheduler is told what a job held before the job leaves, and what it waits for after it came.
     before(core, event);
-    std::visit([&](const auto& one) { make(core.state, one, At{revision, at}); }, event);
-    core.state.revision = revision;
-    core.state.now = at;
+    apply(core.state, event, revision, at);
     after(core, event);
 }
 
@@ -229,8 +233,7 @@ void rebuild(State& s) {
             auto& changed = s.desired_changed[job.placement->site];
             changed = s.revision;
             if (job.started_at && !job.stop_ordered) s.run_ends.insert({*job.started_at + seconds(job.spec.max_duration.value), id});
-        } else if (job.not_before > s.now) {
-                }
+        }
     }
 }
 

@@ -56,8 +56,13 @@ struct Decision {
 
 /// Makes an event so. `revision` and `at` are those of its journal record.
 void apply(Core& core, const Event& event, std::uint64_t revision, Instant at);
+/// The same for a state alone: for who only keeps it, and neither places nor explains.
+void apply(State& state, const Event& event, std::uint64_t revision, Instant at);
 
 /// Builds what a snapshot leaves out: the derived part of the state and the scheduler's indexes.
 void rebuild(Core& core);
+
+/// A second instance: a copy of the state, with a scheduler of its own.
+[[nodiscard]] Core twin_of(const Core& core);
 
 }  // namespace weir::control

@@ -236,8 +236,9 @@ void after(Core& core, const Event& event) {
     core.freed.clear();
 }
 
-void rebuild(Core& core) {
-    rebuild(core.state);
+namespace {
+
+void rebuild_scheduler(Core& core) {
     core.scheduler = scheduler::Scheduler{};
     core.funding_users.clear();
     for (const auto& [name, site] : core.state.sites) {
@@ -253,6 +254,22 @@ void rebuild(Core& core) {
             tell_queued(core, job);
         }
     }
+}
+
+}  // namespace
+
+Core twin_of(const Core& core) {
+    Core twin;
+    twin.state = core.state;
+    twin.policy = core.policy;
+    twin.catalogue = core.catalogue;
+    rebuild_scheduler(twin);
+    return twin;
+}
+
+void rebuild(Core& core) {
+    rebuild(core.state);
+    rebuild_scheduler(core);
 }
 
 std::vector<Event> decide_placements(Core& core, Instant now) {

@@ -1,0 +1,36 @@
+#include "control/snapshot_keeper.hpp"
+
+#include <algorithm>
+#include <utility>
+
+namespace weir::control {
+
+SnapshotKeeper::SnapshotKeeper(State state, std::uint64_t kept_at, const Reader& reader, ports::Journal& journal,
+                               std::unique_ptr<ports::JournalReader> behind, std::uint64_t every)
+    : state_{std::move(state)}, kept_at_{kept_at}, reader_{reader}, journal_{journal}, behind_{std::move(behind)}, every_{every} {}
+
+Result<void, std::string> SnapshotKeeper::catch_up() {
+    const auto batches = reader_.since(state_.revision);
+    if (!batches) return replay(*behind_, state_);
+    for (const auto& batch : *batches) {
+        for (const auto& entry : batch->entries) apply(state_, entry.event, entry.revision, entry.at);
+    }
+    return {};
+}
+
+Result<void, std::string> SnapshotKeeper::follow() {
+    if (auto followed = catch_up(); !followed) return followed;
+    const auto due = std::max<std::uint64_t>(every_, state_.jobs.size() + state_.finished.size());
+    return state_.revision < kept_at_ + due ? Result<void, std::string>{} : keep();
+}
+
+Result<void, std::string> SnapshotKeeper::keep() {
+    if (auto followed = catch_up(); !followed) return followed;
+    if (state_.revision == kept_at_) return {};
+    // A failure waits for the next due time too: what is wrong with a disk is seldom over in a moment.
+    kept_at_ = state_.revision;
+    if (auto kept = keep_snapshot(journal_, state_); !kept) return fail(std::move(kept).error().message);
+    return {};
+}
+
+}  // namespace weir::control

@@ -5,8 +5,8 @@
 
 namespace weir::control {
 
-Reader::Reader(Core core, std::size_t batches_kept)
-    : batches_kept_{batches_kept}, core_{std::move(core)}, dropped_to_{core_.state.revision} {}
+Reader::Reader(Core core, std::size_t kept)
+    : kept_{kept}, core_{std::move(core)}, dropped_to_{core_.state.revision} {}
 
 void Reader::take(std::shared_ptr<const Committed> committed) {
     const auto revision = committed->revision;
@@ -14,7 +14,7 @@ void Reader::take(std::shared_ptr<const Committed> committed) {
         const std::unique_lock lock{mutex_};
         for (const auto& entry : committed->entries) apply(core_, entry.event, entry.revision, entry.at);
         recent_.push_back(std::move(committed));
-        if (recent_.size() > batches_kept_) {
+        if (recent_.size() > kept_) {
             dropped_to_ = recent_.front()->revision;
             recent_.pop_front();
         }

@@ -18,8 +18,11 @@ namespace weir::control {
 
 class Reader {
 public:
-    /// `batches_kept`: how many committed batches are kept for those who follow.
-    explicit Reader(Core core, std::size_t batches_kept = 4096);
+    /// How many committed batches are kept for those who follow.
+    static constexpr std::size_t batches_kept = 4096;
+
+    /// `kept` is for tests.
+    explicit Reader(Core core, std::size_t kept = batches_kept);
 
     /// Takes a batch in; called by the loop, in order, after it is durable.
     void take(std::shared_ptr<const Committed> committed);
@@ -42,7 +45,7 @@ public:
 
 private:
     mutable std::shared_mutex mutex_;
-    std::size_t batches_kept_;
+    std::size_t kept_;
     Core core_;
     std::deque<std::shared_ptr<const Committed>> recent_;
     std::uint64_t dropped_to_ = 0;  ///< Revision up to which batches are no longer kept.

@@ -23,6 +23,7 @@ public:
 
     explicit operator bool() const { return handle_ != nullptr; }
     void bind(int index, std::int64_t value) { sqlite3_bind_int64(handle_.get(), index, value); }
+    void bind_null(int index) { sqlite3_bind_null(handle_.get(), index); }
     void bind_text(int index, std::string_view text) {
         sqlite3_bind_text64(handle_.get(), index, text.data(), text.size(), SQLITE_STATIC, SQLITE_UTF8);
     }

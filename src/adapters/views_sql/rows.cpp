@@ -22,10 +22,10 @@ std::string name_of(E value) {
     return boost::describe::enum_to_string(value, "");
 }
 
-/// Binds its arguments from 1 on and runs the statement; texts live until it has run.
+/// Binds its arguments from 1 on, every one of them, and runs the statement; texts live until it has run.
 class Row {
 public:
-    Row(store::Connection& connection, std::string_view sql) : statement_{connection.prepare(sql)} {}
+    Row(Rows& rows, std::string_view sql) : statement_{rows.statement(sql)} {}
     Row& text(std::string value) {
         texts_.push_back(std::make_unique<std::string>(std::move(value)));
         if (statement_) statement_.bind_text(++count_, *texts_.back());
@@ -36,35 +36,35 @@ public:
         return *this;
     }
     Row& nothing() {
-        ++count_;
+        if (statement_) statement_.bind_null(++count_);
         return *this;
     }
     [[nodiscard]] bool run() { return statement_ && statement_.run() == SQLITE_OK; }
 
 private:
-    store::Statement statement_;
+    store::Statement& statement_;
     std::vector<std::unique_ptr<std::string>> texts_;
     int count_ = 0;
 };
 
 struct Writer {
-    store::Connection& connection;
+    Rows& rows;
     const Entry& entry;
 
     [[nodiscard]] bool update(JobId job, JobState state, Reason reason) const {
-        return Row{connection, "update job set state=?2, reason=?3 where id=?1"}
+        return Row{rows, "update job set state=?2, reason=?3 where id=?1"}
             .text(job.text())
             .text(name_of(state))
             .text(name_of(reason))
             .run();
     }
     [[nodiscard]] bool end_task(JobId job, std::uint32_t generation, Reason reason) const {
-        return Row{connection, "update task set ended_ns=?3, end_reason=?4 where job=?1 and generation=?2 and ended_ns is null"}
+        return Row{rows, "update task set ended_ns=?3, end_reason=?4 where job=?1 and generation=?2 and ended_ns is null"}
             .text(job.text()).number(generation).number(entry.at.ns).text(name_of(reason)).run();
     }
 
     bool operator()(const JobSubmitted& e) const {
-        return Row{connection,
+        return Row{rows,
                    "insert into job(id, project, submitter, name, spec, state, reason, submitted_ns) values(?1,?2,?3,?4,?5,?6,?7,?8)"}
             .text(e.job.text())
             .text(e.project.value)
@@ -77,11 +77,11 @@ struct Writer {
             .run();
     }
     bool operator()(const JobPlaced& e) const {
-        const bool job = Row{connection, "update job set state=?2, reason=?3, generation=?4, placement=?5 where id=?1"}
+        const bool job = Row{rows, "update job set state=?2, reason=?3, generation=?4, placement=?5 where id=?1"}
                              .text(e.job.text()).text(name_of(JobState::placed)).text(name_of(Reason::placed)).number(e.generation)
                              .text(json(e.placement)).run();
         return job &&
-               Row{connection,
+               Row{rows,
                    "insert into task(job, generation, site, model, emulated, fen_per_card_hour, placed_ns) values(?1,?2,?3,?4,?5,?6,?7)"}
                    .text(e.job.text())
                    .number(e.generation)
@@ -94,7 +94,7 @@ struct Writer {
     }
     bool operator()(const JobStateChanged& e) const { return update(e.job, e.to, e.reason); }
     bool operator()(const TaskMetered& e) const {
-        Row row{connection, "insert into usage values(?1,?2,?3,?4,?5,?6,?7,?8)"};
+        Row row{rows, "insert into usage values(?1,?2,?3,?4,?5,?6,?7,?8)"};
         row.text(e.job.text()).number(e.generation).number(e.node_rank).number(static_cast<std::int64_t>(e.sequence))
             .number(e.from_s).number(e.to_s).number(e.used.value);
         if (e.lost_to) {
@@ -108,15 +108,15 @@ struct Writer {
         return update(e.job, JobState::queued, e.reason) && end_task(e.job, e.generation, e.reason);
     }
     bool operator()(const JobFinished& e) const {
-        const bool job = Row{connection, "update job set state=?2, reason=?3, finished_ns=?4, exit_code=?5, bill=?6, paid=?7 where id=?1"}
+        const bool job = Row{rows, "update job set state=?2, reason=?3, finished_ns=?4, exit_code=?5, bill=?6, paid=?7 where id=?1"}
                              .text(e.job.text()).text(name_of(e.outcome)).text(name_of(e.reason)).number(entry.at.ns).number(e.exit_code)
                              .text(json(e.bill)).text(json(e.paid)).run();
-        return job && Row{connection, "update task set ended_ns=?2, end_reason=?3 where job=?1 and ended_ns is null"}
+        return job && Row{rows, "update task set ended_ns=?2, end_reason=?3 where job=?1 and ended_ns is null"}
                           .text(e.job.text()).number(entry.at.ns).text(name_of(e.reason)).run();
     }
     bool operator()(const LedgerPosted& e) const {
         for (const auto& p : e.postings) {
-            const bool done = Row{connection, "insert into transfer values(?1,?2,?3,?4,?5,?6,?7,?8,?9,?10,?11)"}
+            const bool done = Row{rows, "insert into transfer values(?1,?2,?3,?4,?5,?6,?7,?8,?9,?10,?11)"}
                                   .text(p.id.text())
                                   .number(p.ledger)
                                   .text(name_of(p.kind))
@@ -171,11 +171,17 @@ std::string subject_of(const Event& event) {
 
 }  // namespace
 
-bool insert_entry(store::Connection& connection, const Entry& entry) {
-    const bool audited = Row{connection, "insert into audit values(?1,?2,?3,?4,?5)"}
+store::Statement& Rows::statement(std::string_view sql) {
+    auto& kept = statements_[sql];
+    if (!kept) kept = connection_.prepare(sql);
+    return kept;
+}
+
+bool Rows::write(const Entry& entry) {
+    const bool audited = Row{*this, "insert into audit values(?1,?2,?3,?4,?5)"}
                              .number(static_cast<std::int64_t>(entry.revision)).number(entry.at.ns).text(entry.actor)
                              .text(std::string{type_name(type_of(entry.event))}).text(subject_of(entry.event)).run();
-    return audited && std::visit(Writer{connection, entry}, entry.event);
+    return audited && std::visit(Writer{*this, entry}, entry.event);
 }
 
 }  // namespace weir::views

@@ -1,11 +1,11 @@
 #include "adapters/views_sql/views.hpp"
 
-#include "adapters/views_sql/rows.hpp"
 #include "codec/decode.hpp"
 #include "codec/encode.hpp"
 
 #include <fmt/format.h>
 
+#include <ranges>
 #include <utility>
 
 namespace weir::views {
@@ -91,7 +91,9 @@ Result<std::unique_ptr<Views>, std::string> Views::open(const std::string& path)
     auto& connection = views->connection_;
     if (!connection) return fail(views->trouble("be opened"));
     // The views may lose their last commits at a power cut, whole: the watermark goes back with them.
-    if (connection.run("pragma journal_mode=wal; pragma synchronous=normal; pragma busy_timeout=5000") != SQLITE_OK) {
+    constexpr const char* settings =
+        "pragma journal_mode=wal; pragma synchronous=normal; pragma busy_timeout=5000; pragma cache_size=-32768";
+    if (connection.run(settings) != SQLITE_OK) {
         return fail(views->trouble("be opened"));
     }
     if (connection.integer("pragma user_version").value_or(0) != layout) {
@@ -116,16 +118,16 @@ Result<void, std::string> Views::clear() {
     return {};
 }
 
-bool Views::insert(const control::Entry& entry) { return insert_entry(connection_, entry); }
+Result<void, std::string> Views::take(std::span<const control::Entry> entries) { return take(std::vector{entries}); }
 
-Result<void, std::string> Views::take(const std::vector<control::Entry>& entries) {
+Result<void, std::string> Views::take(const std::vector<std::span<const control::Entry>>& lists) {
     const std::lock_guard lock{mutex_};
-    if (entries.empty() || entries.back().revision <= watermark_) return {};
+    if (lists.empty() || lists.back().empty() || lists.back().back().revision <= watermark_) return {};
     if (connection_.run("begin immediate") != SQLITE_OK) return fail(trouble("begin a transaction"));
     auto next = watermark_;
-    for (const auto& entry : entries) {
+    for (const auto& entry : std::views::join(lists)) {
         if (entry.revision <= next) continue;
-        if (entry.revision != next + 1 || !insert(entry)) {
+        if (entry.revision != next + 1 || !rows_.write(entry)) {
             auto text = entry.revision != next + 1 ? fmt::format("revision {} came where {} is next", entry.revision, next + 1)
                                                    : trouble("take a row in");
             (void)connection_.run("rollback");

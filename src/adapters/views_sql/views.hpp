@@ -6,6 +6,7 @@
 #pragma once
 
 #include "adapters/sqlite/sqlite.hpp"
+#include "adapters/views_sql/rows.hpp"
 #include "base/result.hpp"
 #include "control/entry.hpp"
 #include "ports/journal.hpp"
@@ -14,6 +15,7 @@
 #include <memory>
 #include <mutex>
 #include <optional>
+#include <span>
 #include <string>
 #include <vector>
 
@@ -53,7 +55,9 @@ public:
     [[nodiscard]] std::uint64_t watermark() const;
 
     /// Takes in entries that follow the watermark, as one transaction. Entries at or below it are passed over.
-    [[nodiscard]] Result<void, std::string> take(const std::vector<control::Entry>& entries);
+    [[nodiscard]] Result<void, std::string> take(std::span<const control::Entry> entries);
+    /// The same, of several lists in order.
+    [[nodiscard]] Result<void, std::string> take(const std::vector<std::span<const control::Entry>>& lists);
 
     /// Takes in what the journal has after the watermark, a page at a time; returns how many entries came.
     [[nodiscard]] Result<std::uint64_t, std::string> catch_up(ports::JournalReader& journal, std::size_t entries_max);
@@ -70,11 +74,11 @@ public:
 
 private:
     explicit Views(store::Connection connection) : connection_{std::move(connection)} {}
-    [[nodiscard]] bool insert(const control::Entry& entry);
     [[nodiscard]] std::string trouble(const std::string& what) const;
 
     mutable std::mutex mutex_;
     store::Connection connection_;
+    Rows rows_{connection_};
     std::uint64_t watermark_ = 0;
 };
 

@@ -1,6 +1,7 @@
 #include "apps/server/history_views.hpp"
 
 #include <chrono>
+#include <span>
 #include <utility>
 
 namespace weir::server {
@@ -29,11 +30,10 @@ void fill(const views::JobRow& row, api::JobSummary& job) {
 
 }  // namespace
 
-ViewsHistory::ViewsHistory(std::unique_ptr<views::Views> views, std::unique_ptr<ports::JournalReader> journal,
-                           std::function<void(const std::string&)> say)
-    : views_{std::move(views)}, journal_{std::move(journal)}, say_{std::move(say)}, watermark_{views_->watermark()}, thread_{[this] {
-          trail();
-      }} {}
+ViewsHistory::ViewsHistory(std::unique_ptr<views::Views> views, const control::Reader& reader,
+                           std::unique_ptr<ports::JournalReader> journal, std::function<void(const std::string&)> say)
+    : views_{std::move(views)}, reader_{reader}, journal_{std::move(journal)}, say_{std::move(say)}, watermark_{views_->watermark()},
+      thread_{[this] { trail(); }} {}
 
 ViewsHistory::~ViewsHistory() {
     {
@@ -52,6 +52,21 @@ void ViewsHistory::wake() {
     wake_.notify_one();
 }
 
+Result<std::uint64_t, std::string> ViewsHistory::take_some() {
+    constexpr std::size_t entries_max = 2'000;  // of one transaction: questions wait no longer than it takes
+    const auto batches = reader_.since(views_->watermark());
+    if (!batches) return views_->catch_up(*journal_, entries_max);
+    std::vector<std::span<const control::Entry>> lists;
+    std::size_t entries = 0;
+    for (const auto& batch : *batches) {
+        lists.emplace_back(batch->entries);
+        entries += batch->entries.size();
+        if (entries >= entries_max) break;
+    }
+    if (auto done = views_->take(lists); !done) return fail(std::move(done).error());
+    return entries;
+}
+
 void ViewsHistory::trail() {
     for (;;) {
         {
@@ -61,7 +76,7 @@ void ViewsHistory::trail() {
             more_ = false;
         }
         for (;;) {
-            auto taken = views_->catch_up(*journal_, 2'000);
+            auto taken = take_some();
             watermark_ = views_->watermark();
             if (!taken) {
                 say_(taken.error());

@@ -2,6 +2,7 @@
 #pragma once
 
 #include "adapters/views_sql/views.hpp"
+#include "control/reader.hpp"
 #include "ports/journal.hpp"
 #include "transport/api/history.hpp"
 
@@ -17,8 +18,8 @@ namespace weir::server {
 
 class ViewsHistory final : public api::History {
 public:
-    /// `journal` is this object's alone to read.
-    ViewsHistory(std::unique_ptr<views::Views> views, std::unique_ptr<ports::JournalReader> journal,
+    /// Follows `reader`; what that no longer keeps is read from `journal`, which is this object's alone.
+    ViewsHistory(std::unique_ptr<views::Views> views, const control::Reader& reader, std::unique_ptr<ports::JournalReader> journal,
                  std::function<void(const std::string&)> say);
     ~ViewsHistory() override;
 
@@ -31,8 +32,11 @@ public:
 
 private:
     void trail();
+    /// Takes in some of what is new; how many entries.
+    [[nodiscard]] Result<std::uint64_t, std::string> take_some();
 
     std::unique_ptr<views::Views> views_;
+    const control::Reader& reader_;
     std::unique_ptr<ports::JournalReader> journal_;
     std::function<void(const std::string&)> say_;
     std::atomic<std::uint64_t> watermark_;

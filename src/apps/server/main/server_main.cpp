@@ -114,7 +114,8 @@ int serve(const Arguments& arguments) {
         spdlog::critical("{}", !views ? views.error() : (!trailing ? trailing.error() : audit.error()).message);
         return store_trouble;
     }
-    server::ViewsHistory history{std::move(*views), std::move(*trailing), [](const std::string& text) { spdlog::warn("{}", text); }};
+    server::ViewsHistory history{std::move(*views), (*network)->reader(), std::move(*trailing),
+                                 [](const std::string& text) { spdlog::warn("{}", text); }};
     const auto watcher = (*network)->reader().on_commit([&history](std::uint64_t) { history.wake(); });
 
     std::map<SiteName, std::string> roots;

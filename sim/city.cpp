@@ -166,7 +166,11 @@ private:
         if (tenants_.chance(1, 3)) spec.funding = {{voucher_}, {}};
         if (tenants_.chance(1, 12)) spec.funding = {{voucher_}};  // the voucher alone: it never covers all
         if (tenants_.chance(1, 10)) spec.budget = Budget{Fen{tenants_.between(1, 100)}};
-        if (tenants_.chance(1, 8) && !known_.empty()) spec.after = {known_[tenants_.below(known_.size())]};
+        // Of late jobs, so that several of them may end at once.
+        for (auto left = tenants_.chance(1, 6) ? tenants_.between(1, 3) : 0; left > 0 && !known_.empty(); --left) {
+            const auto late = known_[known_.size() - 1 - tenants_.below(std::min<std::size_t>(known_.size(), 12))];
+            if (std::ranges::find(spec.after, late) == spec.after.end()) spec.after.push_back(late);
+        }
         if (tenants_.chance(1, 8)) spec.tier = tenants_.chance(1, 2) ? Tier::core : Tier::cloud;
         Behaviour behaviour;
         behaviour.work_s = tenants_.between(1, 500);

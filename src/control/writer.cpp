@@ -33,6 +33,11 @@ ports::JournalResult<BatchOutcome> Writer::commit(std::span<const Request> reque
         outcome.answers.push_back(std::move(decision.answer));
     }
     for (auto& event : decide_placements(core_, at)) take(std::move(event), "system", at, *committed);
+    if (core_.state.ledger_broken) {
+        return fail(ports::JournalError{ports::JournalFault::does_not_continue,
+                                        "what was decided breaks a law of the ledger, and was not written; this is a bug of the program: "
+                                        "start it again, and report it with the end of its log"});
+    }
     if (!records_.empty()) {
         if (auto done = journal_.append(records_, journal_.epoch()); !done) return fail(std::move(done).error());
     }

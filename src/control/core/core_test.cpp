@@ -363,6 +363,32 @@ TEST(Job, WaitsForOthersAndLeavesWithThem) {
     EXPECT_EQ(town.refused(SubmitJob{job, ProjectName{"vision"}, selfish, {}}).code, RefusalCode::bad_value);
 }
 
+TEST(Job, ThatWaitsForTwoWhichFailInOneReportLeavesOnce) {
+    Town town;
+    town.deposit(100'000);
+    const auto first = town.submit(Town::spec());
+    const auto second = town.submit(Town::spec());
+    auto spec = Town::spec();
+    spec.after = {first, second};
+    const auto waiting = town.submit(spec);
+    auto behind = Town::spec();
+    behind.after = {waiting};
+    const auto last = town.submit(behind);
+    town.place();
+    const auto site = town.live(first).placement->site.value;
+    ASSERT_EQ(town.live(second).placement->site.value, site);
+    town.report(site, [&](SiteReport& r) {
+        r.tasks = {{first, 1, TaskState::ended, Reason::exit_code, 1, std::nullopt},
+                   {second, 1, TaskState::ended, Reason::exit_code, 1, std::nullopt}};
+    });
+    EXPECT_FALSE(town.core.state.ledger_broken) << "what is held for a job is given back once";
+    EXPECT_TRUE(town.core.state.jobs.empty());
+    EXPECT_EQ(town.outcome(waiting), JobState::failed);
+    EXPECT_EQ(town.outcome(last), JobState::failed);
+    EXPECT_EQ(town.prepaid(), Fen{100'000});
+    EXPECT_TRUE(town.core.state.ledger.verify().empty());
+}
+
 TEST(Job, IsStoppedAtItsLongestDuration) {
     Town town;
     town.deposit(10'000);

@@ -217,9 +217,13 @@ void finish(const Core& core, const LiveJob& job, JobState outcome, Reason reaso
         std::int64_t exit_code;
         std::optional<LossCause> unsecured;
     };
-    // Those that wait for a job which did not succeed leave with it, and those that wait for them; each once.
+    // Those that wait for a job which did not succeed leave with it, and those that wait for them; each once, also where one
+    // report ends several jobs and some of them have left already by the events at hand.
     std::vector<Leaving> leaving{{&job, outcome, reason, exit_code, unsecured}};
     std::set<JobId> listed{job.id};
+    for (const auto& event : events) {
+        if (const auto* gone = std::get_if<JobFinished>(&event)) listed.insert(gone->job);
+    }
     for (std::size_t i = 0; i < leaving.size(); ++i) {
         const auto next = leaving[i];
         auto settlement = settle(core, *next.job, next.unsecured, now);

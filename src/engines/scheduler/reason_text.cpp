@@ -85,7 +85,7 @@ std::string of_the_job(const Reason& r) {
 
 std::string of_the_site(const Reason& r) {
     switch (r.code) {
-        case ReasonCode::site_closed: return "the site takes no new work now; wait until it opens";
+        case ReasonCode::site_closed: return "the site is closed or out of reach and takes no new work now; wait until it opens";
         case ReasonCode::site_not_trusted: return "the site is not on the job's trust list; add it there to use it";
         case ReasonCode::site_excluded: return "the job excludes the site; take it off that list to use it";
         case ReasonCode::outside_residency:
@@ -96,7 +96,7 @@ std::string of_the_site(const Reason& r) {
         case ReasonCode::funding_refused:
             return fmt::format("the job's funding may not pay here ({}); add a source that may", clauses(r));
         case ReasonCode::funding_unanswered:
-            return "the job's funding has not been judged for this site yet; wait for the judgement";
+            return "the site had no price for the job's models when its funding was judged; ask for one that it lists, or submit again";
         default:
             return fmt::format("the job must stay in one {}, the site declares no such level; ask for another level", r.text);
     }

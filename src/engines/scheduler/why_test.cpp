@@ -81,7 +81,7 @@ TEST(Why, EveryConstraintRefusesByItsName) {
     };
     const std::vector<Case> cases{
         {ReasonCode::site_closed, [](Ask&, SiteSet& s, Scheduler&) { s.open = false; },
-         "chengdu: the site takes no new work now; wait until it opens"},
+         "chengdu: the site is closed or out of reach and takes no new work now; wait until it opens"},
         {ReasonCode::site_not_trusted, [](Ask& a, SiteSet&, Scheduler&) { a.trusted_sites = {"mianyang"}; },
          "chengdu: the site is not on the job's trust list; add it there to use it"},
         {ReasonCode::site_excluded, [](Ask& a, SiteSet&, Scheduler&) { a.excluded_sites = {"chengdu"}; },
@@ -91,7 +91,7 @@ TEST(Why, EveryConstraintRefusesByItsName) {
         {ReasonCode::tier_differs, [](Ask& a, SiteSet&, Scheduler&) { a.required_tier = Tier::core; },
          "chengdu: tier core is required, the site is cloud; prefer the tier instead of requiring it"},
         {ReasonCode::funding_unanswered, [](Ask& a, SiteSet&, Scheduler&) { a.funding = "voucher"; },
-         "chengdu: the job's funding has not been judged for this site yet; wait for the judgement"},
+         "chengdu: the site had no price for the job's models when its funding was judged; ask for one that it lists, or submit again"},
         {ReasonCode::funding_refused,
          [](Ask& a, SiteSet&, Scheduler& scheduler) {
              a.funding = "voucher";

@@ -1,6 +1,7 @@
 // weir: the client of the network, the agent of a process site, and the door to its sibling programs.
 #include "apps/agent/agent_program.hpp"
 #include "apps/client/cli.hpp"
+#include "apps/command_line.hpp"
 #include "apps/up/up_program.hpp"
 
 #include <CLI/CLI.hpp>
@@ -32,20 +33,20 @@ int up(int argc, char** argv) {
     // build/release/bin in a checkout: the folder above build holds catalogue/ and examples/.
     options.share = (program_folder() / "../../..").lexically_normal().string();
     if (options.share.ends_with('/')) options.share.pop_back();
-    CLI::App app{"starts one server and three process sites, runs a training, kills an agent half-way, prints the bill"};
+    CLI::App app{"starts one server and three process sites, runs a training, kills an agent half-way, prints the bill", "weir up"};
     app.add_flag("--once", options.once, "end after the job instead of staying up");
     app.add_option("--share", options.share, "folder of catalogue/ and examples/")->capture_default_str();
     app.add_option("--digits", options.digits, "the training's data, digits.csv.gz; absent: SHARE/.weir/data/digits.csv.gz");
-    CLI11_PARSE(app, argc, argv);
+    if (const auto end = weir::apps::end_of_parsing(app, argc, argv)) return *end;
     if (options.digits.empty()) options.digits = options.share + "/.weir/data/digits.csv.gz";
     return weir::up::run_up(options);
 }
 
 int agent(int argc, char** argv) {
     std::string config;
-    CLI::App app{"runs the agent of a process site"};
+    CLI::App app{"runs the agent of a process site", "weir agent"};
     app.add_option("config", config, "the agent's YAML file")->required();
-    CLI11_PARSE(app, argc, argv);
+    if (const auto end = weir::apps::end_of_parsing(app, argc, argv)) return *end;
     return weir::apps::run_agent_program(config);
 }
 

@@ -10,12 +10,14 @@
 #include <spdlog/sinks/stdout_color_sinks.h>
 #include <spdlog/spdlog.h>
 
+#include <atomic>
 #include <csignal>
 #include <filesystem>
 #include <fstream>
 #include <optional>
 #include <sstream>
 #include <thread>
+#include <unistd.h>
 
 namespace weir::apps {
 namespace {
@@ -59,6 +61,14 @@ site_process::SiteConfig site_of(const agent::AgentConfig& config) {
     return site;
 }
 
+/// Whether a root's agent can start tasks: tenant code never runs as root, nor in root's group, nor as the site's own user. Without
+/// this the site would refuse every start, and each refusal costs a job one of its restarts.
+bool has_users(const agent::AgentConfig& config) {
+    if (!config.users || config.owner_uid == 0) return false;
+    const std::uint64_t first = config.users->first;
+    return config.owner_uid < first || config.owner_uid >= first + config.users->count;
+}
+
 int run(const agent::AgentConfig& config, const std::stop_token& stop) {
     const auto token = read_file(config.token_file);
     if (!token) {
@@ -66,12 +76,16 @@ int run(const agent::AgentConfig& config, const std::stop_token& stop) {
                       config.site.value);
         return bad_usage;
     }
+    if (::geteuid() == 0 && !has_users(config)) {
+        spdlog::error("the agent is root and its file gives the site no users: add owner_uid: 61000 for the site itself and users: "
+                      "{{first: 61001, count: 999}} for its tenants, or run the agent as an ordinary user");
+        return bad_usage;
+    }
     auto backend = site_process::ProcessSite::open(site_of(config));
     if (!backend) {
         spdlog::error("the site cannot be opened: {}", backend.error().message);
         return cannot_run;
     }
-    for (const auto& statement : (*backend)->capabilities().isolation) spdlog::info("{}", statement);
     auto blobs = blobs_local::LocalBlobs::open(config.blobs, config.site.value);
     if (!blobs) {
         spdlog::error("the store of checkpoints cannot be opened: {}", blobs.error().message);
@@ -111,17 +125,20 @@ int run_agent_program(const std::string& config_path) {
     }
     const auto config = codec::decode_yaml<agent::AgentConfig>(*text, config_path);
     if (!config) {
-        spdlog::error("{}", codec::describe(config.error()));
+        for (const auto& problem : config.error()) spdlog::error("{}", codec::describe(problem));
         return bad_usage;
     }
     std::stop_source stop;
-    std::jthread signals{[&stop, ends] {
+    std::atomic<bool> is_over{false};
+    std::jthread signals{[&stop, &is_over, ends] {
         int caught = 0;
         sigwait(&ends, &caught);
+        if (is_over) return;
         spdlog::info("stopping on signal {}; tasks run on until their leases end", caught);
         stop.request_stop();
     }};
     const int code = run(*config, stop.get_token());
+    is_over = true;
     if (!stop.stop_requested()) kill(getpid(), SIGTERM);  // the thread that waits for a signal gets one
     return code;
 }

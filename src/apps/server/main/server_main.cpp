@@ -1,4 +1,5 @@
 // weir-server: control behind its HTTP API, on the embedded store.
+#include "apps/command_line.hpp"
 #include "apps/server/audit.hpp"
 #include "apps/server/history_views.hpp"
 #include "apps/server/network.hpp"
@@ -181,10 +182,11 @@ int serve(const Arguments& arguments) {
 int audit(int argc, char** argv) {
     std::string data = "weir-data";
     std::string catalogue_path;
-    CLI::App app{"proves a store: chain, snapshots, ledger, views"};
+    CLI::App app{"proves a store: chain, snapshots, ledger, views", "weir audit verify"};
+    app.footer("Exit codes: 0 all of it holds, 2 wrong arguments, 3 something does not hold or cannot be read.");
     app.add_option("--data", data, "directory of the store")->capture_default_str();
     app.add_option("--catalogue", catalogue_path, "YAML file of accelerators")->required();
-    CLI11_PARSE(app, argc, argv);
+    if (const auto end = weir::apps::end_of_parsing(app, argc, argv)) return *end;
     const auto catalogue = server::read_catalogue(catalogue_path);
     if (!catalogue) {
         spdlog::error("{}", catalogue.error());
@@ -195,12 +197,12 @@ int audit(int argc, char** argv) {
 
 int restore(int argc, char** argv) {
     server::RestoreRequest request;
-    CLI::App app{"makes a new data directory of a backup, up to a point in time"};
+    CLI::App app{"makes a new data directory of a backup, up to a point in time", "weir-server restore"};
     app.add_option("--from", request.source, "a backup, or the weir.db of a server, running or not")->required();
     app.add_option("--to", request.target, "the new directory")->required();
     app.add_option("--until-revision", request.until_revision, "the last revision wanted");
     app.add_option("--until-time", request.until_time, "such as 2026-11-22T06:00:00Z");
-    CLI11_PARSE(app, argc, argv);
+    if (const auto end = weir::apps::end_of_parsing(app, argc, argv)) return *end;
     return server::restore(request) ? 0 : store_trouble;
 }
 
@@ -208,14 +210,15 @@ int main(int argc, char** argv) {
     if (argc > 1 && std::string_view{argv[1]} == "audit") return audit(argc - 1, argv + 1);
     if (argc > 1 && std::string_view{argv[1]} == "restore") return restore(argc - 1, argv + 1);
     Arguments arguments;
-    CLI::App app{"weir-server: the network's control and API on the embedded store"};
+    CLI::App app{"weir-server: the network's control and API on the embedded store", "weir server"};
+    app.footer("Exit codes: 0 told to stop, 2 wrong arguments or file, 3 trouble with the store, 4 the address cannot be listened on.");
     app.add_option("--data", arguments.data, "directory of the store; made if it is not there")->capture_default_str();
     app.add_option("--address", arguments.address, "numeric address to listen on")->capture_default_str();
     app.add_option("--port", arguments.port, "port; 0 lets the system choose, see DATA/endpoint")->capture_default_str();
     app.add_option("--catalogue", arguments.catalogue, "YAML file of accelerators")->required();
     app.add_option("--policy", arguments.policy, "YAML file of leases and limits");
     app.add_option("--site-root", arguments.site_roots, "SITE=DIR: where a site of this machine keeps its tasks, for logs");
-    CLI11_PARSE(app, argc, argv);
+    if (const auto end = weir::apps::end_of_parsing(app, argc, argv)) return *end;
     if (sodium_init() < 0) return store_trouble;
     // Signals are taken by sigwait alone; every thread inherits this.
     sigset_t blocked;

@@ -93,6 +93,7 @@ void submission(CLI::App& command, SubmitAsk& ask) {
     command.add_option("FILE", ask.file, "job file, YAML or JSON; - is standard input")->required();
     command.add_option("--project", ask.project, "none: WEIR_PROJECT, or your only one");
     command.add_option("--id", ask.id, "of an earlier attempt whose outcome is unknown");
+    command.add_option("--funding", ask.funding, "instead of the file's: a voucher's id or prepaid; once for each, in their order");
     command.add_flag("--wait", ask.wait, "until it is over; exit code 10 where it did not succeed");
 }
 
@@ -113,7 +114,7 @@ void logs(CLI::App& command, LogAsk& ask) {
 
 void watching(CLI::App& command, WatchAsk& ask) {
     command.add_option("--project", ask.project, "only what is this project's");
-    command.add_option("--job", ask.job, "only what is this job's");
+    command.add_option("--job", ask.job, "only what is this job's; ends with the job");
     command.add_option("--since", ask.since, "after this revision; none: from now on");
     command.add_option("--count", ask.events_max, "end after so many events");
 }
@@ -200,6 +201,8 @@ void add_money(CLI::App& app, Chosen& chosen) {
     add(ledger, chosen, "trial-balance", "every ledger's sums", show_trial_balance, none);
     auto& journal = noun(app, "audit", "the journal");
     add(journal, chosen, "log", "every change, newest first", show_audit_log, audit);
+    // `weir audit verify` itself is the server's program; this tells of it, and of a flag that came before it.
+    add(journal, chosen, "verify", "prove a store, on the machine where it is; see: weir audit verify --help", prove_store_elsewhere, none);
 }
 
 }  // namespace

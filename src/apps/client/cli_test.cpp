@@ -63,7 +63,9 @@ TEST(ExitCode, FollowsTheStatusOfTheAnswer) {
         rig.on("GET /v1/organisations/lab", [status](const auto&) { return problem(status, "asked 3 and 2 are left", "name"); });
         rig.on("POST /v1/organisations", [status](const auto&) { return problem(status, "asked 3 and 2 are left", "name"); });
         EXPECT_EQ(rig.run({"org", "show", "lab"}), reading) << status;
-        EXPECT_THAT(rig.err, StartsWith("weir: asked 3 and 2 are left\n  field: name\n"));
+        // A field of what does not exist is no news.
+        EXPECT_THAT(rig.err, StartsWith("weir: asked 3 and 2 are left\n"));
+        EXPECT_EQ(rig.err.contains("\n  field: name\n"), status != 404) << status;
         EXPECT_EQ(rig.run({"org", "set", "lab", "--kind", "startup"}), changing) << status;
     }
 }
@@ -205,6 +207,17 @@ TEST(Submit, PutsTheLineInFrontOfAFieldThatTheServerRefuses) {
     const auto path = good_job(rig);
     EXPECT_EQ(rig.run({"submit", path}), 1);
     EXPECT_THAT(rig.err, HasSubstr(path + ":4:6: the budget is too small"));
+}
+
+TEST(Submit, FundingOfTheCommandLineReplacesThatOfTheFile) {
+    Rig rig;
+    serve_submission(rig);
+    rig.on("POST /v1/jobs", R"({"id":"x","repeated":false,"revision":9})");
+    const auto* voucher = "vch-01kaj3aaaaaaaaaaaaaaaaaaaa";
+    EXPECT_EQ(rig.run({"submit", good_job(rig), "--funding", voucher, "--funding", "prepaid"}), 0) << rig.err;
+    EXPECT_THAT(rig.seen("POST /v1/jobs").back(), HasSubstr(R"("funding":["vch-01kaj3aaaaaaaaaaaaaaaaaaaa","prepaid"])"));
+    EXPECT_EQ(rig.run({"submit", good_job(rig), "--funding", "vch-1"}), 2);
+    EXPECT_THAT(rig.err, HasSubstr("--funding is 'vch-1' and must be prepaid, or the id of a voucher"));
 }
 
 TEST(Submit, NeedsToKnowTheProject) {

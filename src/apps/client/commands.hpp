@@ -97,6 +97,7 @@ struct SubmitAsk {
     std::string file;
     std::string project;
     std::string id;
+    std::vector<std::string> funding;  ///< Instead of the file's.
     bool wait = false;
 };
 [[nodiscard]] Done submit(Session& session, const SubmitAsk& ask);
@@ -153,6 +154,8 @@ struct AuditAsk : ListAsk {
     std::string actor;
     std::string type;
 };
+/// Says how to call the program that proves a store.
+[[nodiscard]] Done prove_store_elsewhere(Session& session, const Nothing& ask);
 [[nodiscard]] Done show_audit_log(Session& session, const AuditAsk& ask);
 
 }  // namespace weir::cli

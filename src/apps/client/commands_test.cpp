@@ -54,8 +54,38 @@ TEST(Jobs, BillAddsUpWhatTheTenantPays) {
         "paid":[{"source":"prepaid","held":5000,"captured":1200}],"revision":4})");
     ASSERT_EQ(rig.run({"job", "bill", job_a}), 0) << rig.err;
     EXPECT_THAT(rig.out,
-                HasSubstr("  1  pidu-core    H800 (emulated)       1.000           12.00  tenant                          12.00\n"));
+                HasSubstr("  1  pidu-core    H800 (emulated)          3600           12.00  tenant                          12.00\n"));
     EXPECT_THAT(rig.out, HasSubstr("prepaid        50.00      12.00\n"));
+}
+
+TEST(Jobs, OneThatIsOverShowsNoFiguresOfARunningOne) {
+    Rig rig;
+    const std::string spec = R"("spec":{"max_duration":600,"resources":{"accelerators":["H800:2"]}})";
+    const std::string placed = R"("placement":{"site":"pidu-core","model":"H800","per_node":2000,"emulated":true,
+        "fen_per_card_hour":680,"nodes":[{"node":"n1"}],"score":[]})";
+    const auto path = std::string{"GET /v1/jobs/"} + job_a;
+    rig.on(path, R"({"state":"running","fault_restarts":1,"held_fen":384,"accrued_fen":2,)" + spec + "," + placed + "}");
+    rig.on(path, R"({"state":"succeeded","fault_restarts":0,"held_fen":0,"accrued_fen":0,)" + spec + "," + placed + "}");
+    ASSERT_EQ(rig.run({"job", "show", job_a}), 0) << rig.err;
+    EXPECT_THAT(rig.out, HasSubstr("max duration  10 min\n"));
+    EXPECT_THAT(rig.out, HasSubstr("cards         2 x H800 (emulated)\n"));
+    EXPECT_THAT(rig.out, HasSubstr("owed so far   0.02 yuan\n"));
+    ASSERT_EQ(rig.run({"job", "show", job_a}), 0) << rig.err;
+    EXPECT_THAT(rig.out, Not(HasSubstr("owed so far")));
+    EXPECT_THAT(rig.out, Not(HasSubstr("restarts")));
+}
+
+TEST(Jobs, WhyOfOneThatIsOverNamesWhereToLook) {
+    Rig rig;
+    rig.on(std::string{"GET /v1/jobs/"} + job_a + "/why", [](const auto&) {
+        http::Problem document;
+        document.type = http::problem_type("already_finished");
+        document.status = 409;
+        document.detail = "it is over";
+        return Response::problem(document);
+    });
+    EXPECT_EQ(rig.run({"job", "why", job_a}), 1);
+    EXPECT_EQ(rig.err, std::string{"weir: it is over; how it ended: weir job show "} + job_a + "\n");
 }
 
 TEST(Pages, AreFollowedUpToTheLimit) {
@@ -116,6 +146,30 @@ TEST(Logs, AreReadToTheirPresentEndWithoutFollow) {
     });
     ASSERT_EQ(rig.run({"job", "logs", job_a, "--stderr", "--node", "1"}), 0) << rig.err;
     EXPECT_EQ(rig.out, "later");
+}
+
+TEST(Logs, OfAJobThatHasNotStartedSayWhatItWaitsFor) {
+    Rig rig;
+    const auto path = std::string{"GET /v1/jobs/"} + job_a;
+    rig.on(path, R"({"state":"queued","generation":0})");
+    rig.on(path + "/logs", [](const auto&) { return problem(503, "the log is on another machine, or it is gone"); });
+    EXPECT_EQ(rig.run({"job", "logs", job_a}), 5);
+    EXPECT_THAT(rig.err, HasSubstr("is queued and has printed nothing yet; why it waits: weir job why "));
+    rig.on(path, R"({"state":"running","generation":1})");
+    EXPECT_EQ(rig.run({"job", "logs", job_a}), 5);
+    EXPECT_EQ(rig.run({"job", "logs", job_a}), 3);
+    EXPECT_EQ(rig.err, "weir: the log is on another machine, or it is gone\n");  // The server did answer: no word of its address.
+}
+
+TEST(Watch, OfAJobEndsWithIt) {
+    Rig rig;
+    rig.on("GET /v1/watch", [&](const auto&) {
+        const auto stream = http::Stream::open();
+        for (const auto* name : {"job_placed", "job_finished", "job_placed"}) (void)stream.push(http::format_event({"5", name, "{}"}));
+        return Response::events(stream);
+    });
+    ASSERT_EQ(rig.run({"watch", "--job", job_a, "--json"}), 0) << rig.err;
+    EXPECT_EQ(rig.out, "{}\n{}\n");
 }
 
 TEST(Watch, GoesOnAfterTheLastEvent) {
@@ -195,13 +249,16 @@ TEST(Tokens, TheSecretAloneGoesToStandardOutputOrIntoAPrivateFile) {
     Rig rig;
     rig.on("POST /v1/sites/pidu-core/agent-token", R"({"id":"tok-1","secret":"s3cret","repeated":false,"revision":5})");
     rig.on("POST /v1/sites/pidu-core/agent-token", R"({"id":"tok-1","secret":"s3cret","repeated":false,"revision":5})");
+    rig.on("POST /v1/sites/pidu-core/agent-token", R"({"id":"tok-1","secret":"s3cret","repeated":false,"revision":5})");
     rig.on("POST /v1/sites/pidu-core/agent-token", R"({"id":"tok-1","repeated":true,"revision":5})");
     EXPECT_EQ(rig.run({"site", "agent-token", "pidu-core", "--expires", "30d"}), 0);
     EXPECT_EQ(rig.out, "s3cret\n");
     EXPECT_THAT(rig.seen("POST").back(), HasSubstr(R"("expires_at":"2026-12-22T06:00:00Z")"));
     EXPECT_EQ(rig.run({"site", "agent-token", "pidu-core", "--to", rig.path("agent.token")}), 0);
-    EXPECT_EQ(rig.out, "");
+    EXPECT_EQ(rig.out, "token tok-1\n");
     EXPECT_EQ(fs::status(rig.path("agent.token")).permissions(), fs::perms::owner_read | fs::perms::owner_write);
+    EXPECT_EQ(rig.run({"site", "agent-token", "pidu-core", "--to", rig.path("agent.token"), "--json"}), 0);
+    EXPECT_EQ(rig.out, R"({"id":"tok-1","secret_file":")" + rig.path("agent.token") + "\"}\n");
     EXPECT_EQ(rig.run({"site", "agent-token", "pidu-core"}), 6);  // An earlier attempt took the secret along.
     EXPECT_EQ(rig.run({"site", "agent-token", "pidu-core", "--expires", "soon"}), 2);
 }
@@ -219,6 +276,16 @@ TEST(Sites, NodesShowEmulatedCards) {
               "pidu-core  n1    8 x H800 (emulated) in fractions, 2 x cpu    64  512GiB  healthy  a, r1\n");
 }
 
+TEST(Sites, OneWhoseAgentNeverReportedHasNotJoined) {
+    Rig rig;
+    rig.on("GET /v1/sites/pidu-core", R"({"name":"pidu-core","reachable":false,"reachable_since":"1970-01-01T00:00:00Z","open":true})");
+    rig.on("GET /v1/sites/pidu-core", R"({"name":"pidu-core","reachable":false,"reachable_since":"2026-11-22T05:00:00Z","open":true})");
+    ASSERT_EQ(rig.run({"site", "show", "pidu-core"}), 0) << rig.err;
+    EXPECT_THAT(rig.out, HasSubstr("not joined: its agent has never reported\n"));
+    ASSERT_EQ(rig.run({"site", "show", "pidu-core"}), 0) << rig.err;
+    EXPECT_THAT(rig.out, HasSubstr("out of reach since 2026-11-22 05:00:00\n"));
+}
+
 TEST(Sites, AFileIsSentAndItsRefusedFieldIsFound) {
     Rig rig;
     rig.on("POST /v1/sites", [](const auto&) { return problem(422, "the tariff names no model", "tariff[1].model"); });
@@ -227,6 +294,14 @@ TEST(Sites, AFileIsSentAndItsRefusedFieldIsFound) {
     EXPECT_EQ(rig.run({"site", "set", "-f", path}), 1);
     EXPECT_THAT(rig.err, HasSubstr(path + ":4:13: the tariff names no model"));
     EXPECT_THAT(rig.seen("POST").back(), HasSubstr(R"({"name":"pidu-core","tariff":[{"model":"cpu","fen_per_card_hour":18})"));
+}
+
+TEST(Audit, VerifyIsAProgramOfItsOwnAndSaysSo) {
+    Rig rig;
+    EXPECT_EQ(rig.run({"audit", "--help"}), 0);
+    EXPECT_THAT(rig.out, HasSubstr("verify"));
+    EXPECT_EQ(rig.run({"--json", "audit", "verify"}), 2);
+    EXPECT_THAT(rig.err, HasSubstr("with no option before audit"));
 }
 
 TEST(Audit, ShowsWhatHappened) {

@@ -33,7 +33,7 @@ struct Settings {
     std::string token;  ///< Empty: none is known.
 };
 
-inline constexpr const char* usual_server = "http://127.0.0.1:8080";
+inline constexpr const char* usual_server = "http://127.0.0.1:7440";
 
 /// $XDG_CONFIG_HOME/weir/config.yaml, or ~/.config/weir/config.yaml.
 [[nodiscard]] Result<std::string, Failure> config_path(const Console& console);

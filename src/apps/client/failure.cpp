@@ -59,10 +59,13 @@ Failure failure_of(const codec::Problems& problems) {
 
 void print(const Failure& failure, std::ostream& to) {
     to << "weir: " << visible(failure.message, true) << '\n';
-    if (!failure.field.empty()) to << "  field: " << visible(failure.field) << '\n';
+    // What was not found, or what the message begins with, need not be said again.
+    const bool is_said = failure.exit == Exit::not_found || failure.message.find(failure.field + ":") != std::string::npos;
+    if (!failure.field.empty() && !is_said) to << "  field: " << visible(failure.field) << '\n';
     if (!failure.clause.empty()) to << "  clause: " << visible(failure.clause) << '\n';
     switch (failure.exit) {
         case Exit::unreachable:
+            if (!failure.code.empty()) break;  // It did answer.
             to << "  check the server with: weir whoami; choose another with --server, WEIR_SERVER or weir login\n";
             break;
         case Exit::not_authorised: to << "  see what your token allows with: weir whoami; use another one with: weir login\n"; break;

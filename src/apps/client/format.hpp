@@ -19,7 +19,7 @@ namespace weir::cli {
 
 /// Yuan with two decimals, exact: 12.34, -0.05.
 [[nodiscard]] std::string yuan(std::int64_t fen);
-/// Cards of milli-cards: 8, 0.5, 1.125.
+/// Cards of milli-cards, and card-seconds of milli-card-seconds: 8, 0.5, 1.125.
 [[nodiscard]] std::string cards(std::int64_t milli_cards);
 /// Hours of milli-card-seconds with three decimals, cut off.
 [[nodiscard]] std::string card_hours(std::int64_t milli_card_seconds);

@@ -10,10 +10,17 @@
 
 namespace weir::cli {
 
-Result<JobFile, Failure> read_job_file(const Console& console, const std::string& path) {
+Result<JobFile, Failure> read_job_file(const Console& console, const std::string& path, const std::vector<std::string>& funding) {
     JobFile job{WEIR_TRY(read_source(console, path)), {}};
     auto spec = codec::decode<JobSpec>(job.source.value, job.source.origin);
     if (!spec) return fail(failure_of(spec.error()));
+    if (!funding.empty()) spec->funding.clear();
+    for (const auto& text : funding) {
+        using Form = codec::Custom<FundingSource>;
+        const auto source = Form::parse(text);
+        if (!source) return fail(usage(fmt::format("--funding is '{}' and must be {}", text, Form::expected)));
+        spec->funding.push_back(*source);
+    }
     job.spec = codec::to_json(*spec);
     return job;
 }

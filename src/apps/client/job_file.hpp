@@ -13,8 +13,9 @@ struct JobFile {
     std::string spec;  ///< Canonical JSON: what the server keeps.
 };
 
-/// Reads the file by the domain's types; every problem is named with file, line and field.
-[[nodiscard]] Result<JobFile, Failure> read_job_file(const Console& console, const std::string& path);
+/// Reads the file by the domain's types; every problem is named with file, line and field. `funding` replaces the file's unless empty.
+[[nodiscard]] Result<JobFile, Failure> read_job_file(const Console& console, const std::string& path,
+                                                     const std::vector<std::string>& funding);
 
 /// Checks the job against the limits and the models of an answer of /v1/catalog.
 [[nodiscard]] Done check_job(const JobFile& job, const codec::Value& catalogue);

@@ -32,11 +32,21 @@ std::string nodes_text(const codec::Value& placement) {
     return out;
 }
 
+/// Seconds of a specification as people write them; empty where there are none.
+std::string span_text(const codec::Value& spec, std::string_view name) {
+    return spec.find(name) == nullptr ? std::string{} : format_duration(seconds(integer_of(spec, name)));
+}
+
+bool is_over(const codec::Value& job) {
+    const auto state = text_of(job, "state");
+    return state == "succeeded" || state == "failed" || state == "cancelled";
+}
+
 std::string rate_text(std::int64_t fen) { return yuan(fen) + " yuan a card and hour"; }
 
 void add_spec(Fields& fields, const Console& console, const codec::Value& spec) {
     fields.add("accelerators", asked_text(spec));
-    fields.add("max duration", text_of(spec, "max_duration"));
+    fields.add("max duration", span_text(spec, "max_duration"));
     fields.add("deadline", spec.find("deadline") != nullptr ? time_of(console, spec, "deadline") : "");
     fields.add("budget", text_of(spec, "budget"));
     fields.add("funding", text_of(spec, "funding"));
@@ -44,8 +54,9 @@ void add_spec(Fields& fields, const Console& console, const codec::Value& spec) 
 
 void add_placement(Fields& fields, const codec::Value& placement) {
     fields.add("site", text_of(placement, "site"));
-    fields.add("cards", fmt::format("{} x {} on each of {} nodes", cards(integer_of(placement, "per_node")), model_of(placement),
-                                    items_of(placement, "nodes").size()));
+    const auto nodes = items_of(placement, "nodes").size();
+    fields.add("cards", fmt::format("{} x {}{}", cards(integer_of(placement, "per_node")), model_of(placement),
+                                    nodes == 1 ? "" : fmt::format(" on each of {} nodes", nodes)));
     fields.add("nodes", nodes_text(placement));
     fields.add("price", rate_text(integer_of(placement, "fen_per_card_hour")));
     std::string score;
@@ -71,8 +82,7 @@ Table usage_table(const codec::Value& job) {
 
 std::string standing_text(const codec::Value& job) {
     auto text = text_of(job, "state");
-    const bool over = text == "succeeded" || text == "failed" || text == "cancelled";
-    if (over) {
+    if (is_over(job)) {
         if (const auto reason = reason_of(job); !reason.empty() && text != "succeeded") text += ": " + reason;
         if (const auto code = text_of(job, "exit_code"); !code.empty() && code != "0") text += " " + code;
         return text;
@@ -99,11 +109,13 @@ std::string detail_text(const Console& console, const codec::Value& job) {
         fields.add("site", text_of(job, "site"));
         fields.add("model", model_of(job));
     }
-    fields.add("restarts", fmt::format("{} after errors, {} after faults of sites", integer_of(job, "error_restarts"),
-                                       integer_of(job, "fault_restarts")));
-    fields.add("held", yuan(integer_of(job, "held_fen")) + " yuan");
-    fields.add("owed so far", yuan(integer_of(job, "accrued_fen")) + " yuan");
-    auto text = fields.text();
+    if (!is_over(job)) {  // Of a job that is over the bill knows.
+        fields.add("restarts", fmt::format("{} after errors, {} after faults of sites", integer_of(job, "error_restarts"),
+                                           integer_of(job, "fault_restarts")));
+        fields.add("held", yuan(integer_of(job, "held_fen")) + " yuan");
+        fields.add("owed so far", yuan(integer_of(job, "accrued_fen")) + " yuan");
+    }
+    auto text = fields.text(console.width);
     if (const auto table = usage_table(job); !table.empty()) text += '\n' + table.text(console.width);
     Table checkpoints{{{.title = "CHECKPOINT", .least = 12},
                        {.title = "GENERATION", .align = Align::right},
@@ -122,7 +134,7 @@ std::string bill_text(const Console& console, const codec::Value& bill) {
     Table lines{{{.title = "GEN", .rank = 4, .align = Align::right},
                  {.title = "SITE", .rank = 2, .least = 8},
                  {.title = "MODEL"},
-                 {.title = "CARD-HOURS", .align = Align::right},
+                 {.title = "CARD-SECONDS", .align = Align::right},
                  {.title = "YUAN/CARD-HOUR", .rank = 3, .align = Align::right},
                  {.title = "PAYER", .rank = 2},
                  {.title = "LOST TO", .rank = 3, .least = 8},
@@ -131,7 +143,7 @@ std::string bill_text(const Console& console, const codec::Value& bill) {
     for (const auto& line : items_of(bill, "lines")) {
         const auto payer = text_of(line, "payer");
         if (payer == "tenant") sum_fen += integer_of(line, "amount");
-        lines.add({text_of(line, "generation"), text_of(line, "site"), model_of(line), card_hours(integer_of(line, "used")),
+        lines.add({text_of(line, "generation"), text_of(line, "site"), model_of(line), cards(integer_of(line, "used")),
                    yuan(integer_of(line, "fen_per_card_hour")), payer, text_of(line, "lost"), yuan(integer_of(line, "amount"))});
     }
     lines.add({"", "tenant pays", "", "", "", "", "", yuan(sum_fen)});

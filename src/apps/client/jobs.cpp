@@ -47,7 +47,14 @@ Done bill_job(Session& session, const OneAsk& ask) {
 }
 
 Done why_job(Session& session, const OneAsk& ask) {
-    const auto reply = WEIR_TRY(look(session, ask.name, "/why"));
+    const auto id = WEIR_TRY(resolve_job(session, ask.name));
+    auto answer = session.get(fmt::format("/v1/jobs/{}/why", id));
+    if (!answer) {
+        auto failure = std::move(answer).error();
+        if (failure.code == "already_finished") failure.message += fmt::format("; how it ended: weir job show {}", id);
+        return fail(std::move(failure));
+    }
+    const auto reply = *std::move(answer);
     if (session.printed(reply)) return {};
     auto& out = session.console().out;
     out << fmt::format("{} is {}{}\n", text_of(reply.value, "job"), text_of(reply.value, "state"),

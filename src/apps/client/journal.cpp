@@ -52,6 +52,7 @@ private:
             console.out << (console.width > 0 ? cut(line, console.width) : line) << '\n' << std::flush;
         }
         ++seen_;
+        if (!ask_.job.empty() && event.name == "job_finished") return false;
         return ask_.events_max == 0 || seen_ < ask_.events_max;
     }
 
@@ -81,6 +82,11 @@ Done watch(Session& session, const WatchAsk& ask) {
     }
     return fail(Failure{.exit = Exit::unreachable,
                         .message = fmt::format("{} could not be watched in {} attempts in a row", session.server(), breaks_max)});
+}
+
+Done prove_store_elsewhere(Session&, const Nothing&) {
+    return fail(usage("a store is proved on the machine where it is, without a server or a token; write: weir audit verify --data DIR "
+                      "--catalogue FILE, with no option before audit"));
 }
 
 Done show_audit_log(Session& session, const AuditAsk& ask) {

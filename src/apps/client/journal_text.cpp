@@ -10,6 +10,8 @@
 namespace weir::cli {
 namespace {
 
+constexpr std::size_t postings_shown = 8;
+
 struct Known {
     std::int64_t type;
     std::string_view name;
@@ -26,10 +28,24 @@ constexpr std::array known{
     Known{51, "key_recorded"},
 };
 
-/// A scalar as it is; of an object what names it; of a list how many.
+/// What a transfer does: `hold 1.92`, or `redeem 0.03 of 1.92` where the rest of a hold went back.
+std::string posting_text(const codec::Value& posting) {
+    const auto amount = integer_of(posting, "amount");
+    const auto released = integer_of(posting, "released");
+    return fmt::format("{} {}{}", text_of(posting, "code"), yuan(amount), released > 0 ? " of " + yuan(amount + released) : "");
+}
+
+bool is_posting(const codec::Value& one) { return one.find("code") != nullptr && one.find("amount") != nullptr; }
+
+/// A scalar as it is; of an object what names it; of a list of transfers what they do, of any other how many.
 std::string brief(const codec::Value& value) {
     if (const auto* array = value.array()) {
         const bool plain = std::ranges::all_of(*array, [](const codec::Value& one) { return one.string() != nullptr; });
+        if (!array->empty() && array->size() <= postings_shown && std::ranges::all_of(*array, is_posting)) {
+            std::string out;
+            for (const auto& one : *array) out += (out.empty() ? "" : ", ") + posting_text(one);
+            return out;
+        }
         return plain && array->size() <= 3 ? text_of(value) : fmt::format("[{}]", array->size());
     }
     if (value.object() == nullptr) return text_of(value);

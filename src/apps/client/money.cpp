@@ -55,7 +55,7 @@ Done show_programme(Session& session, const OneAsk& ask) {
     fields.add("per entity", yuan_of(programme, "entity_cap") + " yuan");
     fields.add("vouchers last", text_of(programme, "validity_days") + " days");
     for (const auto* name : {"kinds", "registered_in", "sites", "tiers", "models"}) add_allowed(fields, programme, name);
-    console.out << fields.text();
+    console.out << fields.text(console.width);
     Table ratio{{{.title = "PAYS", .align = Align::right},
                  {.title = "KINDS", .least = 10},
                  {.title = "CHIPS"},
@@ -112,7 +112,7 @@ Done show_voucher(Session& session, const OneAsk& ask) {
     fields.add("held", yuan_of(voucher, "held_fen") + " yuan");
     fields.add("redeemed", yuan_of(voucher, "redeemed_fen") + " yuan");
     fields.add("left", yuan_of(voucher, "left_fen") + " yuan");
-    session.console().out << fields.text();
+    session.console().out << fields.text(session.console().width);
     return {};
 }
 

@@ -64,7 +64,7 @@ Done who_am_i(Session& session, const Nothing&) {
     fields.add("expires", time_of(session.console(), me, "expires_at"));
     fields.add("network", text_of(me, "network_roles"));
     for (const auto& one : items_of(me, "projects")) fields.add("project " + text_of(one, "project"), text_of(one, "roles"));
-    session.console().out << fields.text();
+    session.console().out << fields.text(session.console().width);
     return {};
 }
 
@@ -107,7 +107,7 @@ Done show_organisation(Session& session, const OneAsk& ask) {
     for (const auto* name : {"name", "kind", "title", "credit_code", "size_class", "registered_in", "control_group"})
         fields.add(name, text_of(reply.value, name));
     fields.add("prepaid", yuan(integer_of(reply.value, "prepaid_fen")) + " yuan");
-    session.console().out << fields.text();
+    session.console().out << fields.text(session.console().width);
     return {};
 }
 
@@ -147,7 +147,7 @@ Done show_project(Session& session, const OneAsk& ask) {
     fields.add("organisation", text_of(project, "organisation"));
     fields.add("trusted sites", items_of(project, "trusted").empty() ? "all" : text_of(project, "trusted"));
     fields.add("live jobs", fmt::format("{} of at most {}", text_of(project, "live_jobs"), text_of(project, "live_jobs_max")));
-    session.console().out << fields.text();
+    session.console().out << fields.text(session.console().width);
     Table use{{{"MODEL"}, {.title = "CARDS IN USE", .align = Align::right}, {.title = "QUOTA", .align = Align::right}}};
     for (const auto& line : items_of(project, "use")) {
         use.add({text_of(line, "model"), cards(integer_of(line, "used")),

@@ -8,7 +8,14 @@ namespace {
 
 using http::percent_encode;
 
+/// Whether no agent of it ever reported: then it is out of reach since the beginning of time.
+bool is_new(const codec::Value& site) {
+    const auto since = parse_utc(text_of(site, "reachable_since"));
+    return !flag_of(site, "reachable") && (!since || since->ns == 0);
+}
+
 std::string standing_of(const codec::Value& site) {
+    if (is_new(site)) return "not joined";
     if (!flag_of(site, "reachable")) return "out of reach";
     return flag_of(site, "open") ? "open" : "closed";
 }
@@ -59,12 +66,13 @@ Done show_site(Session& session, const OneAsk& ask) {
     const auto& site = reply.value;
     Fields fields;
     fields.add("name", text_of(site, "name"));
-    fields.add("state", fmt::format("{} since {}", standing_of(site), time_of(console, site, "reachable_since")));
+    fields.add("state", is_new(site) ? "not joined: its agent has never reported"
+                                     : fmt::format("{} since {}", standing_of(site), time_of(console, site, "reachable_since")));
     for (const auto* name : {"owner", "region", "tier", "backend", "grid_zone"}) fields.add(name, text_of(site, name));
     fields.add("pue", cards(integer_of(site, "pue_milli")));
     fields.add("nodes", text_of(site, "nodes"));
     fields.add("tasks", text_of(site, "tasks"));
-    console.out << fields.text();
+    console.out << fields.text(console.width);
     Table tariff{{{"MODEL"}, {.title = "YUAN / CARD-HOUR", .align = Align::right}}};
     for (const auto& line : items_of(site, "tariff")) tariff.add({text_of(line, "model"), yuan(integer_of(line, "fen_per_card_hour"))});
     if (!tariff.empty()) console.out << '\n' << tariff.text(console.width);

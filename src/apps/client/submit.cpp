@@ -63,7 +63,7 @@ Done submit(Session& session, const SubmitAsk& ask) {
         return fail(usage(fmt::format(
             "--id is '{}' and must be job- and 26 characters, as an earlier submit printed it; leave it out for a new job", ask.id)));
     }
-    const auto job = WEIR_TRY(read_job_file(session.console(), ask.file));
+    const auto job = WEIR_TRY(read_job_file(session.console(), ask.file, ask.funding));
     const auto project = WEIR_TRY(project_of(session, ask));
     const auto catalogue = WEIR_TRY(session.get("/v1/catalog"));
     WEIR_CHECK(check_job(job, catalogue.value));

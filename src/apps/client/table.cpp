@@ -70,6 +70,17 @@ void fit(Layout& layout, const std::vector<Column>& columns, std::size_t width) 
     }
 }
 
+/// What was left out may have made more room than was needed: the most important of the cut columns have it back.
+void grow(Layout& layout, const std::vector<Column>& columns, const std::vector<std::size_t>& wanted, std::size_t width) {
+    auto order = by_rank(columns);
+    std::ranges::reverse(order);
+    for (const auto i : order) {
+        const auto total = layout.total();
+        if (total >= width) return;
+        if (layout.shown[i]) layout.widths[i] += std::min(width - total, wanted[i] - layout.widths[i]);
+    }
+}
+
 std::string line_of(const std::vector<std::string>& cells, const std::vector<Column>& columns, const Layout& layout) {
     std::string line;
     bool first = true;
@@ -83,6 +94,26 @@ std::string line_of(const std::vector<std::string>& cells, const std::vector<Col
     }
     line.erase(line.find_last_not_of(' ') + 1);
     return line + '\n';
+}
+
+/// The words of `text` and a line end; lines after the first begin with `indent` blanks. `room` 0: all on one line.
+void append_wrapped(std::string& out, std::string_view text, std::size_t indent, std::size_t room) {
+    std::size_t used = 0;
+    while (!text.empty()) {
+        const auto blanks = std::min(text.find_first_not_of(' '), text.size());
+        const auto end = std::min(text.find(' ', blanks), text.size());
+        const auto word = display_width(text.substr(blanks, end - blanks));
+        if (room > 0 && used > 0 && used + blanks + word > room) {
+            out += '\n' + std::string(indent, ' ');
+            used = 0;
+            text.remove_prefix(blanks);
+            continue;
+        }
+        out += text.substr(0, end);
+        used += blanks + word;
+        text.remove_prefix(end);
+    }
+    out += '\n';
 }
 
 }  // namespace
@@ -125,7 +156,11 @@ std::string Table::text(std::size_t width) const {
         layout.widths[i] = display_width(titles[i]);
         for (const auto& row : rows_) layout.widths[i] = std::max(layout.widths[i], display_width(row[i]));
     }
-    if (width > 0) fit(layout, columns_, width);
+    if (width > 0) {
+        const auto wanted = layout.widths;
+        fit(layout, columns_, width);
+        grow(layout, columns_, wanted, width);
+    }
     std::string out = line_of(titles, columns_, layout);
     for (const auto& row : rows_) out += line_of(row, columns_, layout);
     return out;
@@ -135,11 +170,15 @@ void Fields::add(std::string name, std::string value) {
     if (!value.empty()) lines_.emplace_back(std::move(name), std::move(value));
 }
 
-std::string Fields::text() const {
+std::string Fields::text(std::size_t width) const {
     std::size_t widest = 0;
     for (const auto& [name, value] : lines_) widest = std::max(widest, display_width(name));
+    const auto indent = widest + gap;
     std::string out;
-    for (const auto& [name, value] : lines_) out += name + std::string(widest - display_width(name) + gap, ' ') + value + '\n';
+    for (const auto& [name, value] : lines_) {
+        out += name + std::string(indent - display_width(name), ' ');
+        append_wrapped(out, value, indent, width > indent ? width - indent : 0);
+    }
     return out;
 }
 

@@ -30,7 +30,7 @@ public:
     void add(std::vector<std::string> cells);
     [[nodiscard]] bool empty() const { return rows_.empty(); }
     /// Lines with their ends. `width` 0: as wide as it needs to be. First columns are cut, the highest rank first,
-    /// then left out, the highest rank first.
+    /// then left out, the highest rank first; what room is left then goes back to the cut ones.
     [[nodiscard]] std::string text(std::size_t width) const;
 
 private:
@@ -43,7 +43,8 @@ class Fields {
 public:
     /// Empty values are passed over.
     void add(std::string name, std::string value);
-    [[nodiscard]] std::string text() const;
+    /// A value that does not fit `width` goes on below its beginning; 0: each is one line.
+    [[nodiscard]] std::string text(std::size_t width) const;
 
 private:
     std::vector<std::pair<std::string, std::string>> lines_;

@@ -49,6 +49,18 @@ TEST(Table, LeavesColumnsOutWhereCuttingIsNotEnough) {
               "job-2   0.05\n");
 }
 
+TEST(Table, RoomThatAColumnLeftGoesBackToTheCutOnes) {
+    Table table{
+        {{"ID"}, {.title = "NAME", .rank = 2, .least = 5}, {.title = "OWNER", .rank = 3, .least = 5}, {.title = "NOTE", .rank = 4}}};
+    table.add({"job-1", "night training", "pidu-core", "twelve letters"});
+    EXPECT_EQ(table.text(33),
+              "ID     NAME            OWNER\n"
+              "job-1  night training  pidu-core\n");
+    EXPECT_EQ(table.text(30),
+              "ID     NAME            OWNER\n"
+              "job-1  night training  pidu-c…\n");
+}
+
 TEST(Table, AColumnAtItsLeastIsOneCharacterAndAnEllipsis) {
     EXPECT_EQ(cut("abcdef", 6), "abcdef");
     EXPECT_EQ(cut("abcdef", 5), "abcd…");
@@ -73,7 +85,20 @@ TEST(Fields, StandBelowEachOtherAndEmptyOnesAreLeftOut) {
     fields.add("name", "digits");
     fields.add("reason", "");
     fields.add("owed so far", "1.20 yuan");
-    EXPECT_EQ(fields.text(), "name         digits\nowed so far  1.20 yuan\n");
+    EXPECT_EQ(fields.text(0), "name         digits\nowed so far  1.20 yuan\n");
+}
+
+TEST(Fields, LongValuesGoOnBelowTheirBeginning) {
+    Fields fields;
+    fields.add("kinds", "startup, university  [article 2 (1): both]");
+    fields.add("id", "a-word-that-does-not-fit");
+    EXPECT_EQ(fields.text(20),
+              "kinds  startup,\n"
+              "       university\n"
+              "       [article 2\n"
+              "       (1): both]\n"
+              "id     a-word-that-does-not-fit\n");
+    EXPECT_EQ(fields.text(0), "kinds  startup, university  [article 2 (1): both]\nid     a-word-that-does-not-fit\n");
 }
 
 TEST(Format, MoneyIsExactToTheFen) {
@@ -128,6 +153,10 @@ TEST(Journal, AnEventIsALineOfItsMembers) {
         "roles":["owner"],"postings":[{},{}]})");
     ASSERT_TRUE(event);
     EXPECT_EQ(event_text(*event), "job=job-1 generation=2 placement=pidu-core/H800 (emulated) roles=owner postings=[2]");
+    const auto posted = codec::read_json(
+        R"({"opened":[],"postings":[{"code":"redeem","amount":3,"released":189},{"code":"charge","amount":3}]})");
+    ASSERT_TRUE(posted);
+    EXPECT_EQ(event_text(*posted), "postings=redeem 0.03 of 1.92, charge 0.03");
     EXPECT_EQ(event_name(41), "job_placed");
     EXPECT_EQ(event_name(99), "type 99");
 }

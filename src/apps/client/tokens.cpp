@@ -23,7 +23,7 @@ Result<std::string, Failure> expiry_of(const Console& console, const std::string
     return format_utc(console.now() + *length);
 }
 
-/// The secret alone to stdout, so that it can go into a pipe; all about it to stderr.
+/// The secret alone to stdout, so that it can go into a pipe; or the secret to a file, and the token's id to stdout.
 Done hand_over(Session& session, const TokenAsk& ask, const Reply& reply) {
     auto& console = session.console();
     const auto* secret = reply.value.find("secret");
@@ -34,13 +34,15 @@ Done hand_over(Session& session, const TokenAsk& ask, const Reply& reply) {
                 fmt::format("{} was made, but the answer with its secret was lost; end it with: weir token revoke {}, and issue another",
                             text_of(reply.value, "id"), text_of(reply.value, "id"))});
     }
+    const auto id = text_of(reply.value, "id");
     if (ask.to.empty()) {
         if (!session.printed(reply)) console.out << text_of(*secret) << '\n';
-    } else {
-        if (auto wrong = write_private_file(ask.to, text_of(*secret) + "\n")) return fail(usage(*std::move(wrong)));
-        if (console.talks) console.err << fmt::format("the secret is in {}\n", ask.to);
+        if (console.talks) console.err << fmt::format("token {}; its secret is shown this once\n", id);
+        return {};
     }
-    if (console.talks) console.err << fmt::format("token {}; its secret is shown this once\n", text_of(reply.value, "id"));
+    if (auto wrong = write_private_file(ask.to, text_of(*secret) + "\n")) return fail(usage(*std::move(wrong)));
+    console.out << (session.json() ? Object{}.text("id", id).text("secret_file", ask.to).json() : fmt::format("token {}", id)) << '\n';
+    if (console.talks) console.err << fmt::format("the secret is in {}, readable by you alone\n", ask.to);
     return {};
 }
 

@@ -22,7 +22,7 @@ namespace {
 
 using Clock = std::chrono::steady_clock;
 
-/// Short leases, so that the loss of a site shows within seconds. A real network's are longer (docs/operator).
+/// Short leases, so that the loss of a site shows within seconds. A real network's are longer (docs/operator.md).
 constexpr auto policy = "task_lease: 4s\nrun_on_lease: 60s\nkill_grace: 2s\ndrift_bound: 1s\nsite_silence: 3s\n";
 
 /// The story's lines, with the seconds since it began.

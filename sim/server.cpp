@@ -13,8 +13,8 @@ Server::Server(Timeline& timeline, Random random, Probes& probes, Policy policy,
 
 void Server::start(bool use_snapshots) {
     journal_ = std::make_unique<MemoryJournal>(disk_);
-    auto first = recover(*journal_, policy_, catalogue_, UINT64_MAX, use_snapshots);
-    auto second = recover(*journal_, policy_, catalogue_, UINT64_MAX, false);
+    auto first = recover(*journal_, policy_, catalogue_, {.use_snapshots = use_snapshots, .twin = true});
+    auto second = recover(*journal_, policy_, catalogue_, {.use_snapshots = false});
     if (!first || !second) {
         broken = "recovery failed: " + (first ? second.error() : first.error());
         return;
@@ -23,7 +23,7 @@ void Server::start(bool use_snapshots) {
         broken = "a snapshot and the whole journal recover to different states";
     if (!disk_.records.empty())
         probes_.hit(first->snapshot_revision > 0 ? "recovered from a snapshot" : "recovered from the whole journal");
-    reader_ = std::make_unique<Reader>(twin_of(first->core));
+    reader_ = std::make_unique<Reader>(std::move(*first->twin));
     auto behind = journal_->open_reader();
     snapshots_ = std::make_unique<SnapshotKeeper>(first->core.state, first->snapshot_revision, *reader_, *journal_, std::move(*behind), 1);
     writer_ = std::make_unique<Writer>(std::move(first->core), *journal_);

@@ -119,14 +119,17 @@ TEST_F(Drill, ARestartFindsTheSameStateBySnapshotAndByJournal) {
     open();
     EXPECT_EQ(state(), before);
     EXPECT_GT(snapshot_used_, 0U);
-    const auto folded = recover(*journal_, {}, catalogue(), UINT64_MAX, false);
+    const auto folded = recover(*journal_, {}, catalogue(), {.use_snapshots = false});
     ASSERT_TRUE(folded) << folded.error();
     EXPECT_EQ(digest_of(folded->core.state), before);
     EXPECT_FALSE(journal_->verify(1, UINT64_MAX)->bad);
 }
 
 TEST_F(Drill, SnapshotsAreMadeOfAStateThatFollows) {
-    reader_ = std::make_unique<Reader>(twin_of(writer_->core()), 3);
+    auto twin = recover(*journal_, {}, catalogue(), {.twin = true});
+    ASSERT_TRUE(twin) << twin.error();
+    EXPECT_EQ(digest_of(twin->twin->state), state());
+    reader_ = std::make_unique<Reader>(std::move(*twin->twin), 3);
     auto behind = journal_->open_reader();
     ASSERT_TRUE(behind);
     SnapshotKeeper keeper{writer_->core().state, writer_->core().state.revision, *reader_, *journal_, std::move(*behind), 20};

@@ -2,9 +2,12 @@
 
 #include "codec/binary.hpp"
 #include "codec/compress.hpp"
+#include "control/prefetch.hpp"
 
 #include <fmt/format.h>
 
+#include <future>
+#include <optional>
 #include <utility>
 
 namespace weir::ledger {
@@ -79,33 +82,15 @@ std::string layout_of(S& state) {
     return layout + codec::schema_text<ledger::LedgerState>();
 }
 
-const State& state_of(const Core& core) { return core.state; }
-const State& state_of(const State& state) { return state; }
+void fold(const std::vector<Entry>& entries, auto& into) {
+    for (const auto& entry : entries) apply(into, entry.event, entry.revision, entry.at);
+}
 
-/// Folds the entries after the revision of a core, or of a state alone, up to `until`; how many.
-template <class Folded>
-Result<std::uint64_t, std::string> fold(ports::JournalReader& journal, Folded& folded, std::uint64_t until) {
-    std::uint64_t count = 0;
-    while (state_of(folded).revision < until) {
-        auto records = journal.read(state_of(folded).revision + 1, 4096, 16U << 20U);
-        if (!records) return fail(records.error().message);
-        if (records->empty()) break;
-        for (const auto& record : *records) {
-            if (record.revision > until) break;
-            auto entry = read_entry(record.text);
-            if (!entry)
-                return fail(
-                    fmt::format("the journal's revision {} {}; nothing was started; restore a backup or start the program that wrote it",
-                                record.revision, entry.error()));
-            if (entry->revision != record.revision) {
-                return fail(fmt::format("the journal's revision {} holds a text that says {}; verify the journal: weir audit verify",
-                                        record.revision, entry->revision));
-            }
-            apply(folded, entry->event, entry->revision, entry->at);
-            ++count;
-        }
-    }
-    return count;
+/// Does the same to one and, on a thread of its own, to the other where there is one.
+void to_both(Core& one, std::optional<Core>& other, const auto& what) {
+    auto beside = other ? std::async(std::launch::async, [&] { what(*other); }) : std::future<void>{};
+    what(one);
+    if (beside.valid()) beside.get();
 }
 
 }  // namespace
@@ -138,39 +123,56 @@ Result<UnpackedState, std::string> unpack(const std::string& bytes) {
     return UnpackedState{std::move(state), sha256(*plain)};
 }
 
-Result<Recovery, std::string> recover(ports::JournalReader& journal, Policy policy, Catalogue catalogue, std::uint64_t until,
-                                      bool use_snapshots) {
+Result<Recovery, std::string> recover(ports::JournalReader& journal, Policy policy, Catalogue catalogue, RecoverOptions options) {
     Recovery recovery;
     recovery.core.policy = policy;
     recovery.core.catalogue = std::move(catalogue);
-    for (std::uint64_t at_most = until; use_snapshots;) {
+    std::optional<Prefetch> ahead;
+    for (std::uint64_t at_most = options.until; options.use_snapshots;) {
         auto search = journal.latest_snapshot(state_version(), at_most);
         if (!search) return fail(search.error().message);
         recovery.remarks.insert(recovery.remarks.end(), search->passed_over.begin(), search->passed_over.end());
         if (!search->found) break;
+        const auto revision = search->found->revision;
+        ahead.emplace(journal, revision + 1, options.until);  // what follows is decoded while the snapshot is unpacked
         auto unpacked = unpack(search->found->bytes);
-        if (unpacked && unpacked->digest == search->found->state && unpacked->state.revision == search->found->revision) {
+        if (unpacked && unpacked->digest == search->found->state && unpacked->state.revision == revision) {
             recovery.core.state = std::move(unpacked->state);
-            recovery.snapshot_revision = search->found->revision;
+            recovery.snapshot_revision = revision;
             break;
         }
+        ahead.reset();
         recovery.remarks.push_back(fmt::format("the snapshot of revision {} was passed over: {}; an older one or the journal serves",
-                                               search->found->revision, unpacked ? "its digest differs" : unpacked.error()));
-        if (search->found->revision == 0) break;
-        at_most = search->found->revision - 1;
+                                               revision, unpacked ? "its digest differs" : unpacked.error()));
+        if (revision == 0) break;
+        at_most = revision - 1;
     }
-    rebuild(recovery.core);
-    auto replayed = fold(journal, recovery.core, until);
-    if (!replayed) return fail(std::move(replayed).error());
-    recovery.replayed = *replayed;
+    if (!ahead) ahead.emplace(journal, 1, options.until);
+    if (options.twin) {
+        recovery.twin.emplace();
+        recovery.twin->state = recovery.core.state;
+        recovery.twin->policy = recovery.core.policy;
+        recovery.twin->catalogue = recovery.core.catalogue;
+    }
+    to_both(recovery.core, recovery.twin, [](Core& core) { rebuild(core); });
+    for (;;) {
+        const auto entries = WEIR_TRY(ahead->next());
+        if (entries.empty()) break;
+        to_both(recovery.core, recovery.twin, [&](Core& core) { fold(entries, core); });
+        recovery.replayed += entries.size();
+    }
     if (recovery.core.state.ledger_broken)
         return fail(std::string{"the journal breaks a law of the ledger; nothing was started; verify it: weir audit verify"});
     return recovery;
 }
 
 Result<void, std::string> replay(ports::JournalReader& journal, State& state) {
-    if (auto folded = fold(journal, state, UINT64_MAX); !folded) return fail(std::move(folded).error());
-    return {};
+    Prefetch ahead{journal, state.revision + 1, UINT64_MAX};
+    for (;;) {
+        const auto entries = WEIR_TRY(ahead.next());
+        if (entries.empty()) return {};
+        fold(entries, state);
+    }
 }
 
 ports::JournalResult<void> keep_snapshot(ports::Journal& journal, const State& state) {

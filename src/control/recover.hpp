@@ -9,6 +9,7 @@
 #include "ports/journal.hpp"
 
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -34,17 +35,24 @@ struct UnpackedState {
 /// A digest of everything in the state that is not derived: equal states, equal digests.
 [[nodiscard]] Digest digest_of(const State& state);
 
+struct RecoverOptions {
+    std::uint64_t until = UINT64_MAX;   ///< The last revision to fold.
+    bool use_snapshots = true;
+    bool twin = false;                  ///< A second instance is wanted too; both are made at once.
+};
+
 struct Recovery {
     Core core;
+    std::optional<Core> twin;
     std::uint64_t snapshot_revision = 0;   ///< 0: none was used.
     std::uint64_t replayed = 0;            ///< Events folded after it.
     std::vector<std::string> remarks;      ///< Snapshots that were passed over, and why.
 };
 
-/// The state at the journal's head (or at `until`, where that is earlier), with everything derived built anew.
+/// The state at the journal's head (or at an earlier revision), with everything derived built anew.
 /// The error is for an operator: what cannot be read and what to do.
 [[nodiscard]] Result<Recovery, std::string> recover(ports::JournalReader& journal, Policy policy, Catalogue catalogue,
-                                                    std::uint64_t until = UINT64_MAX, bool use_snapshots = true);
+                                                    RecoverOptions options = {});
 
 /// Folds every entry after the state's revision into it.
 [[nodiscard]] Result<void, std::string> replay(ports::JournalReader& journal, State& state);

@@ -77,7 +77,7 @@ bool audit_store(const std::string& data, const Catalogue& catalogue) {
                                         verified->bad->stored.text(), verified->bad->computed.text(), verified->bad->problem));
     }
     holds(true, fmt::format("the chain of {} records holds; its head is {}", verified->records, verified->end.hash.text()));
-    const auto folded = control::recover(**journal, {}, catalogue, UINT64_MAX, false);
+    const auto folded = control::recover(**journal, {}, catalogue, {.use_snapshots = false});
     if (!folded) return holds(false, folded.error());
     bool all = holds(folded->core.state.ledger.verify().empty(), "every law of the ledger holds, swept in full");
     all = check_snapshots(**journal, folded->core) && all;

@@ -32,13 +32,13 @@ Result<std::unique_ptr<Network>, std::string> Network::open(NetworkOptions optio
 
     auto behind = self.journal_->open_reader();
     if (!behind) return fail(behind.error().message);
-    auto recovery = control::recover(*self.journal_, self.options_.policy, self.options_.catalogue);
+    auto recovery = control::recover(*self.journal_, self.options_.policy, self.options_.catalogue, {.twin = true});
     if (!recovery) return fail(std::move(recovery).error());
     for (const auto& remark : recovery->remarks) self.options_.say(remark);
     self.options_.say(fmt::format("recovered revision {}: snapshot of revision {} and {} events after it", recovery->core.state.revision,
                                   recovery->snapshot_revision, recovery->replayed));
     // Three instances of what the journal says: what questions are asked of, what snapshots are made of, what is decided on.
-    self.reader_ = std::make_unique<control::Reader>(control::twin_of(recovery->core));
+    self.reader_ = std::make_unique<control::Reader>(std::move(*recovery->twin));
     self.snapshots_ = std::make_unique<control::SnapshotKeeper>(recovery->core.state, recovery->snapshot_revision, *self.reader_,
                                                                 *self.journal_, std::move(*behind), self.options_.snapshot_every);
     self.writer_ = std::make_unique<control::Writer>(std::move(recovery->core), *self.journal_);

@@ -62,7 +62,4 @@ void apply(State& state, const Event& event, std::uint64_t revision, Instant at)
 /// Builds what a snapshot leaves out: the derived part of the state and the scheduler's indexes.
 void rebuild(Core& core);
 
-/// A second instance: a copy of the state, with a scheduler of its own.
-[[nodiscard]] Core twin_of(const Core& core);
-
 }  // namespace weir::control

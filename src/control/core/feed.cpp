@@ -236,9 +236,8 @@ void after(Core& core, const Event& event) {
     core.freed.clear();
 }
 
-namespace {
-
-void rebuild_scheduler(Core& core) {
+void rebuild(Core& core) {
+    rebuild(core.state);
     core.scheduler = scheduler::Scheduler{};
     core.funding_users.clear();
     for (const auto& [name, site] : core.state.sites) {
@@ -254,22 +253,6 @@ void rebuild_scheduler(Core& core) {
             tell_queued(core, job);
         }
     }
-}
-
-}  // namespace
-
-Core twin_of(const Core& core) {
-    Core twin;
-    twin.state = core.state;
-    twin.policy = core.policy;
-    twin.catalogue = core.catalogue;
-    rebuild_scheduler(twin);
-    return twin;
-}
-
-void rebuild(Core& core) {
-    rebuild(core.state);
-    rebuild_scheduler(core);
 }
 
 std::vector<Event> decide_placements(Core& core, Instant now) {

@@ -90,7 +90,7 @@ std::optional<MilliCardSeconds> used_by(const LiveJob& job, const GenerationUsag
 /// agent sends them again or never.
 void take_interval(Drafts& drafts, const SiteName& site, const MeterReport& report, std::vector<Event>& events) {
     auto* job = drafts.find(report.job);
-    if (job == nullptr || report.to_s <= report.from_s) return;
+    if (job == nullptr || report.from_s < 0 || report.to_s <= report.from_s) return;
     const auto* usage = usage_of(*job, report.generation);
     if (usage == nullptr || usage->site != site) return;
     MeterState before{report.generation, report.node_rank, 0, 0};

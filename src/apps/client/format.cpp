@@ -45,18 +45,22 @@ std::string yuan(std::int64_t fen) {
 
 std::string cards(std::int64_t milli_cards) { return thousandths(milli_cards); }
 
-std::string card_hours(std::int64_t milli_card_seconds) {
-    return fmt::format("{}.{:03}", milli_card_seconds / 3'600'000, milli_card_seconds / 3'600 % 1000);
-}
-
 std::string model_label(std::string_view model, bool emulated) {
     return fmt::format("{}{}", visible(model), emulated ? " (emulated)" : "");
 }
 
+namespace {
+
+std::string date_text(const std::tm& then) {
+    return fmt::format("{:04}-{:02}-{:02}", then.tm_year + 1900, then.tm_mon + 1, then.tm_mday);
+}
+
+}  // namespace
+
 std::string local_text(const Console& console, Instant at) {
     const auto then = console.local_time(at);
     const auto today = console.local_time(console.now());
-    const auto date = fmt::format("{:04}-{:02}-{:02}", then.tm_year + 1900, then.tm_mon + 1, then.tm_mday);
+    const auto date = date_text(then);
     const auto clock = fmt::format("{:02}:{:02}:{:02}", then.tm_hour, then.tm_min, then.tm_sec);
     if (console.width == 0) return date + " " + clock;
     if (then.tm_year != today.tm_year) return date;
@@ -107,6 +111,12 @@ const codec::Value::Array& items_of(const codec::Value& value, std::string_view 
 std::string time_of(const Console& console, const codec::Value& value, std::string_view key) {
     const auto at = parse_utc(text_of(value, key));
     return at ? local_text(console, *at) : "-";
+}
+
+std::string day_of(const Console& console, const codec::Value& value, std::string_view key) {
+    const auto at = parse_utc(text_of(value, key));
+    if (!at) return "-";
+    return console.width == 0 ? local_text(console, *at) : date_text(console.local_time(*at));
 }
 
 std::string model_of(const codec::Value& value) {

@@ -21,8 +21,6 @@ namespace weir::cli {
 [[nodiscard]] std::string yuan(std::int64_t fen);
 /// Cards of milli-cards, and card-seconds of milli-card-seconds: 8, 0.5, 1.125.
 [[nodiscard]] std::string cards(std::int64_t milli_cards);
-/// Hours of milli-card-seconds with three decimals, cut off.
-[[nodiscard]] std::string card_hours(std::int64_t milli_card_seconds);
 /// `H800`, or `H800 (emulated)`.
 [[nodiscard]] std::string model_label(std::string_view model, bool emulated);
 
@@ -40,6 +38,8 @@ namespace weir::cli {
 [[nodiscard]] std::string text_of(const codec::Value& value);
 /// An instant of the answer as local_text(); "-" where there is none.
 [[nodiscard]] std::string time_of(const Console& console, const codec::Value& value, std::string_view key);
+/// Of the beginning or end of something that lasts: on a terminal the day with its year, 2026-12-31; off it as time_of().
+[[nodiscard]] std::string day_of(const Console& console, const codec::Value& value, std::string_view key);
 /// model_label() of the members `model` and `emulated`; empty where there is no model.
 [[nodiscard]] std::string model_of(const codec::Value& value);
 

@@ -69,11 +69,11 @@ Table usage_table(const codec::Value& job) {
     Table table{{{.title = "GENERATION", .align = Align::right},
                  {.title = "SITE"},
                  {.title = "MODEL"},
-                 {.title = "SECURED CARD-HOURS", .rank = 2, .align = Align::right},
+                 {.title = "SECURED CARD-SECONDS", .rank = 2, .align = Align::right},
                  {.title = "AT RISK", .rank = 3, .align = Align::right}}};
     for (const auto& one : items_of(job, "usage")) {
-        table.add({text_of(one, "generation"), text_of(one, "site"), model_of(one), card_hours(integer_of(one, "secured")),
-                   card_hours(integer_of(one, "at_risk"))});
+        table.add({text_of(one, "generation"), text_of(one, "site"), model_of(one), cards(integer_of(one, "secured")),
+                   cards(integer_of(one, "at_risk"))});
     }
     return table;
 }

@@ -61,7 +61,7 @@ Done who_am_i(Session& session, const Nothing&) {
     fields.add("site", text_of(me, "site"));
     fields.add("token", text_of(me, "token"));
     fields.add("scopes", text_of(me, "scopes"));
-    fields.add("expires", time_of(session.console(), me, "expires_at"));
+    fields.add("expires", day_of(session.console(), me, "expires_at"));
     fields.add("network", text_of(me, "network_roles"));
     for (const auto& one : items_of(me, "projects")) fields.add("project " + text_of(one, "project"), text_of(one, "roles"));
     session.console().out << fields.text(session.console().width);

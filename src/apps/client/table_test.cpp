@@ -109,13 +109,10 @@ TEST(Format, MoneyIsExactToTheFen) {
     EXPECT_EQ(yuan(INT64_MIN), "-92233720368547758.08");
 }
 
-TEST(Format, CardsAndHours) {
+TEST(Format, CardsAndCardSecondsAreExact) {
     EXPECT_EQ(cards(8000), "8");
     EXPECT_EQ(cards(500), "0.5");
     EXPECT_EQ(cards(1125), "1.125");
-    EXPECT_EQ(card_hours(3'600'000), "1.000");
-    EXPECT_EQ(card_hours(1'800'000 + 3'600'000), "1.500");
-    EXPECT_EQ(card_hours(3'599), "0.000");
 }
 
 TEST(Format, NothingThatMovesACursorPasses) {
@@ -145,6 +142,12 @@ TEST(Format, TimesAreShortOnATerminalAndStableOffIt) {
     EXPECT_EQ(shown("2026-11-21T17:04:03Z"), "01:04:03");
     EXPECT_EQ(shown("2026-11-21T15:04:03Z"), "11-21 23:04");
     EXPECT_EQ(shown("2025-11-21T15:04:03Z"), "2025-11-21");
+    const auto voucher = codec::read_json(R"({"valid_to":"2026-12-31T16:00:00Z"})");
+    ASSERT_TRUE(voucher);
+    EXPECT_EQ(day_of(console, *voucher, "valid_to"), "2027-01-01");
+    EXPECT_EQ(day_of(console, *voucher, "valid_from"), "-");
+    console.width = 0;
+    EXPECT_EQ(day_of(console, *voucher, "valid_to"), "2027-01-01 00:00:00");
 }
 
 TEST(Journal, AnEventIsALineOfItsMembers) {

@@ -109,7 +109,7 @@ Done list_tokens(Session& session, const TokenListAsk& ask) {
                  {.title = "EXPIRES", .rank = 5}}};
     WEIR_CHECK(each_item(session, "/v1/tokens", {{"all", ask.all ? "true" : ""}}, ask.most, [&](const codec::Value& one) {
         table.add({text_of(one, "id"), text_of(one, "subject"), text_of(one, "site"), text_of(one, "scopes"),
-                   time_of(console, one, "issued_at"), time_of(console, one, "expires_at")});
+                   time_of(console, one, "issued_at"), day_of(console, one, "expires_at")});
     }));
     print(session, table);
     return {};

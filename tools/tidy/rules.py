@@ -181,6 +181,8 @@ BANS = (
     Ban(r"\busing\s+namespace\s+std\b(?!::)", "using namespace" " std", "qualified names", everywhere),
     Ban(r"\bcatch\s*\(\s*\.\.\.\s*\)\s*\{\s*\}", "an empty catch-all", "a named exception, and say what it means", everywhere),
     Ban(r"\b(?:sprintf|strcpy|strcat|strtok|atoi|atol|atof)\s*\(", "an unchecked C string function", "fmt or std::from_chars", everywhere),
+    Ban(r"(?<!EXPECT_TRUE\()(?<!ASSERT_TRUE\()\brc::ch" r"eck\s*\(", "a bare rc::ch" "eck",
+        "EXPECT_TRUE around it: alone it asserts nothing", everywhere),
     Ban(r"\bFRIEND" r"_TEST\b", "FRIEND" "_TEST", "a pure function that the test can call", everywhere),
     Ban(r"\bco_(?:await|return|yield)\b", "a coroutine", "a plain function: coroutines live in src/transport",
         outside("src/transport", "tests", "bench")),

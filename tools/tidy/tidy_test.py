@@ -67,6 +67,8 @@ CASES = [
     ("banned_words", cpp("try { f(); } catch (...) " "{\n}\n"), [("src/transport/x.cpp", 2, "a named exception")]),
     ("banned_words", cpp("try { f(); } catch (...) { std::terminate(); }\n"), []),
     ("banned_words", cpp("sprint" "f(a, b);\n"), [("src/transport/x.cpp", 2, "fmt or std::from_chars")]),
+    ("banned_words", cpp("void f() {\n    rc::ch" "eck(x);\n}\n", "src/base/x_test.cpp"), [("src/base/x_test.cpp", 3, "asserts nothing")]),
+    ("banned_words", cpp("EXPECT_TRUE(rc::ch" "eck(x));\nASSERT_TRUE(rc::ch" "eck(y));\n", "src/base/x_test.cpp"), []),
     ("banned_words", cpp("FRIEND" "_TEST(a, b);\n"), [("src/transport/x.cpp", 2, "a pure function")]),
     ("banned_words", cpp("co_" "return 1;\n", "src/agent/x.cpp"), [("src/agent/x.cpp", 2, "coroutines live in src/transport")]),
     ("banned_words", cpp("double fen;\n", "src/engines/ledger/x.cpp"), [("src/engines/ledger/x.cpp", 2, "owes money")]),

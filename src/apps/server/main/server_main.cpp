@@ -40,6 +40,8 @@ constexpr int bad_usage = 2;
 constexpr int store_trouble = 3;
 constexpr int no_listen = 4;
 
+constexpr std::size_t files_beside_connections = 256;
+
 /// Writes a file that its owner alone may read, whole or not at all.
 bool write_private(const std::string& path, const std::string& text) {
     const auto temporary = path + ".new";
@@ -152,6 +154,11 @@ int serve(const Arguments& arguments) {
         if (line.level == http::LogLevel::error) spdlog::error("{}: {}", line.event, line.detail);
         if (line.level == http::LogLevel::warning) spdlog::warn("{}: {}", line.event, line.detail);
     };
+    // Each connection, each watch among them, is an open file; the rest is for the stores.
+    const auto files_wanted = http_options.limits.connections + files_beside_connections;
+    if (const auto files = http::raise_open_files(files_wanted); files < files_wanted)
+        spdlog::warn("{} files may be open and {} are wanted for {} connections; raise the hard limit (ulimit -Hn)", files, files_wanted,
+                     http_options.limits.connections);
     api.guard(http_options);
     auto started = http::Server::start(api.router(), std::move(http_options));
     if (!started) {

@@ -5,16 +5,12 @@
 // journal alternate, since disks vary from minute to minute; a ratio is taken within each round. A file system that
 // does not sync to a disk is refused.
 #include "adapters/store_sqlite/sqlite_journal.hpp"
+#include "bench/checkpoints.hpp"
+#include "bench/disk.hpp"
 #include "bench/report.hpp"
 #include "ports/record_chain.hpp"
 
-#include <fcntl.h>
-#include <sys/vfs.h>
-#include <unistd.h>
-
-#include <atomic>
 #include <cstdio>
-#include <filesystem>
 #include <optional>
 
 namespace {
@@ -23,7 +19,6 @@ using namespace weir;
 using Clock = std::chrono::steady_clock;
 
 constexpr int rounds = 5;
-constexpr long tmpfs_magic = 0x01021994;
 
 /// One kind of batch.
 struct Shape {
@@ -94,56 +89,24 @@ std::optional<Round> measure(const Batches& batches, Commit commit) {
 
 class Floor {
 public:
-    explicit Floor(const std::string& path) : file_{::open(path.c_str(), O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0640)} {}
-    Floor(const Floor&) = delete;
-    Floor& operator=(const Floor&) = delete;
-    ~Floor() { ::close(file_); }
+    explicit Floor(const std::string& path) : file_{path} {}
     bool commit(const std::vector<ports::Record>& batch) {
         bytes_.clear();
         for (const auto& record : batch) bytes_ += record.text;
-        return ::write(file_, bytes_.data(), bytes_.size()) == static_cast<ssize_t>(bytes_.size()) && ::fdatasync(file_) == 0;
+        return file_.append(bytes_);
     }
 
 private:
-    int file_;
+    bench::SyncedFile file_;
     std::string bytes_;
 };
-
-/// Checkpoints a journal from a thread of its own for as long as it lives.
-class Background {
-public:
-    explicit Background(ports::Journal& journal)
-        : thread_{[this, &journal] {
-              while (!done_) {
-                  if (journal.checkpoint_due() && journal.checkpoint()) ++checkpoints_;
-                  std::this_thread::sleep_for(std::chrono::milliseconds{5});
-              }
-          }} {}
-    Background(const Background&) = delete;
-    Background& operator=(const Background&) = delete;
-    ~Background() {
-        done_ = true;
-        thread_.join();
-    }
-    [[nodiscard]] int checkpoints() const { return checkpoints_; }
-
-private:
-    std::atomic<bool> done_{false};
-    std::atomic<int> checkpoints_{0};
-    std::thread thread_;
-};
-
-double percentile(std::vector<double> values, double share) {
-    std::ranges::sort(values);
-    return values[static_cast<std::size_t>(share * static_cast<double>(values.size() - 1))];
-}
 
 std::optional<std::string> run_shape(const Shape& shape, std::uint32_t page_bytes, const std::string& directory) {
     const auto prefix = fmt::format("{}/{}-{}", directory, shape.name, page_bytes);
     auto journal = store::open_journal({.path = prefix + ".db", .page_bytes = page_bytes});
     if (!journal) return std::nullopt;
     Floor floor{prefix + ".floor"};
-    Background background{**journal};
+    bench::Checkpoints background{**journal};
     std::vector<double> floor_rates, journal_rates, ratios, core_us, floor_ms, journal_ms;
     for (int i = 0; i < rounds; ++i) {
         const auto batches = batches_after((*journal)->head().value(), shape);
@@ -165,28 +128,20 @@ std::optional<std::string> run_shape(const Shape& shape, std::uint32_t page_byte
    "journal_core_us_per_record": {:.2f},
    "ratio_to_floor": {{"median": {:.2f}, "runs": [{:.2f}]}},
    "commit_ms": {{"floor_p50": {:.2f}, "floor_p99": {:.2f}, "journal_p50": {:.2f}, "journal_p99": {:.2f}}}}})",
-        shape.name, page_bytes, shape.records, shape.bytes, background.checkpoints(), bench::rates("floor_records_per_s", floor_rates),
+        shape.name, page_bytes, shape.records, shape.bytes, background.count(), bench::rates("floor_records_per_s", floor_rates),
         bench::rates("journal_records_per_s", journal_rates), bench::median(core_us), bench::median(ratios), fmt::join(ratios, ", "),
-        percentile(floor_ms, 0.5), percentile(floor_ms, 0.99), percentile(journal_ms, 0.5), percentile(journal_ms, 0.99));
+        bench::percentile(floor_ms, 0.5), bench::percentile(floor_ms, 0.99), bench::percentile(journal_ms, 0.5),
+        bench::percentile(journal_ms, 0.99));
 }
 
 }  // namespace
 
 int main() {
-    std::string directory = "build/bench-journal-XXXXXX";
-    if (::mkdtemp(directory.data()) == nullptr) {
-        fmt::print(stderr, "cannot make {}; run this from the root of the tree, after a build\n", directory);
-        return 1;
-    }
-    struct statfs system{};
-    if (::statfs(directory.c_str(), &system) != 0 || system.f_type == tmpfs_magic) {
-        fmt::print(stderr, "{} is in memory, and a sync there costs nothing; put the build folder on a disk\n", directory);
-        return 1;
-    }
+    const bench::Directory directory;
     std::vector<std::string> results;
     for (const auto& shape : shapes) {
         for (const std::uint32_t page_bytes : {4'096U, 8'192U, 16'384U}) {
-            const auto result = run_shape(shape, page_bytes, directory);
+            const auto result = run_shape(shape, page_bytes, directory.path());
             if (!result) {
                 fmt::print(stderr, "{} with pages of {} failed; look at the disk's free space\n", shape.name, page_bytes);
                 return 1;
@@ -194,7 +149,6 @@ int main() {
             results.push_back(*result);
         }
     }
-    std::filesystem::remove_all(directory);
     fmt::print("{{\"benchmark\": \"journal_append\", {}, \"rounds\": {},\n \"results\": [\n{}\n ]}}\n", bench::provenance(), rounds,
                fmt::join(results, ",\n"));
     return 0;

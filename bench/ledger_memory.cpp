@@ -1,12 +1,10 @@
 // bench/ledger_memory.cpp: transfers per second in memory, on one core, with the laws checked at each.
 //
-// Batches of 8,190 are made outside the measured time and executed inside it. Time runs at 8,190 transfers per 100 ms, so
-// that the memory of ids grows, is cut into slices and is forgotten as in service. The floor, measured between the runs, is
+// Batches of 8,190 are made outside the measured time and executed inside it. The floor, measured between the runs, is
 // a bare loop over the same transfers: three look-ups and one insert in tables like the ledger's, and the four additions;
 // it checks nothing, remembers no request and writes no fact.
-#include "base/random.hpp"
+#include "bench/ledger_load.hpp"
 #include "bench/report.hpp"
-#include "engines/ledger/ledger.hpp"
 
 #include <cstdio>
 
@@ -15,118 +13,15 @@ namespace {
 using namespace weir;
 using namespace weir::ledger;
 
-constexpr std::int64_t batch_ms = 100;
+using bench::give_up;
+using bench::LedgerSetup;
+using bench::open_books;
+using bench::TransferSource;
+
 constexpr int runs = 7;
-constexpr std::int64_t deep = std::int64_t{1} << 40;
 
-enum class Load { moves, hold_and_post, chains, holds };
-
-struct Setup {
-    Load load;
-    std::size_t accounts;
-    int batches;
-};
-
-AccountId account_at(std::size_t i) {
-    return account_id_of(1, i % 2 == 0 ? AccountCode::voucher : AccountCode::redeemed, fmt::to_string(i));
-}
-
-/// Makes batches that are all applied: vouchers at even places, their payees at odd ones.
-class Source {
-public:
-    Source(const Setup& setup, std::uint64_t seed) : setup_(setup), random_(seed, "ledger_memory"), batch_(batch_max) {
-        for (std::size_t i = 0; i < setup.accounts; ++i) accounts_.push_back(account_at(i));
-    }
-
-    [[nodiscard]] const std::vector<AccountId>& accounts() const { return accounts_; }
-    [[nodiscard]] Instant now() const { return now_; }
-
-    [[nodiscard]] const std::vector<Transfer>& next() {
-        now_ = now_ + milliseconds(batch_ms);
-        for (std::size_t i = 0; i < batch_.size(); ++i) {
-            if (setup_.load == Load::hold_and_post && i % 2 == 1) {
-                capture(batch_[i], batch_[i - 1]);
-            } else {
-                move(batch_[i]);
-            }
-            if (setup_.load == Load::chains && i % 3 != 2) batch_[i].flags |= flag::linked;
-        }
-        return batch_;
-    }
-
-private:
-    TransferId new_id() {
-        const std::uint64_t high = random_.next();
-        return {make_uid(now_, high, random_.next())};
-    }
-
-    void move(Transfer& t) {
-        t = {};
-        t.id = new_id();
-        t.debit = accounts_[random_.below(accounts_.size() / 2) * 2];
-        t.credit = accounts_[random_.below(accounts_.size() / 2) * 2 + 1];
-        t.amount = random_.between(1, 1000);
-        t.cause = {1, random_.next()};
-        t.ledger = 1;
-        t.code = TransferCode::redeem;
-        if (setup_.load != Load::hold_and_post && setup_.load != Load::holds) return;
-        t.code = TransferCode::hold;
-        t.flags = flag::pending;
-        t.timeout = seconds(random_.between(60, 86'400));
-    }
-
-    void capture(Transfer& t, const Transfer& hold) {
-        t = {};
-        t.id = new_id();
-        t.pending_id = hold.id;
-        t.amount = (hold.amount + 1) / 2;
-        t.cause = hold.cause;
-        t.code = TransferCode::redeem;
-        t.flags = flag::post_pending;
-    }
-
-    Setup setup_;
-    Random random_;
-    std::vector<AccountId> accounts_;
-    std::vector<Transfer> batch_;
-    Instant now_{1'790'000'000'000'000'000};
-};
-
-[[noreturn]] void give_up(const char* what) {
-    std::fprintf(stderr, "ledger_memory: %s; the ledger is broken, no number is worth anything\n", what);
-    std::exit(1);
-}
-
-/// Every account has plenty, so that every transfer is applied.
-Ledger open_books(const Source& source) {
-    Ledger books({.idempotency_window = seconds(600)});
-    const AccountId grant = account_id_of(1, AccountCode::appropriation, "grant");
-    const auto open = [&](AccountId id, AccountCode code, Bound bound) {
-        const auto fact = books.decide_account({.id = id, .ledger = 1, .code = code, .bound = bound}, source.now());
-        if (!fact || !books.apply(Fact{*fact})) give_up("an account does not open");
-    };
-    open(grant, AccountCode::appropriation, Bound::none);
-    for (std::size_t i = 0; i < source.accounts().size(); ++i) {
-        if (i % 2 == 1) {
-            open(source.accounts()[i], AccountCode::redeemed, Bound::none);
-            continue;
-        }
-        open(source.accounts()[i], AccountCode::voucher, Bound::debits_may_not_exceed_credits);
-        const Posting award{.id = transfer_id_of(source.now(), fmt::format("award {}", i)),
-                            .debit = grant,
-                            .credit = source.accounts()[i],
-                            .amount = deep / static_cast<std::int64_t>(source.accounts().size()) * 1024,
-                            .at = source.now(),
-                            .ledger = 1,
-                            .code = TransferCode::award,
-                            .kind = PostingKind::moved};
-        if (!books.apply(Fact{award})) give_up("an award does not apply");
-    }
-    return books;
-}
-
-void measure_ledger(const Setup& setup, std::uint64_t seed, bench::Rates& rates) {
-    Source source(setup, seed);
+void measure_ledger(const LedgerSetup& setup, std::uint64_t seed, bench::Rates& rates) {
+    TransferSource source(setup, seed);
     Ledger books = open_books(source);
     BatchResult result;
     bench::Stopwatch watch;
@@ -142,8 +37,8 @@ void measure_ledger(const Setup& setup, std::uint64_t seed, bench::Rates& rates)
     rates.add(static_cast<double>(batch_max) * setup.batches, watch);
 }
 
-void measure_floor(const Setup& setup, std::uint64_t seed, bench::Rates& rates) {
-    Source source(setup, seed);
+void measure_floor(const LedgerSetup& setup, std::uint64_t seed, bench::Rates& rates) {
+    TransferSource source(setup, seed);
     struct Row {
         AccountId id;
         std::int64_t sums[4] = {};
@@ -182,7 +77,7 @@ void measure_floor(const Setup& setup, std::uint64_t seed, bench::Rates& rates) 
     rates.add(static_cast<double>(batch_max) * setup.batches, watch);
 }
 
-std::string measure(std::string_view name, const Setup& setup) {
+std::string measure(std::string_view name, const LedgerSetup& setup) {
     bench::Rates ledger;
     bench::Rates floor;
     for (int run = 0; run < runs; ++run) {
@@ -200,7 +95,7 @@ std::string measure(std::string_view name, const Setup& setup) {
 
 /// What a restart and a snapshot cost: a state of 1,000,000 accounts and about 100,000 standing holds.
 std::string measure_whole_state() {
-    Source source({.load = Load::holds, .accounts = 1'000'000, .batches = 12}, 1);
+    TransferSource source({.load = bench::LedgerLoad::holds, .accounts = 1'000'000, .batches = 12}, 1);
     Ledger books = open_books(source);
     BatchResult result;
     for (int i = 0; i < 12; ++i) {
@@ -228,13 +123,15 @@ std::string measure_whole_state() {
                        bench::median(digest_s), bench::median(import_s));
 }
 
-}  // namespace
-
-int main() {
-    const std::string moves = measure("moves", {.load = Load::moves, .accounts = 10'000, .batches = 120});
-    const std::string pairs = measure("hold_and_post", {.load = Load::hold_and_post, .accounts = 10'000, .batches = 120});
-    const std::string chains = measure("chains_of_three", {.load = Load::chains, .accounts = 10'000, .batches = 120});
-    const std::string wide = measure("moves_over_many_accounts", {.load = Load::moves, .accounts = 1'000'000, .batches = 120});
+void measure_all() {
+    const std::string moves = measure("moves", {.load = bench::LedgerLoad::moves, .accounts = 10'000, .batches = 120});
+    const std::string pairs = measure("hold_and_post", {.load = bench::LedgerLoad::hold_and_post, .accounts = 10'000, .batches = 120});
+    const std::string chains = measure("chains_of_three", {.load = bench::LedgerLoad::chains, .accounts = 10'000, .batches = 120});
+    const std::string wide = measure("moves_over_many_accounts", {.load = bench::LedgerLoad::moves, .accounts = 1'000'000, .batches = 120});
     fmt::print("{{\"benchmark\": \"ledger_memory\", {},\n  \"batch\": {}, \"target_per_second\": 1000000,\n{},\n{},\n{},\n{},\n{}}}\n",
                bench::provenance(), batch_max, moves, pairs, chains, wide, measure_whole_state());
 }
+
+}  // namespace
+
+int main() { return weir::bench::run(measure_all); }

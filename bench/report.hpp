@@ -60,6 +60,12 @@ struct Rates {
     return values.size() % 2 == 1 ? values[middle] : (values[middle - 1] + values[middle]) / 2;
 }
 
+/// The value below which so much of the values lies; `share` is 0 to 1. There must be a value.
+[[nodiscard]] inline double percentile(std::vector<double> values, double share) {
+    std::ranges::sort(values);
+    return values[static_cast<std::size_t>(share * static_cast<double>(values.size() - 1))];
+}
+
 /// The processor's name as the kernel gives it.
 [[nodiscard]] inline std::string processor() {
     std::ifstream file("/proc/cpuinfo");
@@ -69,16 +75,25 @@ struct Rates {
     return "unknown";
 }
 
-/// `"machine": {...}, "commit": "..."`; bench/run names the commit in WEIR_COMMIT.
+/// `"machine": {...}, "commit": "..."`; bench/run names the commit in WEIR_COMMIT, and in WEIR_LOAD_BEFORE the load average before
+/// the run: how much other work the machine had.
 [[nodiscard]] inline std::string provenance() {
     const char* commit = std::getenv("WEIR_COMMIT");
-    return fmt::format(R"("machine": {{"processor": "{}", "cores": {}}}, "commit": "{}")", processor(),
-                       std::thread::hardware_concurrency(), commit != nullptr ? commit : "unknown");
+    const char* load = std::getenv("WEIR_LOAD_BEFORE");
+    return fmt::format(R"("machine": {{"processor": "{}", "cores": {}, "load_before": {}}}, "commit": "{}")", processor(),
+                       std::thread::hardware_concurrency(), load != nullptr ? load : "null", commit != nullptr ? commit : "unknown");
+}
+
+/// `"name": {"median": ..., "runs": [...]}` with so many decimals.
+[[nodiscard]] inline std::string series(std::string_view name, const std::vector<double>& runs, int decimals = 2) {
+    std::string all;
+    for (const double run : runs) all += fmt::format("{}{:.{}f}", all.empty() ? "" : ", ", run, decimals);
+    return fmt::format(R"("{}": {{"median": {:.{}f}, "runs": [{}]}})", name, median(runs), decimals, all);
 }
 
 /// `"name": {"median": ..., "runs": [...]}` of rates per second, rounded to whole numbers.
 [[nodiscard]] inline std::string rates(std::string_view name, const std::vector<double>& per_second) {
-    return fmt::format(R"("{}": {{"median": {:.0f}, "runs": [{:.0f}]}})", name, median(per_second), fmt::join(per_second, ", "));
+    return series(name, per_second, 0);
 }
 
 }  // namespace weir::bench

@@ -11,6 +11,8 @@
 // Then requests are sent at half the rate that weir reached, on time whatever the answers do, and each is timed from the
 // moment at which it was due.
 #include "adapters/store_sqlite/sqlite_journal.hpp"
+#include "bench/disk.hpp"
+#include "bench/load.hpp"
 #include "bench/report.hpp"
 #include "control/loop.hpp"
 #include "control/recover.hpp"
@@ -20,26 +22,14 @@
 #include <boost/asio.hpp>
 #include <boost/beast.hpp>
 
-#include <arpa/inet.h>
-#include <netinet/in.h>
-#include <netinet/tcp.h>
 #include <sqlite3.h>
-#include <sys/epoll.h>
 #include <sys/random.h>
-#include <sys/socket.h>
-#include <sys/vfs.h>
-#include <sys/wait.h>
-#include <unistd.h>
 
 #include <array>
-#include <charconv>
 #include <condition_variable>
 #include <cstdio>
-#include <deque>
-#include <filesystem>
 #include <future>
 #include <mutex>
-#include <sstream>
 
 namespace {
 
@@ -49,15 +39,14 @@ namespace asio = boost::asio;
 namespace beast = boost::beast;
 
 constexpr int rounds = 3;
-constexpr std::int64_t measure_ms = 3'000;
-constexpr std::int64_t warm_ms = 1'000;
+constexpr int measure_ms = 3'000;
+constexpr int warm_ms = 1'000;
 constexpr std::array connection_counts{16, 64, 256};
-constexpr long tmpfs_magic = 0x01021994;
 
-[[noreturn]] void give_up(std::string_view what) {
-    std::fprintf(stderr, "http_submit: %s\n", std::string{what}.c_str());
-    std::_Exit(1);
-}
+using bench::Asked;
+using bench::Asker;
+using bench::Directory;
+using bench::give_up;
 
 constexpr int batch_jobs = 1'000;
 constexpr int batch_connections = 4;
@@ -73,225 +62,17 @@ std::string request_with(const std::string& token, int jobs) {
         for (int i = 1; i < jobs; ++i) body += "," + job;
         body += "]}";
     }
-    return fmt::format(
-        "POST /v1/jobs{} HTTP/1.1\r\nHost: 127.0.0.1\r\nAuthorization: Bearer {}\r\nContent-Type: application/json\r\n"
-        "Content-Length: {}\r\n\r\n{}",
-        jobs > 1 ? ":batch" : "", token, body.size(), body);
+    return bench::post_request(jobs > 1 ? "/v1/jobs:batch" : "/v1/jobs", bench::bearer(token), body);
 }
 
-// ---- the asking process
-
-struct Asked {
-    double per_second = 0;
-    std::int64_t p50_us = 0;
-    std::int64_t p99_us = 0;
-    std::int64_t answers = 0;
-    std::int64_t refused = 0;   ///< Answers other than 2xx.
-};
-
-/// One connection: what it waits for, since when.
-struct Peer {
-    int fd = -1;
-    std::string got;
-    Clock::time_point due{};
-    bool busy = false;
-};
-
-/// The length of the whole answer at the front of `got`, or 0 while it is not whole.
-std::size_t answer_length(const std::string& got) {
-    const auto end = got.find("\r\n\r\n");
-    if (end == std::string::npos) return 0;
-    const auto field = got.find("Content-Length: ");
-    if (field == std::string::npos || field > end) give_up("an answer without a length: " + got);
-    std::size_t length = 0;
-    std::from_chars(got.data() + field + 16, got.data() + got.size(), length);
-    return got.size() >= end + 4 + length ? end + 4 + length : 0;
+Asked ask(Asker& asker, std::uint16_t port, int connections, double rate, const std::string& token, int jobs = 1) {
+    return asker.ask({.port = port,
+                      .connections = connections,
+                      .per_second = rate,
+                      .warm_ms = warm_ms,
+                      .measure_ms = measure_ms,
+                      .requests = {request_with(token, jobs)}});
 }
-
-class Load {
-public:
-    Load(std::uint16_t port, int connections, std::string request) : request_{std::move(request)}, poller_{::epoll_create1(EPOLL_CLOEXEC)} {
-        peers_.resize(static_cast<std::size_t>(connections));
-        for (std::size_t i = 0; i < peers_.size(); ++i) {
-            peers_[i].fd = connect_to(port);
-            epoll_event event{.events = EPOLLIN, .data = {.u64 = i}};
-            ::epoll_ctl(poller_, EPOLL_CTL_ADD, peers_[i].fd, &event);
-        }
-    }
-    Load(const Load&) = delete;
-    Load& operator=(const Load&) = delete;
-    ~Load() {
-        for (const auto& peer : peers_) ::close(peer.fd);
-        ::close(poller_);
-    }
-
-    /// Each connection asks again as soon as it has its answer.
-    Asked as_fast_as_it_goes() {
-        warm_until_ = Clock::now() + std::chrono::milliseconds{warm_ms};
-        until_ = warm_until_ + std::chrono::milliseconds{measure_ms};
-        for (auto& peer : peers_) send(peer, Clock::now());
-        while (Clock::now() < until_) {
-            take(1000, [&](Peer& peer) { send(peer, Clock::now()); });
-        }
-        return result();
-    }
-
-    /// So many a second, each due at its own instant; one that finds no free connection waits for one and counts from when it was due.
-    Asked at(double per_second) {
-        warm_until_ = Clock::now() + std::chrono::milliseconds{warm_ms};
-        until_ = warm_until_ + std::chrono::milliseconds{measure_ms};
-        std::deque<Clock::time_point> late;
-        std::vector<Peer*> idle;
-        for (auto& peer : peers_) idle.push_back(&peer);
-        const auto step = std::chrono::nanoseconds{static_cast<std::int64_t>(1e9 / per_second)};
-        for (auto next = Clock::now(); Clock::now() < until_;) {
-            for (const auto now = Clock::now(); next <= now; next += step) late.push_back(next);
-            while (!late.empty() && !idle.empty()) {
-                send(*idle.back(), late.front());
-                idle.pop_back();
-                late.pop_front();
-            }
-            take(1, [&](Peer& peer) { idle.push_back(&peer); });
-        }
-        return result();
-    }
-
-private:
-    static int connect_to(std::uint16_t port) {
-        const int fd = ::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
-        sockaddr_in to{};
-        to.sin_family = AF_INET;
-        to.sin_port = htons(port);
-        to.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-        if (::connect(fd, reinterpret_cast<const sockaddr*>(&to), sizeof to) != 0) give_up("connect");
-        const int yes = 1;
-        ::setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &yes, sizeof yes);
-        return fd;
-    }
-    void send(Peer& peer, Clock::time_point due) {
-        peer.due = due;
-        for (std::size_t at = 0; at < request_.size();) {
-            const auto sent = ::send(peer.fd, request_.data() + at, request_.size() - at, MSG_NOSIGNAL);
-            if (sent <= 0) give_up("send");
-            at += static_cast<std::size_t>(sent);
-        }
-    }
-    template <class Next>
-    void take(int wait_ms, Next&& next) {
-        std::array<epoll_event, 256> events{};
-        std::array<char, 65'536> buffer{};
-        const int ready = ::epoll_wait(poller_, events.data(), events.size(), wait_ms);
-        for (int i = 0; i < ready; ++i) {
-            Peer& peer = peers_[events[static_cast<std::size_t>(i)].data.u64];
-            const ssize_t got = ::recv(peer.fd, buffer.data(), buffer.size(), 0);
-            if (got <= 0) give_up("recv");
-            peer.got.append(buffer.data(), static_cast<std::size_t>(got));
-            if (answer_length(peer.got) == 0) continue;
-            const auto now = Clock::now();
-            if (!peer.got.starts_with("HTTP/1.1 2")) ++refused_;
-            if (now >= warm_until_) latencies_us_.push_back(std::chrono::duration_cast<std::chrono::microseconds>(now - peer.due).count());
-            ++answers_;
-            peer.got.clear();
-            next(peer);
-        }
-    }
-    Asked result() {
-        std::ranges::sort(latencies_us_);
-        if (latencies_us_.empty()) give_up("no answer came in time");
-        return {static_cast<double>(latencies_us_.size()) * 1000.0 / static_cast<double>(measure_ms),
-                latencies_us_[latencies_us_.size() / 2], latencies_us_[latencies_us_.size() * 99 / 100], answers_, refused_};
-    }
-
-    std::string request_;
-    int poller_;
-    std::vector<Peer> peers_;
-    Clock::time_point warm_until_{};
-    Clock::time_point until_{};
-    std::vector<std::int64_t> latencies_us_;
-    std::int64_t answers_ = 0;
-    std::int64_t refused_ = 0;
-};
-
-/// Does what the lines of `orders` say until they end: port, connections, jobs of a request, rate (0: as fast as it goes), token.
-[[noreturn]] void serve_orders(int orders_fd, int answers_fd) {
-    FILE* orders = ::fdopen(orders_fd, "r");
-    FILE* answers = ::fdopen(answers_fd, "w");
-    int port = 0;
-    int connections = 0;
-    int jobs = 0;
-    double rate = 0;
-    std::array<char, 128> token{};
-    while (std::fscanf(orders, "%d %d %d %lf %127s", &port, &connections, &jobs, &rate, token.data()) == 5) {
-        Load load{static_cast<std::uint16_t>(port), connections, request_with(token.data(), jobs)};
-        const Asked asked = rate > 0 ? load.at(rate) : load.as_fast_as_it_goes();
-        fmt::print(answers, "{} {} {} {} {}\n", asked.per_second, asked.p50_us, asked.p99_us, asked.answers, asked.refused);
-        std::fflush(answers);
-    }
-    std::_Exit(0);
-}
-
-class Asker {
-public:
-    Asker() {
-        std::array<int, 2> orders{};
-        std::array<int, 2> answers{};
-        if (::pipe2(orders.data(), O_CLOEXEC) != 0 || ::pipe2(answers.data(), O_CLOEXEC) != 0) give_up("pipe");
-        child_ = ::fork();
-        if (child_ == 0) {
-            ::close(orders[1]);
-            ::close(answers[0]);
-            serve_orders(orders[0], answers[1]);
-        }
-        ::close(orders[0]);
-        ::close(answers[1]);
-        orders_ = ::fdopen(orders[1], "w");
-        answers_ = ::fdopen(answers[0], "r");
-    }
-    Asker(const Asker&) = delete;
-    Asker& operator=(const Asker&) = delete;
-    ~Asker() {
-        std::fclose(orders_);
-        std::fclose(answers_);
-        ::waitpid(child_, nullptr, 0);
-    }
-    Asked ask(std::uint16_t port, int connections, double rate, const std::string& token, int jobs = 1) {
-        fmt::print(orders_, "{} {} {} {} {}\n", port, connections, jobs, rate, token);
-        std::fflush(orders_);
-        std::array<char, 256> line{};
-        if (std::fgets(line.data(), line.size(), answers_) == nullptr) give_up("the asking process said nothing");
-        Asked asked;
-        std::stringstream{line.data()} >> asked.per_second >> asked.p50_us >> asked.p99_us >> asked.answers >> asked.refused;
-        if (asked.refused > 0) give_up(fmt::format("{} of {} requests were refused", asked.refused, asked.answers));
-        return asked;
-    }
-
-private:
-    pid_t child_ = -1;
-    FILE* orders_ = nullptr;
-    FILE* answers_ = nullptr;
-};
-
-class Directory {
-public:
-    Directory() {
-        auto pattern = (std::filesystem::temp_directory_path() / "weir-bench-XXXXXX").string();
-        if (::mkdtemp(pattern.data()) == nullptr) give_up("mkdtemp");
-        path_ = pattern;
-        struct statfs where{};
-        if (::statfs(path_.c_str(), &where) != 0 || where.f_type == tmpfs_magic)
-            give_up(path_ + " is in memory and syncs nothing; set TMPDIR to a disk");
-    }
-    Directory(const Directory&) = delete;
-    Directory& operator=(const Directory&) = delete;
-    ~Directory() {
-        std::error_code ignored;
-        std::filesystem::remove_all(path_, ignored);
-    }
-    [[nodiscard]] std::string file(const std::string& name) const { return path_ + "/" + name; }
-
-private:
-    std::string path_;
-};
 
 // ---- the floor: Beast, a queue, a SQLite table
 
@@ -532,9 +313,7 @@ std::string series(std::string_view name, const std::vector<Round>& all, double 
     return fmt::format(R"("{}": {{"median": {}, "runs": [{}]}})", name, fmt::format(fmt::runtime(format), bench::median(values)), runs);
 }
 
-}  // namespace
-
-int main() {
+void measure_all() {
     Asker asker;  // forked before any thread begins
     std::size_t bytes = 0;
     std::string shapes;
@@ -546,13 +325,13 @@ int main() {
             {
                 Network network;
                 const auto before = network.figures();
-                round.weir = asker.ask(network.port(), connections, 0, network.token());
+                round.weir = ask(asker, network.port(), connections, 0, network.token());
                 const auto after = network.figures();
                 round.jobs_per_commit = static_cast<double>(round.weir.answers) / static_cast<double>(after.commits - before.commits);
                 bytes = network.bytes_per_job();
             }
             Floor floor{bytes};
-            round.floor = asker.ask(floor.port(), connections, 0, "weir_" + std::string(64, '0'));
+            round.floor = ask(asker, floor.port(), connections, 0, "weir_" + std::string(64, '0'));
             all.push_back(round);
         }
         best = std::max(best, bench::median({all[0].weir.per_second, all[1].weir.per_second, all[2].weir.per_second}));
@@ -574,12 +353,12 @@ int main() {
     std::vector<Round> batches;
     for (int i = 0; i < rounds; ++i) {
         Network network;
-        batches.push_back({asker.ask(network.port(), batch_connections, 0, network.token(), batch_jobs), {}, 0});
+        batches.push_back({ask(asker, network.port(), batch_connections, 0, network.token(), batch_jobs), {}, 0});
     }
     std::vector<Round> paced;
     for (int i = 0; i < rounds; ++i) {
         Network network;
-        paced.push_back({asker.ask(network.port(), 256, best / 2, network.token()), {}, 0});
+        paced.push_back({ask(asker, network.port(), 256, best / 2, network.token()), {}, 0});
     }
     fmt::print(
         "{{\"benchmark\": \"http_submit\", {}, \"rounds\": {}, \"measured_ms\": {}, \"journal_bytes_per_job\": {},\n  "
@@ -592,5 +371,8 @@ int main() {
                series("answered_per_second", paced, [](const Round& r) { return r.weir.per_second; }, "{:.0f}"),
                series("p50_ms", paced, [](const Round& r) { return static_cast<double>(r.weir.p50_us) / 1e3; }, "{:.2f}"),
                series("p99_ms", paced, [](const Round& r) { return static_cast<double>(r.weir.p99_us) / 1e3; }, "{:.2f}"));
-    return 0;
 }
+
+}  // namespace
+
+int main() { return weir::bench::run(measure_all); }

@@ -137,7 +137,7 @@ const State& Server::read() const {
 void Server::keep_snapshot() {
     if (!up()) return;
     const auto before = snapshots_->kept_at();
-    if (auto followed = snapshots_->follow(); !followed) broken = "a snapshot could not be kept: " + followed.error();
+    if (auto followed = snapshots_->follow(); !followed) broken = "a snapshot could not be kept: " + followed.error().message;
     if (snapshots_->kept_at() > before) probes_.hit("kept a snapshot");
     if (digest_of(snapshots_->state()) != digest_of(read())) broken = "what snapshots are made of is not what questions are asked of";
 }

@@ -7,6 +7,7 @@
 #include "control/recover.hpp"
 #include "control/snapshot_keeper.hpp"
 #include "control/writer.hpp"
+#include "ports/record_chain.hpp"
 
 #include <gtest/gtest.h>
 
@@ -100,6 +101,23 @@ protected:
         must(report);
         now_ = now_ + seconds(s);
     }
+    /// A posting that takes more than there is from the first account that must not be overdrawn.
+    [[nodiscard]] static ledger::Posting overdraft(const State& state) {
+        const auto books = state.ledger.export_state();
+        const auto poor = std::ranges::find(books.accounts, ledger::Bound::debits_may_not_exceed_credits, &ledger::Account::bound);
+        const auto other =
+            std::ranges::find_if(books.accounts, [&](const auto& one) { return one.ledger == poor->ledger && one.id != poor->id; });
+        ledger::Posting posting;
+        posting.id = ledger::TransferId{make_uid(books.at, 7, 7)};
+        posting.debit = poor->id;
+        posting.credit = other->id;
+        posting.amount = poor->credits_posted + 1;
+        posting.at = books.at;
+        posting.ledger = poor->ledger;
+        posting.code = ledger::TransferCode::charge;
+        posting.kind = ledger::PostingKind::moved;
+        return posting;
+    }
     [[nodiscard]] Digest state() const { return digest_of(writer_->core().state); }
 
     std::string folder_;
@@ -164,6 +182,43 @@ TEST_F(Drill, ASnapshotOfOtherBytesIsPassedOver) {
     open();
     EXPECT_EQ(state(), before);
     EXPECT_EQ(snapshot_used_, 0U);
+}
+
+TEST_F(Drill, BooksThatBreakALawAreNeitherKeptNorBelieved) {
+    for (std::uint64_t i = 1; i <= 3; ++i) run_job(i, 60, true);
+    const auto head = journal_->head().value();
+    Core core;
+    core.state = writer_->core().state;
+    const auto bad = overdraft(core.state);
+
+    // A snapshot sweeps the ledger in full, whatever the checks of each transfer said.
+    ASSERT_FALSE(core.state.ledger.apply(bad));
+    const auto kept = keep_snapshot(*journal_, core.state);
+    ASSERT_FALSE(kept);
+    EXPECT_EQ(kept.error().fault, SnapshotFault::books_broken);
+    EXPECT_NE(kept.error().message.find("debits_within_credits"), std::string::npos) << kept.error().message;
+    EXPECT_NE(kept.error().message.find("revision " + std::to_string(head.revision)), std::string::npos) << kept.error().message;
+    EXPECT_FALSE(journal_->latest_snapshot(state_version())->found);
+
+    // A writer whose decisions break the books ends before that is a fact.
+    core.state.ledger_broken = true;
+    Writer writer{std::move(core), *journal_};
+    const Request request{Actor{}, StartLeader{9, "test"}};
+    const auto outcome = writer.commit({&request, 1}, now_);
+    ASSERT_FALSE(outcome);
+    EXPECT_NE(outcome.error().message.find("law of the ledger"), std::string::npos) << outcome.error().message;
+    EXPECT_EQ(journal_->head()->revision, head.revision);
+
+    // A journal that holds such a fact all the same is not believed, and the message names the last revision that is sound.
+    std::string text;
+    write_entry({head.revision + 1, now_, "system", LedgerPosted{{}, {bad}, std::nullopt}}, text);
+    const std::vector<std::string> texts{text};
+    ASSERT_TRUE(journal_->append(ports::records_after(head, texts), journal_->epoch()));
+    const auto recovered = recover(*journal_, {}, catalogue());
+    ASSERT_FALSE(recovered);
+    for (const auto& part : {"revision " + std::to_string(head.revision + 1), "restore up to revision " + std::to_string(head.revision)})
+        EXPECT_NE(recovered.error().find(part), std::string::npos) << recovered.error();
+    EXPECT_TRUE(recover(*journal_, {}, catalogue(), {.until = head.revision}));
 }
 
 TEST_F(Drill, ABackupRestoresToAnyPointInTime) {
@@ -244,6 +299,40 @@ TEST_F(Drill, ViewsTrailTheJournalAndAreBuiltAgain) {
     for (const auto& one : *record) entries.push_back(read_entry(one.text).value());
     EXPECT_TRUE((*views)->take(entries));
     EXPECT_EQ((*views)->watermark(), writer_->core().state.revision);
+}
+
+TEST_F(Drill, ViewsWithDamageAreSetAsideAndBuiltAgain) {
+    for (std::uint64_t i = 1; i <= 6; ++i) run_job(i, 60, true);
+    const auto whole = [&](views::Views& views) {
+        while (views.watermark() < writer_->core().state.revision) ASSERT_GT(views.catch_up(*journal_, 1'000).value_or(0), 0U);
+        const auto jobs = views.jobs({.projects = std::nullopt, .outcome = std::nullopt, .before = std::nullopt, .limit = 100});
+        ASSERT_TRUE(jobs) << jobs.error();
+        EXPECT_EQ(jobs->size(), 6U);
+    };
+    auto views = views::Views::open(path("views.db")).value();
+    whole(*views);
+    {
+        // A row whose text is not what was written: SQLite itself sees nothing wrong with it.
+        auto vandal = store::Connection::open({.path = path("views.db"), .writable = true});
+        ASSERT_EQ(vandal.run("update job set spec=substr(spec, 2) where id=(select min(id) from job)"), SQLITE_OK);
+    }
+    const auto jobs = views->jobs({.projects = std::nullopt, .outcome = std::nullopt, .before = std::nullopt, .limit = 100});
+    ASSERT_FALSE(jobs) << "a job that cannot be read is no job that is not there";
+    EXPECT_TRUE(views->damaged());
+    const auto rebuilt = views->rebuild();
+    ASSERT_TRUE(rebuilt) << rebuilt.error();
+    EXPECT_FALSE(views->damaged());
+    EXPECT_EQ(views->watermark(), 0U);
+    EXPECT_TRUE(std::filesystem::exists(path("views.db.damaged")));
+    whole(*views);
+
+    // A file that is no database any more is set aside at the next opening, and that is said.
+    views.reset();
+    std::filesystem::resize_file(path("views.db"), 3'000);
+    std::string said;
+    views = views::Views::open(path("views.db"), [&](const std::string& text) { said = text; }).value();
+    EXPECT_NE(said.find("set aside"), std::string::npos) << said;
+    whole(*views);
 }
 
 // Type numbers and names are for ever.

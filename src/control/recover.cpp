@@ -82,8 +82,22 @@ std::string layout_of(S& state) {
     return layout + codec::schema_text<ledger::LedgerState>();
 }
 
+const State& state_of(const Core& core) { return core.state; }
+const State& state_of(const State& state) { return state; }
+
+/// Stops at the first fact that breaks the books: what follows it means nothing.
 void fold(const std::vector<Entry>& entries, auto& into) {
-    for (const auto& entry : entries) apply(into, entry.event, entry.revision, entry.at);
+    for (const auto& entry : entries) {
+        apply(into, entry.event, entry.revision, entry.at);
+        if (state_of(into).ledger_broken) return;
+    }
+}
+
+std::string books_broke(const State& state) {
+    return fmt::format(
+        "the journal's revision {} breaks a law of the ledger: {}; it was written by a bug or forged: restore up to revision {}, and "
+        "report it",
+        state.revision, broken_law(state).value_or("unknown"), state.revision - 1);
 }
 
 /// Does the same to one and, on a thread of its own, to the other where there is one.
@@ -159,10 +173,9 @@ Result<Recovery, std::string> recover(ports::JournalReader& journal, Policy poli
         const auto entries = WEIR_TRY(ahead->next());
         if (entries.empty()) break;
         to_both(recovery.core, recovery.twin, [&](Core& core) { fold(entries, core); });
+        if (recovery.core.state.ledger_broken) return fail(books_broke(recovery.core.state));
         recovery.replayed += entries.size();
     }
-    if (recovery.core.state.ledger_broken)
-        return fail(std::string{"the journal breaks a law of the ledger; nothing was started; verify it: weir audit verify"});
     return recovery;
 }
 
@@ -172,12 +185,32 @@ Result<void, std::string> replay(ports::JournalReader& journal, State& state) {
         const auto entries = WEIR_TRY(ahead.next());
         if (entries.empty()) return {};
         fold(entries, state);
+        if (state.ledger_broken) return fail(books_broke(state));
     }
 }
 
-ports::JournalResult<void> keep_snapshot(ports::Journal& journal, const State& state) {
+std::optional<std::string> broken_law(const State& state) {
+    if (const auto broken = state.ledger.verify(); !broken.empty()) {
+        const auto& first = broken.front();
+        return fmt::format("{} on ledger {}, account {}: {} against {} (of {} findings)", name_of(first.law), first.ledger,
+                           first.account.text(), first.left, first.right, broken.size());
+    }
+    if (state.ledger_broken) return std::string{"a fact was refused by the books, and they are not to be trusted since"};
+    return std::nullopt;
+}
+
+Result<void, SnapshotError> keep_snapshot(ports::Journal& journal, const State& state) {
+    if (const auto law = broken_law(state)) {
+        return fail(SnapshotError{
+            SnapshotFault::books_broken,
+            fmt::format("the ledger swept at revision {} breaks a law: {}; no snapshot was stored; stop, and prove the store with weir "
+                        "audit verify: where it finds the same, restore up to the last revision at which the books hold",
+                        state.revision, *law)});
+    }
     auto packed = pack(state);
-    return journal.put_snapshot({state.revision, state_version(), packed.digest, std::move(packed.bytes)});
+    auto stored = journal.put_snapshot({state.revision, state_version(), packed.digest, std::move(packed.bytes)});
+    if (!stored) return fail(SnapshotError{SnapshotFault::not_stored, std::move(stored.error().message)});
+    return {};
 }
 
 }  // namespace weir::control

@@ -57,7 +57,22 @@ struct Recovery {
 /// Folds every entry after the state's revision into it.
 [[nodiscard]] Result<void, std::string> replay(ports::JournalReader& journal, State& state);
 
-/// Keeps a snapshot of the state.
-[[nodiscard]] ports::JournalResult<void> keep_snapshot(ports::Journal& journal, const State& state);
+/// The first law of the ledger that a sweep over all of it finds broken, with both numbers, in words for an operator; nothing where
+/// all hold. O(accounts and holds).
+[[nodiscard]] std::optional<std::string> broken_law(const State& state);
+
+/// Why there is no new snapshot. In descending precedence.
+enum class SnapshotFault : std::uint8_t {
+    books_broken = 1,  ///< A law of the ledger does not hold: nothing was stored, and the process must end.
+    not_stored = 2,    ///< The store refused it: the journal is whole, and the next one may fit.
+};
+
+struct SnapshotError {
+    SnapshotFault fault{};
+    std::string message;  ///< For the operator.
+};
+
+/// Sweeps the ledger in full, then keeps a snapshot of the state.
+[[nodiscard]] Result<void, SnapshotError> keep_snapshot(ports::Journal& journal, const State& state);
 
 }  // namespace weir::control

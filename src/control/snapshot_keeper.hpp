@@ -24,17 +24,17 @@ public:
     SnapshotKeeper(State state, std::uint64_t kept_at, const Reader& reader, ports::Journal& journal,
                    std::unique_ptr<ports::JournalReader> behind, std::uint64_t every);
 
-    /// Follows what is durable, and keeps a snapshot where one is due. The error is for an operator; nothing but the snapshot is lost.
-    [[nodiscard]] Result<void, std::string> follow();
+    /// Follows what is durable, and keeps a snapshot where one is due. Unless the books are broken, nothing but the snapshot is lost.
+    [[nodiscard]] Result<void, SnapshotError> follow();
 
     /// Follows, and keeps a snapshot unless the last is of this very revision.
-    [[nodiscard]] Result<void, std::string> keep();
+    [[nodiscard]] Result<void, SnapshotError> keep();
 
     [[nodiscard]] const State& state() const { return state_; }
     [[nodiscard]] std::uint64_t kept_at() const { return kept_at_; }
 
 private:
-    [[nodiscard]] Result<void, std::string> catch_up();
+    [[nodiscard]] Result<void, SnapshotError> catch_up();
 
     State state_;
     std::uint64_t kept_at_;

@@ -10,12 +10,14 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <memory>
 #include <span>
 #include <utility>
 
 namespace weir::store {
 namespace {
 
+using ports::Epoch;
 using ports::Head;
 using ports::JournalError;
 using ports::JournalFault;
@@ -64,8 +66,10 @@ private:
 };
 
 JournalError breaks(const std::string& source, std::uint64_t last_good, std::string_view why) {
-    return damaged(source, fmt::format("it breaks after revision {} ({}); records up to there can be restored with until_revision {}",
-                                       last_good, why, last_good));
+    return {JournalFault::damaged,
+            fmt::format("{} is damaged: it breaks after revision {} ({}); restore up to there with --until-revision {}, or from a backup "
+                        "and then on from this file (--from BACKUP --then {}) where a backup reaches past the damage",
+                        source, last_good, why, last_good, source)};
 }
 
 /// The records of `read` that are wanted, verified to follow `head`.
@@ -75,7 +79,7 @@ struct Wanted {
     Head head;
 };
 
-JournalResult<Wanted> choose(const RestoreOptions& options, const std::vector<Record>& read, Head head) {
+JournalResult<Wanted> choose(const RestoreOptions& options, const std::string& path, const std::vector<Record>& read, Head head) {
     Wanted wanted{0, false, head};
     for (const auto& record : read) {
         wanted.ended = (options.until_revision && record.revision > *options.until_revision) || (options.keep && !options.keep(record));
@@ -83,7 +87,7 @@ JournalResult<Wanted> choose(const RestoreOptions& options, const std::vector<Re
         const auto hash = chain(wanted.head.hash, record.text);
         if (hash != record.hash) {
             return fail(
-                breaks(options.source, wanted.head.revision,
+                breaks(path, wanted.head.revision,
                        fmt::format("revision {} has hash {}, its text gives {}", record.revision, record.hash.text(), hash.text())));
         }
         wanted.head = {record.revision, hash};
@@ -93,40 +97,73 @@ JournalResult<Wanted> choose(const RestoreOptions& options, const std::vector<Re
 }
 
 /// Reads up to a whole chunk; where the source breaks inside it, what comes before.
-JournalResult<std::vector<Record>> read_chunk(SqliteReader& source, const RestoreOptions& options, std::uint64_t from) {
-    auto records = source.read(from, records_per_read, bytes_per_read);
-    if (records || records.error().fault != JournalFault::damaged) return records;
-    auto first = source.read(from, 1, bytes_per_read);
-    if (!first) return fail(breaks(options.source, from - 1, first.error().message));
-    return first;
+JournalResult<std::vector<Record>> read_chunk(SqliteReader& source, const std::string& path, std::uint64_t from) {
+    for (std::size_t count = records_per_read;; count /= 2) {
+        auto records = source.read(from, count, bytes_per_read);
+        if (records || records.error().fault != JournalFault::damaged) return records;
+        if (count == 1) return fail(breaks(path, from - 1, fmt::format("revision {} is missing or cannot be read", from)));
+    }
 }
 
-JournalResult<Head> copy_records(SqliteReader& source, const RestoreOptions& options, Target& target) {
+/// One file that records come from.
+struct Source {
+    std::string path;
+    std::unique_ptr<SqliteReader> reader;
+};
+
+struct Copied {
     Head head;
-    for (bool ended = options.until_revision == 0; !ended;) {
-        auto read = WEIR_TRY(read_chunk(source, options, head.revision + 1));
-        const auto wanted = WEIR_TRY(choose(options, read, head));
-        ended = wanted.ended || read.empty();
-        head = wanted.head;
+    bool enough = false;  ///< The point asked for was reached: what follows is not wanted.
+};
+
+/// Copies what is wanted of the records after `head`.
+JournalResult<Copied> copy_records(Source& source, const RestoreOptions& options, Target& target, Head head) {
+    Copied copied{head, options.until_revision == head.revision};
+    while (!copied.enough) {
+        auto read = WEIR_TRY(read_chunk(*source.reader, source.path, copied.head.revision + 1));
+        if (read.empty()) break;
+        const auto wanted = WEIR_TRY(choose(options, source.path, read, copied.head));
+        copied.head = wanted.head;
         if (wanted.count > 0) WEIR_CHECK(target.append(std::span{read}.first(wanted.count)));
-        if (options.until_revision == head.revision) ended = true;
+        copied.enough = wanted.ended || options.until_revision == copied.head.revision;
     }
+    return copied;
+}
+
+/// Whether `next` has the record on which it should go on.
+JournalResult<void> must_continue(Source& next, const Source& before, Head head) {
+    if (head.revision == 0) return {};
+    const auto hash = next.reader->hash_at(head.revision);
+    if (hash && *hash == head.hash) return {};
+    const auto other = !hash ? "cannot be read" : *hash ? "is " + (*hash)->text() : std::string{"is not there"};
+    return fail(JournalError{JournalFault::does_not_continue,
+                             fmt::format("{} does not go on where {} ends: at revision {} the hash is {}, and there it {}; leave --then "
+                                         "out, or name the store that the backup was made of",
+                                         next.path, before.path, head.revision, head.hash.text(), other)});
+}
+
+JournalResult<Head> copy_all(std::vector<Source>& sources, const RestoreOptions& options, Target& target) {
+    Copied copied;
+    for (std::size_t i = 0; i < sources.size() && !copied.enough; ++i) {
+        if (i > 0) WEIR_CHECK(must_continue(sources[i], sources[i - 1], copied.head));
+        copied = WEIR_TRY(copy_records(sources[i], options, target, copied.head));
+    }
+    const auto head = copied.head;
     if (options.until_revision && !options.keep && head.revision < *options.until_revision) {
         return fail(
             JournalError{JournalFault::not_found, fmt::format("{} ends at revision {}, before revision {}; ask for {} or less",
-                                                              options.source, head.revision, *options.until_revision, head.revision)});
+                                                              sources.back().path, head.revision, *options.until_revision, head.revision)});
     }
     return head;
 }
 
-JournalResult<std::size_t> copy_snapshots(SqliteReader& source, const RestoreOptions& options, const std::string& target,
-                                          std::uint64_t head, const std::string& store_id) {
-    const auto path = SnapshotShelf::find(options.source, {});
+JournalResult<std::size_t> copy_snapshots(Source& source, const std::string& target, std::uint64_t head, const std::string& store_id) {
+    const auto path = SnapshotShelf::find(source.path, {});
     if (!path) return 0;
     auto from = SnapshotShelf::open_to_read(*path, {});
     if (!from) return 0;
     auto to = WEIR_TRY(SnapshotShelf::open_to_write(target, {}));
-    const auto copied = from->copy_to(to, head, store_id, [&](std::uint64_t revision) { return source.hash_at(revision); });
+    const auto copied = from->copy_to(to, head, store_id, [&](std::uint64_t revision) { return source.reader->hash_at(revision); });
     // Snapshots are caches: only a lack of space is worth stopping for.
     if (!copied && copied.error().fault == JournalFault::disk_full) return fail(copied.error());
     return copied.value_or(0);
@@ -138,16 +175,21 @@ struct Parts {
 };
 
 JournalResult<RestoreReport> build(const RestoreOptions& options, const Parts& parts) {
-    auto source = WEIR_TRY(SqliteReader::open(options.source, {}));
-    auto connection = Connection::open({.path = options.source});
-    if (!connection) return fail(fault_of(connection, Stage::reading, options.source, "read the source"));
-    const auto origin = WEIR_TRY(source->identity());
-    const auto epoch = WEIR_TRY(read_epoch(connection, options.source));
+    std::vector<Source> sources;
+    Epoch epoch;
+    for (const auto& path : {options.source, options.then}) {
+        if (path.empty()) continue;
+        sources.push_back({path, WEIR_TRY(SqliteReader::open(path, {}))});
+        auto connection = Connection::open({.path = path});
+        if (!connection) return fail(fault_of(connection, Stage::reading, path, "read the source"));
+        epoch = std::max(epoch, WEIR_TRY(read_epoch(connection, path)));
+    }
+    const auto origin = WEIR_TRY(sources.front().reader->identity());
     // The lineage names the revision, which is known only at the end.
     RestoreReport report{.head = {}, .identity = {new_store_id(), format_version, {}}};
     {
         auto target = WEIR_TRY(Target::make(parts.journal, report.identity, epoch));
-        report.head = WEIR_TRY(copy_records(*source, options, target));
+        report.head = WEIR_TRY(copy_all(sources, options, target));
     }
     report.identity.lineage = fmt::format("restored from store {} at revision {}", origin.store_id, report.head.revision);
     if (!origin.lineage.empty()) report.identity.lineage += "\n" + origin.lineage;
@@ -156,8 +198,9 @@ JournalResult<RestoreReport> build(const RestoreOptions& options, const Parts& p
         write_meta(finished, meta_key::lineage, report.identity.lineage) != SQLITE_OK) {
         return fail(fault_of(finished, Stage::reading, parts.journal, "write the restored store's lineage"));
     }
-    if (const auto last = source->head()) report.left_out = last->revision - std::min(last->revision, report.head.revision);
-    report.snapshots = WEIR_TRY(copy_snapshots(*source, options, parts.snapshots, report.head.revision, report.identity.store_id));
+    if (const auto last = sources.back().reader->head()) report.left_out = last->revision - std::min(last->revision, report.head.revision);
+    for (auto& source : sources)
+        report.snapshots += WEIR_TRY(copy_snapshots(source, parts.snapshots, report.head.revision, report.identity.store_id));
     return report;
 }
 

@@ -17,13 +17,22 @@ using ports::Record;
 
 class Restore : public testing::Test {
 protected:
-    /// Records `{"at":REVISION}` up to `last`, snapshots of 10 and 25, and a backup of it all.
-    void make_backup(std::uint64_t last) {
+    /// Records `{"at":REVISION}` up to `last`.
+    std::unique_ptr<Journal> append(std::uint64_t last) {
         auto journal = open_journal({.path = store_}).value();
         while (journal->head()->revision < last) {
             const std::vector<std::string> texts{fmt::format("{{\"at\":{}}}", journal->head()->revision + 1)};
-            ASSERT_TRUE(journal->append(ports::records_after(journal->head().value(), texts), journal->epoch()));
+            EXPECT_TRUE(journal->append(ports::records_after(journal->head().value(), texts), journal->epoch()));
         }
+        return journal;
+    }
+    void damage(const std::string& sql) {
+        auto forger = Connection::open({.path = store_, .writable = true});
+        ASSERT_EQ(forger.run(sql), SQLITE_OK) << forger.message();
+    }
+    /// Such records, snapshots of 10 and 25, and a backup of it all.
+    void make_backup(std::uint64_t last) {
+        auto journal = append(last);
         for (const std::uint64_t revision : {10U, 25U}) {
             ASSERT_TRUE(journal->put_snapshot({revision, 1, {}, fmt::format("state at {}", revision)}));
         }
@@ -127,10 +136,51 @@ TEST_F(Restore, RecordsBeforeTheDamageCanBeSaved) {
         ASSERT_EQ(damaged.run("UPDATE journal SET text='forged' WHERE revision=21"), SQLITE_OK);
     }
     EXPECT_EQ(fault({.source = backup_, .target = target_}), JournalFault::damaged);
-    EXPECT_NE(message_.find("until_revision 20"), std::string::npos) << message_;
+    EXPECT_NE(message_.find("--until-revision 20"), std::string::npos) << message_;
     const auto report = restore_store({.source = backup_, .target = target_, .until_revision = 20});
     ASSERT_TRUE(report) << report.error().message;
     EXPECT_EQ(report->head.revision, 20U);
+}
+
+TEST_F(Restore, WhereTheBackupEndsTheDamagedStoreGoesOn) {
+    make_backup(30);
+    append(60);
+    damage("UPDATE journal SET text='forged' WHERE revision=12");
+    EXPECT_EQ(fault({.source = store_, .target = target_}), JournalFault::damaged);
+    EXPECT_NE(message_.find("--then"), std::string::npos) << message_;
+
+    const auto report = restore_store({.source = backup_, .then = store_, .target = target_});
+    ASSERT_TRUE(report) << report.error().message;
+    EXPECT_EQ(report->head.revision, 60U);
+    EXPECT_EQ(report->left_out, 0U);
+    auto journal = open_journal({.path = target_, .create = false}).value();
+    EXPECT_FALSE(journal->verify(1, 60)->bad);
+    EXPECT_EQ(journal->read(12, 1, 100)->at(0).text, R"({"at":12})");
+    EXPECT_GT(journal->epoch(), epoch_);
+}
+
+TEST_F(Restore, AStoppingPointMayLieInEitherSource) {
+    make_backup(30);
+    append(60);
+    for (const std::uint64_t until : {10U, 30U, 31U, 45U, 60U}) {
+        const auto target = target_ + std::to_string(until);
+        const auto report = restore_store({.source = backup_, .then = store_, .target = target, .until_revision = until});
+        ASSERT_TRUE(report) << report.error().message;
+        EXPECT_EQ(report->head.revision, until);
+        EXPECT_EQ(report->left_out, 60 - until);
+    }
+    EXPECT_EQ(fault({.source = backup_, .then = store_, .target = target_, .until_revision = 61}), JournalFault::not_found);
+}
+
+TEST_F(Restore, AnotherHistoryDoesNotGoOnWhereTheBackupEnds) {
+    make_backup(30);
+    append(60);
+    damage("UPDATE journal SET hash=zeroblob(32) WHERE revision=30");
+    EXPECT_EQ(fault({.source = backup_, .then = store_, .target = target_}), JournalFault::does_not_continue);
+    EXPECT_NE(message_.find("at revision 30"), std::string::npos) << message_;
+    damage("DELETE FROM journal WHERE revision>=30");
+    EXPECT_EQ(fault({.source = backup_, .then = store_, .target = target_}), JournalFault::does_not_continue) << "nor does a shorter one";
+    EXPECT_FALSE(std::filesystem::exists(target_));
 }
 
 TEST_F(Restore, ABackupOfADamagedJournalIsRefused) {

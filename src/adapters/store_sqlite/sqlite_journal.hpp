@@ -23,10 +23,13 @@
 //   disk_full         make room, start again. Nothing acknowledged is lost.
 //   read_only         remount or fix permissions, start again.
 //   outcome_unknown   start again: replay shows whether the last batch is there. If it returns, replace the disk.
-//   damaged           stop; copy all files aside; restore from the newest backup with restore_store(). Records after the
-//                     backup and before the damage can be restored from the damaged file itself: give it as the source
-//                     with until_revision one below the revision that the message or `verify` names.
+//   damaged           stop; copy all files aside. Where the damage lies before the newest backup's end, restore_store() of the backup
+//                     and then of the damaged file loses nothing. Where it lies after, the damaged file itself is the better source, with
+//                     until_revision one below the revision that the message or `verify` names.
 //   unknown_format    start the program that wrote it, or a newer one.
+//
+// Damage further back than verify_tail_records is not looked for at an opening. What recovery reads it meets there: the
+// events after the newest snapshot. Everything is read by `weir audit verify` and by each backup, which refuses a broken chain.
 #pragma once
 
 #include "ports/journal.hpp"

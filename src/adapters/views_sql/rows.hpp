@@ -19,6 +19,9 @@ public:
     /// The statement of a literal, prepared once and kept; empty where SQLite refused it.
     [[nodiscard]] store::Statement& statement(std::string_view sql);
 
+    /// Lets go of all statements: before the connection is closed.
+    void forget() { statements_.clear(); }
+
 private:
     store::Connection& connection_;
     std::map<std::string_view, store::Statement> statements_;

@@ -5,7 +5,9 @@
 
 #include <fmt/format.h>
 
+#include <filesystem>
 #include <ranges>
+#include <system_error>
 #include <utility>
 
 namespace weir::views {
@@ -81,28 +83,85 @@ std::optional<JobRow> job_row(const store::Statement& row) {
 
 }  // namespace
 
-std::string Views::trouble(const std::string& what) const {
-    return fmt::format("the views cannot {}: {}; they can be removed while the server is stopped, and are built again", what,
-                       connection_.message());
+std::string Views::trouble(const std::string& what) {
+    const int code = connection_.code() & 0xFF;
+    if (code == SQLITE_CORRUPT || code == SQLITE_NOTADB) damaged_ = true;
+    return fmt::format("the views cannot {}: {} on {}; they can be removed while the server is stopped, and are built again", what,
+                       connection_.message(), path_);
 }
 
-Result<std::unique_ptr<Views>, std::string> Views::open(const std::string& path) {
-    auto views = std::unique_ptr<Views>{new Views{store::Connection::open({.path = path, .vfs = {}, .writable = true, .create = true})}};
-    auto& connection = views->connection_;
-    if (!connection) return fail(views->trouble("be opened"));
+std::string Views::bad_row(std::string_view id) {
+    damaged_ = true;
+    return fmt::format("the views' row of {} is damaged in {}: its text is not what was written; they are built again", id, path_);
+}
+
+Result<void, std::string> Views::connect() {
+    connection_ = store::Connection::open({.path = path_, .vfs = {}, .writable = true, .create = true});
+    if (!connection_) return fail(trouble("be opened"));
     // The views may lose their last commits at a power cut, whole: the watermark goes back with them.
     constexpr const char* settings =
         "pragma journal_mode=wal; pragma synchronous=normal; pragma busy_timeout=5000; pragma cache_size=-32768";
-    if (connection.run(settings) != SQLITE_OK) {
-        return fail(views->trouble("be opened"));
+    if (connection_.run(settings) != SQLITE_OK) {
+        return fail(trouble("be opened"));
     }
-    if (connection.integer("pragma user_version").value_or(0) != layout) {
-        if (auto done = views->clear(); !done) return fail(std::move(done).error());
+    if (connection_.integer("pragma user_version").value_or(0) != layout) {
+        if (auto done = make_tables(); !done) return fail(std::move(done).error());
     }
-    const auto revision = connection.integer("select revision from watermark");
-    if (!revision) return fail(views->trouble("be read"));
-    views->watermark_ = static_cast<std::uint64_t>(*revision);
+    const auto revision = connection_.integer("select revision from watermark");
+    if (!revision) return fail(trouble("be read"));
+    watermark_ = static_cast<std::uint64_t>(*revision);
+    return {};
+}
+
+Result<std::string, std::string> Views::set_aside() {
+    rows_.forget();
+    connection_ = {};
+    const auto aside = path_ + ".damaged";
+    std::error_code error;
+    std::filesystem::rename(path_, aside, error);
+    for (const auto* part : {"-wal", "-shm"}) {
+        if (!error) std::filesystem::remove(path_ + part, error);
+    }
+    if (error) return fail(fmt::format("the damaged views {} cannot be set aside: {}; remove them while the server is stopped", path_,
+                                       error.message()));
+    damaged_ = false;
+    watermark_ = 0;
+    if (auto opened = connect(); !opened) return fail(std::move(opened).error());
+    return fmt::format("the views {} were damaged; they were set aside as {} and are built again from the journal", path_, aside);
+}
+
+Result<std::string, std::string> Views::rebuild() {
+    const std::lock_guard lock{mutex_};
+    return set_aside();
+}
+
+Result<std::unique_ptr<Views>, std::string> Views::open(const std::string& path, const std::function<void(const std::string&)>& say) {
+    auto views = std::unique_ptr<Views>{new Views{path}};
+    auto opened = views->connect();
+    if (!opened && !views->damaged_) return fail(std::move(opened).error());
+    if (!opened) {
+        const auto done = WEIR_TRY(views->set_aside());
+        if (say) say(done);
+    }
     return views;
+}
+
+Result<void, std::string> Views::copy(const std::string& path, const std::string& target) {
+    for (const auto* part : {"", "-wal", "-shm", "-journal"}) {
+        std::error_code ignored;
+        std::filesystem::remove(target + part, ignored);
+    }
+    auto connection = store::Connection::open({.path = path, .vfs = {}});
+    int code = connection.code();
+    if (connection) {
+        auto into = connection.prepare("vacuum into ?1");
+        into.bind_text(1, target);
+        code = into ? into.run() : connection.code();
+    }
+    if (code == SQLITE_OK) return {};
+    return fail(fmt::format("the views {} cannot be copied to {}: {}; where they are damaged, the server sets them aside and builds them "
+                            "again, or remove them while it is stopped",
+                            path, target, connection.message()));
 }
 
 std::uint64_t Views::watermark() const {
@@ -112,6 +171,10 @@ std::uint64_t Views::watermark() const {
 
 Result<void, std::string> Views::clear() {
     const std::lock_guard lock{mutex_};
+    return make_tables();
+}
+
+Result<void, std::string> Views::make_tables() {
     const auto sql = fmt::format("begin; {} {} pragma user_version={}; commit", drop_tables, tables, layout);
     if (connection_.run(sql) != SQLITE_OK) return fail(trouble("be emptied"));
     watermark_ = 0;
@@ -166,7 +229,9 @@ Result<std::optional<JobRow>, std::string> Views::job(JobId id) {
     const int code = select.step();
     if (code == SQLITE_DONE) return std::optional<JobRow>{};
     if (code != SQLITE_ROW) return fail(trouble("be read"));
-    return job_row(select);
+    auto row = job_row(select);
+    if (!row) return fail(bad_row(text));
+    return row;
 }
 
 Result<std::vector<JobRow>, std::string> Views::jobs(const JobQuery& query) {
@@ -190,7 +255,9 @@ Result<std::vector<JobRow>, std::string> Views::jobs(const JobQuery& query) {
     std::vector<JobRow> rows;
     int code = select.step();
     for (; code == SQLITE_ROW; code = select.step()) {
-        if (auto row = job_row(select)) rows.push_back(std::move(*row));
+        auto row = job_row(select);
+        if (!row) return fail(bad_row(select.bytes(0)));
+        rows.push_back(std::move(*row));
     }
     if (code != SQLITE_DONE) return fail(trouble("be read"));
     return rows;

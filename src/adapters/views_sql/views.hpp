@@ -2,7 +2,8 @@
 //
 // The views live in a database of their own and trail the journal: each batch of entries is one transaction that also
 // moves the watermark, so a crash leaves them whole and a little behind, never wrong. They hold nothing that the journal
-// has not: remove the file and they are built again. Nothing decides by them.
+// has not: remove the file and they are built again. Nothing decides by them. A damaged file is set aside as FILE.damaged, once
+// the damage is met, and built again.
 #pragma once
 
 #include "adapters/sqlite/sqlite.hpp"
@@ -11,12 +12,15 @@
 #include "control/entry.hpp"
 #include "ports/journal.hpp"
 
+#include <atomic>
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <mutex>
 #include <optional>
 #include <span>
 #include <string>
+#include <string_view>
 #include <vector>
 
 namespace weir::views {
@@ -48,8 +52,18 @@ struct JobQuery {
 /// One connection; its calls may come from several threads and take turns.
 class Views {
 public:
-    /// Opens or makes the database. One of another layout is emptied and built again.
-    [[nodiscard]] static Result<std::unique_ptr<Views>, std::string> open(const std::string& path);
+    /// Opens or makes the database. One of another layout is emptied and built again; a damaged one is set aside, and `say` is told.
+    [[nodiscard]] static Result<std::unique_ptr<Views>, std::string> open(const std::string& path,
+                                                                          const std::function<void(const std::string&)>& say = {});
+
+    /// Writes a copy of the views at `path` as of now to `target`, which is replaced, while somebody else writes them.
+    [[nodiscard]] static Result<void, std::string> copy(const std::string& path, const std::string& target);
+
+    /// Whether a call has met damage: nothing but rebuild() helps.
+    [[nodiscard]] bool damaged() const { return damaged_; }
+
+    /// Sets the file aside as FILE.damaged and begins an empty one; returns what was done, in words.
+    [[nodiscard]] Result<std::string, std::string> rebuild();
 
     /// The last revision taken in.
     [[nodiscard]] std::uint64_t watermark() const;
@@ -73,9 +87,16 @@ public:
     [[nodiscard]] Result<std::vector<std::string>, std::string> live_jobs();
 
 private:
-    explicit Views(store::Connection connection) : connection_{std::move(connection)} {}
-    [[nodiscard]] std::string trouble(const std::string& what) const;
+    explicit Views(std::string path) : path_{std::move(path)} {}
+    [[nodiscard]] Result<void, std::string> connect();
+    [[nodiscard]] Result<void, std::string> make_tables();
+    [[nodiscard]] Result<std::string, std::string> set_aside();
+    /// What cannot be done and why, in words; remembers damage.
+    [[nodiscard]] std::string trouble(const std::string& what);
+    [[nodiscard]] std::string bad_row(std::string_view id);
 
+    std::string path_;
+    std::atomic<bool> damaged_{false};
     mutable std::mutex mutex_;
     store::Connection connection_;
     Rows rows_{connection_};

@@ -76,6 +76,10 @@ void ViewsHistory::trail() {
             more_ = false;
         }
         for (;;) {
+            if (views_->damaged()) {
+                const auto rebuilt = views_->rebuild();
+                say_(rebuilt ? *rebuilt : rebuilt.error());
+            }
             auto taken = take_some();
             watermark_ = views_->watermark();
             if (!taken) {
@@ -91,15 +95,25 @@ void ViewsHistory::trail() {
     }
 }
 
+/// A question that failed: where it met damage, the thread that feeds the views builds them again.
+std::string ViewsHistory::met(const std::string& trouble) {
+    say_(trouble);
+    if (views_->damaged()) wake();
+    return trouble;
+}
+
 Result<std::vector<api::JobSummary>, std::string> ViewsHistory::list_jobs(const api::HistoryQuery& query) {
-    const auto rows = WEIR_TRY(views_->jobs({query.projects, query.state, query.before, query.limit}));
+    const auto rows = views_->jobs({query.projects, query.state, query.before, query.limit});
+    if (!rows) return fail(met(rows.error()));
     std::vector<api::JobSummary> jobs;
-    for (const auto& row : rows) fill(row, jobs.emplace_back());
+    for (const auto& row : *rows) fill(row, jobs.emplace_back());
     return jobs;
 }
 
 Result<std::optional<api::FinishedJob>, std::string> ViewsHistory::job(JobId id) {
-    auto row = WEIR_TRY(views_->job(id));
+    auto found = views_->job(id);
+    if (!found) return fail(met(found.error()));
+    auto& row = *found;
     if (!row) return std::optional<api::FinishedJob>{};
     api::FinishedJob finished;
     fill(*row, finished.job);

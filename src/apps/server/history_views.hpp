@@ -34,6 +34,7 @@ private:
     void trail();
     /// Takes in some of what is new; how many entries.
     [[nodiscard]] Result<std::uint64_t, std::string> take_some();
+    [[nodiscard]] std::string met(const std::string& trouble);
 
     std::unique_ptr<views::Views> views_;
     const control::Reader& reader_;

@@ -48,7 +48,9 @@ Result<std::unique_ptr<Network>, std::string> Network::open(NetworkOptions optio
                                                          const std::lock_guard lock{self.mutex_};
                                                          self.failed_ = true;
                                                      }
-                                                     self.options_.fatal(error);
+                                                     self.options_.fatal(fmt::format(
+                                                         "the journal cannot go on: {}; the server ends now and replays at its next start",
+                                                         error.message));
                                                  });
     const auto started = self.carry_out(control::StartLeader{self.journal_->epoch().number, "0.1.0"});
     if (!started) return fail(started.error().message);
@@ -70,6 +72,11 @@ bool Network::is_new() const {
     return reader_->ask([](const control::Core& core) { return core.state.network_roles.empty(); });
 }
 
+void Network::complain(const control::SnapshotError& error) {
+    if (error.fault == control::SnapshotFault::books_broken) return options_.fatal(error.message);
+    options_.say(error.message);
+}
+
 void Network::keep_house() {
     for (;;) {
         {
@@ -80,7 +87,7 @@ void Network::keep_house() {
         if (journal_->checkpoint_due()) {
             if (auto moved = journal_->checkpoint(); !moved) options_.say(moved.error().message);
         }
-        if (auto followed = snapshots_->follow(); !followed) options_.say(followed.error());
+        if (auto followed = snapshots_->follow(); !followed) complain(followed.error());
     }
 }
 
@@ -94,7 +101,7 @@ void Network::stop() {
     if (housekeeper_.joinable()) housekeeper_.join();
     if (loop_) loop_->stop();
     if (snapshots_ && !failed_) {
-        if (auto kept = snapshots_->keep(); !kept) options_.say(kept.error());
+        if (auto kept = snapshots_->keep(); !kept) complain(kept.error());
     }
 }
 

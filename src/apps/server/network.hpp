@@ -26,8 +26,8 @@ struct NetworkOptions {
     control::LoopOptions loop;
     std::uint64_t snapshot_every = 50'000;    ///< Events between two snapshots, or as many as there are jobs, if those are more.
     std::function<void(const std::string&)> say;  ///< For the operator's log.
-    /// The store cannot go on: the process must end now. Called once, from the writer's thread.
-    std::function<void(const ports::JournalError&)> fatal;
+    /// The network cannot go on, for a reason in words: the process must end now. From any thread.
+    std::function<void(const std::string&)> fatal;
 };
 
 class Network {
@@ -54,6 +54,7 @@ public:
 private:
     explicit Network(NetworkOptions options) : options_{std::move(options)} {}
     void keep_house();
+    void complain(const control::SnapshotError& error);
 
     NetworkOptions options_;
     std::unique_ptr<ports::Journal> journal_;

@@ -1,6 +1,7 @@
 // weir-server: control behind its HTTP API, on the embedded store.
 #include "apps/command_line.hpp"
 #include "apps/server/audit.hpp"
+#include "apps/server/backup.hpp"
 #include "apps/server/history_views.hpp"
 #include "apps/server/network.hpp"
 #include "apps/server/settings.hpp"
@@ -20,6 +21,7 @@
 #include <cstdlib>
 #include <fcntl.h>
 #include <filesystem>
+#include <sys/stat.h>
 #include <unistd.h>
 
 namespace {
@@ -33,6 +35,7 @@ struct Arguments {
     std::string catalogue;
     std::string policy;
     std::vector<std::string> site_roots;
+    bool existing = false;
 };
 
 /// Exit codes, documented in docs/reference/cli.md.
@@ -72,6 +75,25 @@ bool bootstrap(server::Network& network, const std::string& token_file) {
            network.carry_out(control::SetRoles{subject, {}, {Role::operator_, Role::approver, Role::finance, Role::auditor}}).has_value();
 }
 
+/// A directory that has a server's other files and no store has lost it: a new, empty one would pass for the old network.
+/// @returns what is wrong, in words.
+std::optional<std::string> store_missing(const Arguments& arguments) {
+    const auto store = arguments.data + "/weir.db";
+    std::error_code error;
+    if (std::filesystem::is_directory(store, error)) {
+        return fmt::format("{} is a directory where the store's file should be; --data names the directory that holds weir.db", store);
+    }
+    if (std::filesystem::exists(store, error)) return std::nullopt;
+    for (const auto* other : {"/operator.token", "/views.db"}) {
+        if (!std::filesystem::exists(arguments.data + other, error)) continue;
+        return fmt::format("{} is missing but {}{} is there: this directory had a store; bring it back, or restore a backup into a new "
+                           "directory (weir-server restore); for a new network name an empty one",
+                           store, arguments.data, other);
+    }
+    if (!arguments.existing) return std::nullopt;
+    return fmt::format("there is no store at {} and --existing asks for one; mount its disk or name the right directory", store);
+}
+
 int serve(const Arguments& arguments) {
     const auto catalogue = server::read_catalogue(arguments.catalogue);
     if (!catalogue) {
@@ -88,16 +110,20 @@ int serve(const Arguments& arguments) {
         policy = *read;
     }
     std::error_code error;
-    std::filesystem::create_directories(arguments.data, error);
+    if (!arguments.existing) std::filesystem::create_directories(arguments.data, error);
     std::filesystem::permissions(arguments.data, std::filesystem::perms::owner_all, error);
 
+    if (const auto missing = store_missing(arguments)) {
+        spdlog::critical("{}", *missing);
+        return store_trouble;
+    }
     server::NetworkOptions options;
     options.store = arguments.data + "/weir.db";
     options.policy = policy;
     options.catalogue = *catalogue;
     options.say = [](const std::string& text) { spdlog::info("{}", text); };
-    options.fatal = [](const ports::JournalError& trouble) {
-        spdlog::critical("the journal cannot go on: {}; the server ends now and replays at its next start", trouble.message);
+    options.fatal = [](const std::string& trouble) {
+        spdlog::critical("{}", trouble);
         std::_Exit(store_trouble);
     };
     auto network = server::Network::open(std::move(options));
@@ -110,7 +136,7 @@ int serve(const Arguments& arguments) {
         return store_trouble;
     }
 
-    auto views = views::Views::open(arguments.data + "/views.db");
+    auto views = views::Views::open(arguments.data + "/views.db", [](const std::string& text) { spdlog::warn("{}", text); });
     auto trailing = (*network)->journal().open_reader();
     auto audit = (*network)->journal().open_reader();
     if (!views || !trailing || !audit) {
@@ -189,9 +215,11 @@ int serve(const Arguments& arguments) {
 int audit(int argc, char** argv) {
     std::string data = "weir-data";
     std::string catalogue_path;
+    std::string store;
     CLI::App app{"proves a store: chain, snapshots, ledger, views", "weir audit verify"};
     app.footer("Exit codes: 0 all of it holds, 2 wrong arguments, 3 something does not hold or cannot be read.");
-    app.add_option("--data", data, "directory of the store")->capture_default_str();
+    app.add_option("--data", data, "directory of a server, running or not")->capture_default_str();
+    app.add_option("--store", store, "a backup, or any file of a store, instead of a directory");
     app.add_option("--catalogue", catalogue_path, "YAML file of accelerators")->required();
     if (const auto end = weir::apps::end_of_parsing(app, argc, argv)) return *end;
     const auto catalogue = server::read_catalogue(catalogue_path);
@@ -199,27 +227,43 @@ int audit(int argc, char** argv) {
         spdlog::error("{}", catalogue.error());
         return bad_usage;
     }
-    return server::audit_store(data, *catalogue) ? 0 : store_trouble;
+    const auto request = store.empty() ? server::AuditRequest{data + "/weir.db", data + "/views.db"} : server::AuditRequest{store, {}};
+    return server::audit_store(request, *catalogue) ? 0 : store_trouble;
+}
+
+int backup(int argc, char** argv) {
+    std::string data = "weir-data";
+    std::string target;
+    CLI::App app{"copies the store of a server, running or not, to one file, and verifies the copy", "weir-server backup"};
+    app.add_option("--data", data, "directory of the server")->capture_default_str();
+    app.add_option("--to", target, "the new file; never overwritten")->required();
+    if (const auto end = weir::apps::end_of_parsing(app, argc, argv)) return *end;
+    return server::backup(data + "/weir.db", target) ? 0 : store_trouble;
 }
 
 int restore(int argc, char** argv) {
     server::RestoreRequest request;
     CLI::App app{"makes a new data directory of a backup, up to a point in time", "weir-server restore"};
     app.add_option("--from", request.source, "a backup, or the weir.db of a server, running or not")->required();
+    app.add_option("--then", request.then, "the store that the backup was made of, for what came after it");
     app.add_option("--to", request.target, "the new directory")->required();
-    app.add_option("--until-revision", request.until_revision, "the last revision wanted");
-    app.add_option("--until-time", request.until_time, "such as 2026-11-22T06:00:00Z");
+    app.add_option("--until-revision,--revision", request.until_revision, "the last revision wanted");
+    app.add_option("--until-time,--at", request.until_time, "the last moment wanted, such as 2026-11-22T06:00:00Z");
     if (const auto end = weir::apps::end_of_parsing(app, argc, argv)) return *end;
     return server::restore(request) ? 0 : store_trouble;
 }
 
 int main(int argc, char** argv) {
+    // What this program writes is the network's books: its owner's alone.
+    ::umask(0077);
+    if (argc > 1 && std::string_view{argv[1]} == "backup") return backup(argc - 1, argv + 1);
     if (argc > 1 && std::string_view{argv[1]} == "audit") return audit(argc - 1, argv + 1);
     if (argc > 1 && std::string_view{argv[1]} == "restore") return restore(argc - 1, argv + 1);
     Arguments arguments;
     CLI::App app{"weir-server: the network's control and API on the embedded store", "weir server"};
     app.footer("Exit codes: 0 told to stop, 2 wrong arguments or file, 3 trouble with the store, 4 the address cannot be listened on.");
     app.add_option("--data", arguments.data, "directory of the store; made if it is not there")->capture_default_str();
+    app.add_flag("--existing", arguments.existing, "refuse to make a new store: for a network that has one");
     app.add_option("--address", arguments.address, "numeric address to listen on")->capture_default_str();
     app.add_option("--port", arguments.port, "port; 0 lets the system choose, see DATA/endpoint")->capture_default_str();
     app.add_option("--catalogue", arguments.catalogue, "YAML file of accelerators")->required();

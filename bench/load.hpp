@@ -78,7 +78,7 @@ struct Asked {
     std::int64_t refused = 0;  ///< Answers other than 2xx.
 };
 
-/// What to ask: connection i sends the request i modulo their number, again and again.
+/// What to ask: the requests in turn, each by whichever connection is free.
 struct Load {
     std::uint16_t port = 0;
     int connections = 1;
@@ -95,7 +95,6 @@ public:
         peers_.resize(static_cast<std::size_t>(load.connections));
         for (std::size_t i = 0; i < peers_.size(); ++i) {
             peers_[i].fd = connect_to(load.port);
-            peers_[i].request = &load.requests[i % load.requests.size()];
             epoll_event event{.events = EPOLLIN, .data = {.u64 = i}};
             ::epoll_ctl(poller_, EPOLL_CTL_ADD, peers_[i].fd, &event);
         }
@@ -124,7 +123,6 @@ private:
     /// One connection: what it waits for, since when.
     struct Peer {
         int fd = -1;
-        const std::string* request = nullptr;
         std::string got;
         Clock::time_point due{};
     };
@@ -153,9 +151,9 @@ private:
         }
     }
 
-    static void send(Peer& peer, Clock::time_point due) {
+    void send(Peer& peer, Clock::time_point due) {
         peer.due = due;
-        send_all(peer.fd, *peer.request);
+        send_all(peer.fd, load_.requests[next_++ % load_.requests.size()]);
     }
 
     template <class Next>
@@ -188,6 +186,7 @@ private:
     const Load& load_;
     int poller_;
     std::vector<Peer> peers_;
+    std::size_t next_ = 0;
     Clock::time_point warm_until_{};
     Clock::time_point until_{};
     std::vector<std::int64_t> latencies_us_;

@@ -185,11 +185,10 @@ private:
     Recipe recipe_;
 };
 
-/// Each connection has a token of its own, as several people would.
+/// Under many tokens in turn, as of several people: one alone may not ask more than a thousand times a second.
 bench::Load weir_load(const bench::RealNetwork& network, int connections) {
     bench::Load load{.port = network.port(), .connections = connections, .warm_ms = warm_ms, .measure_ms = measure_ms};
-    for (int i = 0; i < connections; ++i)
-        load.requests.push_back(bench::submission(network.tokens()[static_cast<std::size_t>(i) % network.tokens().size()]));
+    for (const auto& token : network.tokens()) load.requests.push_back(bench::submission(token));
     return load;
 }
 

@@ -30,12 +30,12 @@ constexpr std::array known{
 
 /// What a transfer does: `hold 1.92`, or `redeem 0.03 of 1.92` where the rest of a hold went back.
 std::string posting_text(const codec::Value& posting) {
-    const auto amount = integer_of(posting, "amount");
-    const auto released = integer_of(posting, "released");
+    const auto amount = integer_of(posting, "amt");
+    const auto released = integer_of(posting, "rel");
     return fmt::format("{} {}{}", text_of(posting, "code"), yuan(amount), released > 0 ? " of " + yuan(amount + released) : "");
 }
 
-bool is_posting(const codec::Value& one) { return one.find("code") != nullptr && one.find("amount") != nullptr; }
+bool is_posting(const codec::Value& one) { return one.find("code") != nullptr && one.find("dr") != nullptr; }
 
 /// A scalar as it is; of an object what names it; of a list of transfers what they do, of any other how many.
 std::string brief(const codec::Value& value) {

@@ -157,7 +157,7 @@ TEST(Journal, AnEventIsALineOfItsMembers) {
     ASSERT_TRUE(event);
     EXPECT_EQ(event_text(*event), "job=job-1 generation=2 placement=pidu-core/H800 (emulated) roles=owner postings=[2]");
     const auto posted = codec::read_json(
-        R"({"opened":[],"postings":[{"code":"redeem","amount":3,"released":189},{"code":"charge","amount":3}]})");
+        R"({"opened":[],"postings":[{"dr":"acc-1","code":"redeem","amt":3,"rel":189},{"dr":"acc-2","code":"charge","amt":3}]})");
     ASSERT_TRUE(posted);
     EXPECT_EQ(event_text(*posted), "postings=redeem 0.03 of 1.92, charge 0.03");
     EXPECT_EQ(event_name(41), "job_placed");

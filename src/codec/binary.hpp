@@ -262,6 +262,7 @@ void put(const T& value, std::string& out) {
     } else if constexpr (OnlyCustom<T>) {
         put(to_json(value), out);
     } else if constexpr (DescribedEnum<T>) {
+        static_cast<void>(enum_name(value));  // what cannot be read is not written
         put(static_cast<std::underlying_type_t<T>>(value), out);
     } else if constexpr (Optional<T>) {
         out.push_back(value ? '\1' : '\0');

@@ -119,6 +119,15 @@ TEST(Binary, DamageIsNamed) {
     EXPECT_EQ(outcome<Digest>(std::string(31, 'x')), early);
 }
 
+TEST(Enum, AValueWithoutANameEndsTheProcessInsteadOfBeingWritten) {
+    const auto none = static_cast<sample::Tier>(0);
+    std::string bytes;
+    EXPECT_EQ(name_of(sample::Tier::cloud), "cloud");
+    EXPECT_DEATH(static_cast<void>(to_json(none)), "the value 0 of the enum of 'edge' has no name");
+    EXPECT_DEATH(static_cast<void>(to_json(std::map<sample::Tier, bool>{{static_cast<sample::Tier>(9), true}})), "the value 9");
+    EXPECT_DEATH(write_binary(none, bytes), "the value 0");
+}
+
 TEST(Binary, DepthIsBounded) {
     std::string bytes;
     for (int i = 0; i < 1'000'000; ++i) bytes.append("\0\1", 2);

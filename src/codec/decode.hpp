@@ -194,6 +194,7 @@ bool read_items(const Value& value, const Place& place, T& out, const Field& rul
     if (items == nullptr) return false;
     const Field inner = item_rule(rule);
     bool good = true;
+    out.clear();  // what the document says replaces the default, item by item would add to it
     if constexpr (List<T>) out.reserve(items->size());
     for (std::size_t i = 0; i < items->size() && !place.full(); ++i) {
         const Value& item = (*items)[i];
@@ -258,6 +259,7 @@ bool read_entries(const Value& value, const Place& place, T& out, const Field& r
     if (members == nullptr) return false;
     const Field inner = item_rule(rule);
     bool good = true;
+    out.clear();
     for (const Member& member : *members) {
         if (place.full()) break;
         auto key = parse_key<K>(member.key);

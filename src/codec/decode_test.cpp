@@ -64,6 +64,20 @@ BOOST_DESCRIBE_STRUCT(Spec, (),
                       (flag, tiny, port, wide, widest, big, ratio, text, tier, role, price_fen, at, grace, site, job, digest,
                        version, words, counts, pair, numbers, envs, by_site, by_tier, resources, parts, outcomes))
 
+struct Defaults {
+    std::vector<std::string> words{"read"};
+    std::set<std::int32_t> numbers{7};
+    std::map<std::string, std::int64_t> limits{{"a", 1}};
+    std::vector<std::vector<std::int32_t>> nested{{1}, {2}};
+    static constexpr std::array field_rules{
+        codec::Field{.name = "words", .optional = true},
+        codec::Field{.name = "numbers", .optional = true},
+        codec::Field{.name = "limits", .optional = true},
+        codec::Field{.name = "nested", .optional = true},
+    };
+};
+BOOST_DESCRIBE_STRUCT(Defaults, (), (words, numbers, limits, nested))
+
 template <class T>
 std::string outcome(std::string_view text) {
     const auto value = decode_json<T>(text, "");
@@ -75,6 +89,17 @@ struct Row {
     std::string_view text;
     std::string_view outcome;
 };
+
+TEST(Decode, WhatTheDocumentSaysReplacesADefaultAndAddsNothingToIt) {
+    const auto again = [](std::string_view text) { return to_json(decode_json<Defaults>(text, "").value()); };
+    EXPECT_EQ(again("{}"), R"({"words":["read"],"numbers":[7],"limits":{"a":1},"nested":[[1],[2]]})") << "absent: the default";
+    EXPECT_EQ(again(R"({"words":["write"],"numbers":[8],"limits":{"b":2},"nested":[[3]]})"),
+              R"({"words":["write"],"numbers":[8],"limits":{"b":2},"nested":[[3]]})");
+    EXPECT_EQ(again(R"({"words":[],"numbers":[],"limits":{},"nested":[]})"), R"({"words":[],"numbers":[],"limits":{},"nested":[]})");
+    EXPECT_EQ(again(R"({"words":["read"],"numbers":[7],"limits":{"a":2},"nested":[[],[1]]})"),
+              R"({"words":["read"],"numbers":[7],"limits":{"a":2},"nested":[[],[1]]})")
+        << "an item of the default is no repetition";
+}
 
 TEST(Decode, NamesWhatIsWrongWithAField) {
     for (const auto& [text, expected] : {
@@ -153,7 +178,7 @@ TEST(Decode, NamesWhatIsWrongInsideAContainer) {
              Row{R"({"outcomes":[{"kind":"refused","site":"a","reason":"b"}]})",
                  "1:32: outcomes[0].site: there is no such field; there are reason\n"},
              Row{R"({"outcomes":[7]})", "1:14: outcomes[0]: must be an object, is 7\n"},
-             Row{R"({"resources":{"kind":"x"}})", "1:15: resources.kind: there is no such field; there are nodes, memory_mib, share\n"},
+             Row{R"({"resources":{"kind":"x"}})", "1:15: resources.kind: there is no such field; there are nodes, energy_j, share\n"},
          }) {
         EXPECT_EQ(outcome<Spec>(text), expected) << text;
     }
@@ -189,7 +214,7 @@ text: a)",
     EXPECT_EQ(describe(spec.error()),
               "spec.yaml:1:7: tiny: must be from -128 to 127, is 300\n"
               "spec.yaml:2:1: teir: there is no such field; did you mean \"tier\"\n"
-              "spec.yaml:5:5: parts[0].gpus: there is no such field; there are nodes, memory_mib, share\n"
+              "spec.yaml:5:5: parts[0].gpus: there is no such field; there are nodes, energy_j, share\n"
               "spec.yaml:6:12: parts[1].share: must be at most 1, is 1.5\n"
               "spec.yaml:7:7: text: must have at least 2 characters, has 1\n");
     EXPECT_EQ(spec.error()[1].code, Fault::unknown_field);
@@ -212,7 +237,7 @@ TEST(Decode, MissingFieldsAreNamedAtTheirObject) {
 }
 
 TEST(Decode, AnAbsentOptionalFieldKeepsItsInitialiser) {
-    EXPECT_EQ(decode_json<sample::Resources>("{}", "").value(), (sample::Resources{.nodes = 1, .memory_mib = {}, .share = 1}));
+    EXPECT_EQ(decode_json<sample::Resources>("{}", "").value(), (sample::Resources{.nodes = 1, .energy_j = {}, .share = 1}));
 }
 
 TEST(Decode, ReadersErrorsBecomeProblemsOfTheDocument) {
@@ -243,8 +268,8 @@ TEST(Decode, ForeignTextIsShownSafely) {
 }
 
 TEST(Encode, WritesFieldsInOrderAndLeavesOutAbsentOnes) {
-    EXPECT_EQ(to_json(sample::Resources{.nodes = 2, .memory_mib = {1LL << 60}, .share = 0.25}),
-              R"({"nodes":2,"memory_mib":"1152921504606846976","share":0.25})");
+    EXPECT_EQ(to_json(sample::Resources{.nodes = 2, .energy_j = {1LL << 60}, .share = 0.25}),
+              R"({"nodes":2,"energy_j":"1152921504606846976","share":0.25})");
     EXPECT_EQ(to_json(std::optional<int>{}), "null");
     EXPECT_EQ(to_json(std::vector<sample::Empty>(2)), "[{},{}]");
     EXPECT_EQ(to_json(std::map<std::string, std::optional<bool>>{{"b", true}, {"a\"", {}}}), R"({"a\"":null,"b":true})");

@@ -1,6 +1,18 @@
 #include "codec/encode.hpp"
 
+#include <fmt/format.h>
+
+#include <cstdio>
+#include <cstdlib>
+
 namespace weir::codec {
+
+void detail::no_such_enumerator(std::string_view first_enumerator, std::int64_t value) {
+    fmt::print(stderr, "weir: the value {} of the enum of '{}' has no name and cannot be written; this is a bug\n", value,
+               first_enumerator);
+    std::abort();
+}
+
 namespace {
 
 /// The length of the string at the front of `json`, both quotes included.

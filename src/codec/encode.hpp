@@ -2,7 +2,8 @@
 //
 // Fields in the order of their description, absent optionals left out, no space: one value has one text, on every
 // machine. decode<T>() of the text gives the value back, where its strings are UTF-8 and its doubles finite (other
-// bytes become U+FFFD, other doubles null). Which types have a form: decode.hpp.
+// bytes become U+FFFD, other doubles null). An enum's value that no enumerator names ends the process. Which types have
+// a form: decode.hpp.
 #pragma once
 
 #include "codec/kinds.hpp"
@@ -151,6 +152,12 @@ void write(const T& value, std::string& out) {
 }
 
 }  // namespace detail
+
+/// The enumerator's name, as in JSON.
+template <detail::DescribedEnum E>
+[[nodiscard]] std::string_view name_of(E value) {
+    return detail::enum_name(value);
+}
 
 /// Appends the value as compact JSON.
 template <class T>

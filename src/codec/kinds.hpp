@@ -11,7 +11,9 @@
 #include "base/quantity.hpp"
 #include "base/sha256.hpp"
 #include "base/time.hpp"
+#include "codec/custom.hpp"
 #include "codec/field.hpp"
+#include "codec/unit_forms.hpp"
 
 #include <boost/describe/enumerators.hpp>
 #include <boost/describe/members.hpp>
@@ -27,14 +29,6 @@
 #include <type_traits>
 #include <variant>
 #include <vector>
-
-namespace weir::codec {
-
-/// Specialise to give a type a form of its own; see decode.hpp.
-template <class T>
-struct Custom;
-
-}  // namespace weir::codec
 
 namespace weir::codec::detail {
 
@@ -173,12 +167,15 @@ inline constexpr auto enum_values = []<template <class...> class L, class... D>(
     return std::array<E, sizeof...(D)>{D::value...};
 }(enumerators_of<E>{});
 
+/// Ends the process: a value that no enumerator names is a bug, and no text of it could be read again.
+[[noreturn]] void no_such_enumerator(std::string_view first_enumerator, std::int64_t value);
+
 template <class E>
 constexpr std::string_view enum_name(E value) {
     for (std::size_t i = 0; i < enum_values<E>.size(); ++i) {
         if (enum_values<E>[i] == value) return enum_names<E>[i];
     }
-    return {};
+    no_such_enumerator(enum_names<E>.front(), static_cast<std::int64_t>(value));
 }
 
 // ---- choices -------------------------------------------------------------------------------------------------

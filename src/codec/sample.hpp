@@ -57,17 +57,17 @@ BOOST_DESCRIBE_STRUCT(Empty, (), ())
 
 struct Resources {
     std::int32_t nodes = 1;
-    MiB memory_mib;
+    Joules energy_j;
     double share = 1;
     friend bool operator==(const Resources&, const Resources&) = default;
     static constexpr std::string_view doc = "What one task needs.";
     static constexpr std::array field_rules{
         codec::Field{.name = "nodes", .optional = true, .min = 1, .max = 4096, .doc = "gang size, nodes"},
-        codec::Field{.name = "memory_mib", .optional = true, .min = 0},
+        codec::Field{.name = "energy_j", .optional = true, .min = 0},
         codec::Field{.name = "share", .optional = true, .min = 0, .max = 1},
     };
 };
-BOOST_DESCRIBE_STRUCT(Resources, (), (nodes, memory_mib, share))
+BOOST_DESCRIBE_STRUCT(Resources, (), (nodes, energy_j, share))
 
 struct Placed {
     Name<SiteKind> site;

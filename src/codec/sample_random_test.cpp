@@ -49,7 +49,7 @@ Uid uid(Random& random) {
 Resources resources(Random& random) {
     Resources out;
     out.nodes = static_cast<std::int32_t>(random.between(1, 4096));
-    out.memory_mib = {random.between(0, INT64_MAX)};
+    out.energy_j = {random.between(0, INT64_MAX)};
     out.share = static_cast<double>(random.below(1025)) / 1024;
     return out;
 }

@@ -46,7 +46,7 @@ std::string type_name() {
     return definition_name(function);
 }
 
-/// Of a Quantity: its unit, for people.
+/// Of a Quantity that is written as a number: its unit, for people.
 template <class T>
 inline constexpr std::string_view unit_of{};
 template <>
@@ -57,12 +57,6 @@ template <>
 inline constexpr std::string_view unit_of<MilliCards> = "1/1000 of an accelerator card";
 template <>
 inline constexpr std::string_view unit_of<MilliCardSeconds> = "1/1000 card-seconds";
-template <>
-inline constexpr std::string_view unit_of<MilliCpus> = "1/1000 of a processor core";
-template <>
-inline constexpr std::string_view unit_of<MiB> = "MiB";
-template <>
-inline constexpr std::string_view unit_of<Seconds> = "seconds";
 template <>
 inline constexpr std::string_view unit_of<Joules> = "joules";
 

@@ -29,7 +29,7 @@ TEST(Schema, StructsBecomeDefinitions) {
     EXPECT_EQ(book.definitions().at("codec.sample.Resources"),
               R"({"description":"What one task needs.","type":"object","properties":{)"
               R"("nodes":{"description":"gang size, nodes","type":"integer","minimum":1,"maximum":4096},)"
-              R"("memory_mib":{"description":"MiB","$ref":"#/components/schemas/NaturalInt64"},)"
+              R"("energy_j":{"description":"joules","$ref":"#/components/schemas/NaturalInt64"},)"
               R"("share":{"type":"number","minimum":0,"maximum":1}},"required":[],"additionalProperties":false})");
 }
 

@@ -1,5 +1,7 @@
 #include "codec/text.hpp"
 
+#include "base/quantity.hpp"
+
 #include <fmt/format.h>
 
 #include <algorithm>
@@ -8,6 +10,7 @@
 #include <chrono>
 #include <cmath>
 #include <cstring>
+#include <utility>
 
 namespace weir::codec {
 namespace {
@@ -264,6 +267,36 @@ std::optional<Duration> parse_span(std::string_view text) {
     if (negative) total = -total;
     if (total > INT64_MAX || total < INT64_MIN) return std::nullopt;
     return Duration{static_cast<std::int64_t>(total)};
+}
+
+namespace {
+
+std::optional<std::int64_t> parse_digits(std::string_view digits) {
+    std::int64_t number = 0;
+    const auto [end, error] = std::from_chars(digits.data(), digits.data() + digits.size(), number);
+    if (digits.empty() || error != std::errc{} || end != digits.data() + digits.size() || digits[0] == '-') return std::nullopt;
+    return number;
+}
+
+}  // namespace
+
+std::optional<std::int64_t> parse_decimal(std::string_view text, int places) {
+    std::int64_t scale = 1;
+    for (int i = 0; i < places; ++i) scale *= 10;
+    const auto dot = text.find('.');
+    const auto ones = parse_digits(text.substr(0, dot));
+    if (!ones) return std::nullopt;
+    std::int64_t fraction = 0;
+    if (dot != std::string_view::npos) {
+        auto digits = std::string{text.substr(dot + 1)};
+        if (digits.empty() || std::cmp_greater(digits.size(), places)) return std::nullopt;
+        digits.resize(static_cast<std::size_t>(places), '0');
+        const auto part = parse_digits(digits);
+        if (!part) return std::nullopt;
+        fraction = *part;
+    }
+    const auto scaled = checked_mul(*ones, scale);
+    return scaled ? checked_add(*scaled, fraction) : std::nullopt;
 }
 
 std::string show(std::string_view text) {

@@ -49,6 +49,10 @@ void append_utc(std::string& out, Instant at);
 /// The inverse; also takes more than the next unit holds (`90m`). Nothing for other text or beyond int64.
 [[nodiscard]] std::optional<Duration> parse_span(std::string_view text);
 
+/// A decimal that is not negative, with at most `places` digits after the point, as a count of its smallest unit: `0.5` of
+/// two places is 50. Nothing for other text or beyond int64.
+[[nodiscard]] std::optional<std::int64_t> parse_decimal(std::string_view text, int places);
+
 /// A piece of foreign text for a message: in quotes, control characters and bad UTF-8 replaced, cut at 60 bytes.
 [[nodiscard]] std::string show(std::string_view text);
 

@@ -6,6 +6,7 @@
 
 #include "base/quantity.hpp"
 #include "base/time.hpp"
+#include "codec/custom.hpp"
 #include "codec/field.hpp"
 #include "domain/forms.hpp"
 #include "domain/names.hpp"

@@ -1,11 +1,11 @@
 // How a job's accelerators and funding are written.
 #include "codec/decode.hpp"
 #include "codec/encode.hpp"
+#include "codec/text.hpp"
 #include "domain/job.hpp"
 
 #include <fmt/format.h>
 
-#include <charconv>
 #include <cmath>
 
 namespace weir::codec {
@@ -13,17 +13,8 @@ namespace {
 
 /// "8", "0.5", "0.125": cards as milli-cards, at most three decimals; nothing for other text.
 std::optional<MilliCards> cards_of(std::string_view text) {
-    const auto dot = text.find('.');
-    auto digits = std::string{text.substr(0, dot)};
-    auto fraction = dot == std::string_view::npos ? std::string{} : std::string{text.substr(dot + 1)};
-    if (digits.empty() || digits.size() > 9 || fraction.size() > 3 || (dot != std::string_view::npos && fraction.empty()))
-        return std::nullopt;
-    fraction.resize(3, '0');
-    digits += fraction;
-    std::int64_t milli = 0;
-    const auto [end, error] = std::from_chars(digits.data(), digits.data() + digits.size(), milli);
-    if (error != std::errc{} || end != digits.data() + digits.size() || digits[0] == '-') return std::nullopt;
-    return MilliCards{milli};
+    const auto milli = parse_decimal(text, 3);
+    return milli && *milli < 1'000'000'000'000 ? std::optional{MilliCards{*milli}} : std::nullopt;
 }
 
 std::string text_of(MilliCards cards) {

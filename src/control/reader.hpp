@@ -4,6 +4,7 @@
 // entries are kept for those who watch; who is further behind reads the journal.
 #pragma once
 
+#include "control/fair_lock.hpp"
 #include "control/writer.hpp"
 
 #include <chrono>
@@ -28,6 +29,7 @@ public:
     void take(std::shared_ptr<const Committed> committed);
 
     /// Runs `question` on the state; nothing changes meanwhile. Keep it short: the loop waits for it.
+    /// It must not ask the reader again.
     template <class Question>
     auto ask(Question&& question) const {
         const std::shared_lock lock{mutex_};
@@ -44,7 +46,7 @@ public:
     [[nodiscard]] std::optional<std::vector<std::shared_ptr<const Committed>>> since(std::uint64_t revision) const;
 
 private:
-    mutable std::shared_mutex mutex_;
+    mutable FairLock mutex_;   ///< Fair: questions without end do not keep the loop out.
     std::size_t kept_;
     Core core_;
     std::deque<std::shared_ptr<const Committed>> recent_;

@@ -124,7 +124,8 @@ void Jury::look_closely(const Server& server) {
     auto& mine = const_cast<Core&>(core);  // fingerprint() orders its tables; no answer depends on it
     if (scratch.scheduler.fingerprint() != mine.scheduler.fingerprint())
         break_law("the scheduler told step by step differs from one built from the state");
-    if (scratch.state.run_ends != state.run_ends || scratch.state.live_jobs.size() > state.live_jobs.size())
+    if (scratch.state.run_ends != state.run_ends || scratch.state.jobs_by_state != state.jobs_by_state ||
+        scratch.state.keys_of != state.keys_of || scratch.state.live_jobs.size() > state.live_jobs.size())
         break_law("what is derived differs from scratch");
     if (!decide_placements(scratch, state.now).empty() && decide_placements(mine, state.now).empty())
         break_law("from scratch a job can be placed that waits");

@@ -32,7 +32,8 @@ inline constexpr std::int64_t fen_max = 100'000'000'000'00;  ///< A hundred mill
 inline constexpr std::size_t title_bytes_max = 200;
 inline constexpr std::size_t live_jobs_per_project_max = 1'000'000;
 inline constexpr std::size_t nodes_per_site_max = 65'536;
-inline constexpr std::size_t keys_per_scope_max = 10'000; ///< Idempotency keys of one subject.
+inline constexpr std::size_t keys_per_project_max = 10'000; ///< Idempotency keys of requests about one project.
+inline constexpr std::size_t keys_per_sender_max = 10'000;  ///< Those of one sender about no project.
 inline constexpr std::size_t tokens_per_subject_max = 64;
 inline constexpr std::size_t quota_lines_max = 64;
 }  // namespace limits

@@ -19,7 +19,7 @@ std::string json(const T& value) {
 
 template <class E>
 std::string name_of(E value) {
-    return boost::describe::enum_to_string(value, "");
+    return std::string{codec::name_of(value)};
 }
 
 /// Binds its arguments from 1 on, every one of them, and runs the statement; texts live until it has run.
@@ -113,6 +113,14 @@ struct Writer {
                              .text(json(e.bill)).text(json(e.paid)).run();
         return job && Row{rows, "update task set ended_ns=?2, end_reason=?3 where job=?1 and ended_ns is null"}
                           .text(e.job.text()).number(entry.at.ns).text(name_of(e.reason)).run();
+    }
+    bool operator()(const VoucherAwarded& e) const {
+        return Row{rows, "insert into voucher(id, voucher, organisation) values(?1,?2,?3)"}
+            .text(e.voucher.id.text()).text(json(e.voucher)).text(e.voucher.organisation.value).run();
+    }
+    bool operator()(const VoucherEnded& e) const {
+        return Row{rows, "update voucher set redeemed=?2, expired=?3, ended_ns=?4 where id=?1"}
+            .text(e.voucher.text()).number(e.redeemed.value).number(e.expired.value).number(entry.at.ns).run();
     }
     bool operator()(const LedgerPosted& e) const {
         for (const auto& p : e.postings) {

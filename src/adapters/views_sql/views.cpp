@@ -14,7 +14,7 @@ namespace weir::views {
 namespace {
 
 /// Raised with every change of a table: views of another layout are built again.
-constexpr std::int64_t layout = 1;
+constexpr std::int64_t layout = 2;
 
 constexpr const char* tables = R"sql(
 create table job(
@@ -33,6 +33,9 @@ create table usage(
 create table transfer(
   id text primary key, ledger integer not null, kind text not null, code text not null, debit text not null, credit text not null,
   amount integer not null, released integer not null, at_ns integer not null, cause text not null, revision integer not null) without rowid;
+create table voucher(
+  id text primary key, voucher text not null, organisation text not null, redeemed integer, expired integer,
+  ended_ns integer) without rowid;
 create table audit(
   revision integer primary key, at_ns integer not null, actor text not null, type text not null, subject text not null);
 create table watermark(only integer primary key check(only = 1), revision integer not null);
@@ -41,7 +44,7 @@ insert into watermark values(1, 0);
 
 constexpr const char* drop_tables = R"sql(
 drop table if exists job; drop table if exists task; drop table if exists usage; drop table if exists transfer;
-drop table if exists audit; drop table if exists watermark;
+drop table if exists voucher; drop table if exists audit; drop table if exists watermark;
 )sql";
 
 template <class T>
@@ -238,7 +241,7 @@ Result<std::vector<JobRow>, std::string> Views::jobs(const JobQuery& query) {
     const std::lock_guard lock{mutex_};
     std::string where = "finished_ns is not null";
     if (query.before) where += " and id < ?1";
-    if (query.outcome) where += fmt::format(" and state='{}'", boost::describe::enum_to_string(*query.outcome, ""));
+    if (query.outcome) where += fmt::format(" and state='{}'", codec::name_of(*query.outcome));
     if (query.projects) {
         // Names are of a-z, 0-9, '-' and '.', and those that are not are dropped: no quoting is needed.
         std::string list;
@@ -261,6 +264,20 @@ Result<std::vector<JobRow>, std::string> Views::jobs(const JobQuery& query) {
     }
     if (code != SQLITE_DONE) return fail(trouble("be read"));
     return rows;
+}
+
+Result<std::optional<VoucherRow>, std::string> Views::voucher(VoucherId id) {
+    const std::lock_guard lock{mutex_};
+    auto select = connection_.prepare("select voucher, redeemed, expired, ended_ns from voucher where id=?1 and ended_ns is not null");
+    if (!select) return fail(trouble("be asked"));
+    const auto text = id.text();
+    select.bind_text(1, text);
+    const int code = select.step();
+    if (code == SQLITE_DONE) return std::optional<VoucherRow>{};
+    if (code != SQLITE_ROW) return fail(trouble("be read"));
+    auto voucher = parsed<Voucher>(select.bytes(0));
+    if (!voucher) return fail(trouble("read the terms of " + text));
+    return VoucherRow{std::move(*voucher), Fen{select.integer(1)}, Fen{select.integer(2)}, Instant{select.integer(3)}};
 }
 
 Result<std::vector<std::string>, std::string> Views::live_jobs() {

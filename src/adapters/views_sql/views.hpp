@@ -1,4 +1,4 @@
-// adapters/views_sql/views.hpp: what happened, as tables that SQL can ask: jobs, tasks, usage, transfers, audit.
+// adapters/views_sql/views.hpp: what happened, as tables that SQL can ask: jobs, tasks, usage, transfers, vouchers, audit.
 //
 // The views live in a database of their own and trail the journal: each batch of entries is one transaction that also
 // moves the watermark, so a crash leaves them whole and a little behind, never wrong. They hold nothing that the journal
@@ -42,6 +42,14 @@ struct JobRow {
     std::vector<BillPart> paid;
 };
 
+/// A voucher that has ended.
+struct VoucherRow {
+    Voucher voucher;
+    Fen redeemed;
+    Fen expired;
+    Instant ended_at;
+};
+
 struct JobQuery {
     std::optional<std::vector<ProjectName>> projects;  ///< Absent: of every project.
     std::optional<JobState> outcome;
@@ -82,6 +90,9 @@ public:
     [[nodiscard]] Result<std::optional<JobRow>, std::string> job(JobId id);
     /// Finished jobs by falling id.
     [[nodiscard]] Result<std::vector<JobRow>, std::string> jobs(const JobQuery& query);
+
+    /// A voucher that has ended.
+    [[nodiscard]] Result<std::optional<VoucherRow>, std::string> voucher(VoucherId id);
 
     /// Sums that must equal what the state says: live jobs by project, and milli-card-seconds by job, in the order of ids.
     [[nodiscard]] Result<std::vector<std::string>, std::string> live_jobs();

@@ -195,7 +195,7 @@ void add_money(CLI::App& app, Chosen& chosen) {
     auto& vouchers = noun(app, "voucher", "vouchers");
     add(vouchers, chosen, "award", "award one out of a programme's budget", award_voucher, award);
     add(vouchers, chosen, "list", "with what is left of them", list_vouchers, voucher_list);
-    add(vouchers, chosen, "show", "one", show_voucher, one<3>);
+    add(vouchers, chosen, "show", "one, in force or ended", show_voucher, one<3>);
     add(app, chosen, "deposit", "book money that arrived", deposit, depositing);
     auto& ledger = noun(app, "ledger", "the books");
     add(ledger, chosen, "trial-balance", "every ledger's sums", show_trial_balance, none);

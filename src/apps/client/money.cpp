@@ -111,7 +111,12 @@ Done show_voucher(Session& session, const OneAsk& ask) {
     fields.add("amount", yuan_of(voucher, "amount") + " yuan");
     fields.add("held", yuan_of(voucher, "held_fen") + " yuan");
     fields.add("redeemed", yuan_of(voucher, "redeemed_fen") + " yuan");
-    fields.add("left", yuan_of(voucher, "left_fen") + " yuan");
+    if (voucher.find("ended_at") != nullptr) {
+        fields.add("ended", time_of(session.console(), voucher, "ended_at"));
+        fields.add("expired", yuan_of(voucher, "expired_fen") + " yuan");
+    } else {
+        fields.add("left", yuan_of(voucher, "left_fen") + " yuan");
+    }
     session.console().out << fields.text(session.console().width);
     return {};
 }

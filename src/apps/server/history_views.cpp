@@ -1,5 +1,7 @@
 #include "apps/server/history_views.hpp"
 
+#include "transport/api/job_views.hpp"
+
 #include <chrono>
 #include <span>
 #include <utility>
@@ -11,21 +13,13 @@ void fill(const views::JobRow& row, api::JobSummary& job) {
     job.id = row.id;
     job.project = row.project;
     job.submitter = row.submitter;
-    job.name = row.spec.name;
-    job.type = row.spec.type;
-    job.priority = row.spec.priority;
-    job.num_nodes = row.spec.num_nodes;
     job.state = row.outcome;
     job.reason = row.reason;
     job.since = row.finished_at;
     job.submitted_at = row.submitted_at;
     job.generation = row.generation;
     job.exit_code = row.exit_code;
-    if (row.placement) {
-        job.site = row.placement->site;
-        job.model = row.placement->model;
-        job.emulated = row.placement->emulated;
-    }
+    api::fill(job, row.spec, row.placement);
 }
 
 }  // namespace
@@ -122,6 +116,12 @@ Result<std::optional<api::FinishedJob>, std::string> ViewsHistory::job(JobId id)
     finished.bill = std::move(row->bill);
     finished.paid = std::move(row->paid);
     return std::optional{std::move(finished)};
+}
+
+Result<std::optional<api::VoucherView>, std::string> ViewsHistory::voucher(VoucherId id) {
+    const auto row = WEIR_TRY(views_->voucher(id));
+    if (!row) return std::optional<api::VoucherView>{};
+    return api::VoucherView{row->voucher, {}, row->redeemed, {}, row->expired, row->ended_at};
 }
 
 }  // namespace weir::server

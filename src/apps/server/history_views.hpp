@@ -29,6 +29,7 @@ public:
     [[nodiscard]] std::uint64_t watermark() const override { return watermark_; }
     [[nodiscard]] Result<std::vector<api::JobSummary>, std::string> list_jobs(const api::HistoryQuery& query) override;
     [[nodiscard]] Result<std::optional<api::FinishedJob>, std::string> job(JobId id) override;
+    [[nodiscard]] Result<std::optional<api::VoucherView>, std::string> voucher(VoucherId id) override;
 
 private:
     void trail();

@@ -1,4 +1,5 @@
 // apply: each event makes one change. It assigns and adds what the event carries; it asks nothing and refuses nothing.
+#include "codec/encode.hpp"
 #include "control/core/core.hpp"
 #include "control/core/feed.hpp"
 #include "control/core/job_use.hpp"
@@ -15,14 +16,27 @@ struct At {
     Instant time;
 };
 
-void set_state(LiveJob& job, JobState state, Reason reason, At at) {
+void leave_state(State& s, JobState state) {
+    const auto count = s.jobs_by_state.find(state);
+    if (--count->second == 0) s.jobs_by_state.erase(count);
+}
+
+void set_state(State& s, LiveJob& job, JobState state, Reason reason, At at) {
+    leave_state(s, job.state);
+    ++s.jobs_by_state[state];
     job.state = state;
     job.reason = reason;
     job.since = at.time;
     job.changed_at = at.revision;
 }
 
-std::string cause_name(LossCause cause) { return boost::describe::enum_to_string(cause, ""); }
+/// A key no longer counts against its project's cap.
+void forget_key(State& s, const ProjectName& project) {
+    const auto count = s.keys_of.find(project);
+    if (count != s.keys_of.end() && --count->second == 0) s.keys_of.erase(count);
+}
+
+std::string cause_name(LossCause cause) { return std::string{codec::name_of(cause)}; }
 
 void leave_site(State& state, LiveJob& job, At at) {
     if (!job.placement) return;
@@ -112,7 +126,8 @@ void make(State& s, const JobSubmitted& e, At at) {
     job.submitted_at = at.time;
     job.holds = e.holds;
     job.waits_for = e.waits_for;
-    set_state(job, JobState::queued, Reason::submitted, at);
+    ++s.jobs_by_state[job.state];
+    set_state(s, job, JobState::queued, Reason::submitted, at);
     for (const auto& awaited : e.waits_for) s.dependents[awaited].insert(e.job);
     ++s.live_jobs[e.project];
     s.jobs.insert_or_assign(e.job, std::move(job));
@@ -122,7 +137,7 @@ void make(State& s, const JobPlaced& e, At at) {
     auto& job = s.jobs.at(e.job);
     job.generation = e.generation;
     job.placement = e.placement;
-    set_state(job, JobState::placed, Reason::placed, at);
+    set_state(s, job, JobState::placed, Reason::placed, at);
     job.usage.push_back(
         {e.generation, e.placement.site, e.placement.model, e.placement.emulated, e.placement.fen_per_card_hour, {}, {}, {}});
     s.tasks[e.placement.site][e.job] = e.generation;
@@ -131,7 +146,7 @@ void make(State& s, const JobPlaced& e, At at) {
 
 void make(State& s, const JobStateChanged& e, At at) {
     auto& job = s.jobs.at(e.job);
-    set_state(job, e.to, e.reason, at);
+    set_state(s, job, e.to, e.reason, at);
     if (e.to == JobState::running && !job.started_at) {
         job.started_at = at.time;
         if (!job.stop_ordered) s.run_ends.insert({at.time + seconds(job.spec.max_duration.value), e.job});
@@ -161,7 +176,7 @@ void make(State& s, const JobRequeued& e, At at) {
     job.not_before = e.not_before;
     ++(e.cause == LossCause::tenant_error ? job.error_restarts : job.fault_restarts);
     if (e.reason == Reason::node_lost) ++job.nodes_killed;
-    set_state(job, JobState::queued, e.reason, at);
+    set_state(s, job, JobState::queued, e.reason, at);
 }
 
 void make(State& s, const JobStopOrdered& e, At at) {
@@ -186,6 +201,7 @@ void make(State& s, const JobFinished& e, At at) {
     }
     s.dependents.erase(e.job);
     --s.live_jobs[job.project];
+    leave_state(s, job.state);
     s.finished[e.job] = {job.project, job.body, e.outcome, at.time};
     s.jobs.erase(found);
 }
@@ -194,11 +210,22 @@ void make(State& s, const RecordsForgotten& e, At at) {
     s.forgotten_before = e.before;
     const auto end = std::ranges::find_if(s.finished, [&](const auto& entry) { return time_of(entry.first.uid) >= e.before; });
     s.finished.erase(s.finished.begin(), end);
-    for (auto& [scope, keys] : s.keys) std::erase_if(keys, [&](const auto& key) { return key.second.expires_at <= at.time; });
+    for (auto& [scope, keys] : s.keys) {
+        std::erase_if(keys, [&](const auto& key) {
+            if (key.second.expires_at > at.time) return false;
+            forget_key(s, key.second.project);
+            return true;
+        });
+    }
     std::erase_if(s.keys, [](const auto& scope) { return scope.second.empty(); });
 }
 
-void make(State& s, const KeyRecorded& e, At) { s.keys[e.scope][e.key] = {e.body, e.answer, e.expires_at}; }
+void make(State& s, const KeyRecorded& e, At) {
+    const auto [known, is_new] = s.keys[e.scope].try_emplace(e.key);
+    if (!is_new) forget_key(s, known->second.project);
+    known->second = {e.body, e.answer, e.expires_at, e.project};
+    if (!e.project.empty()) ++s.keys_of[e.project];
+}
 
 }  // namespace
 
@@ -220,13 +247,21 @@ void rebuild(State& s) {
     s.run_ends.clear();
     s.dependents.clear();
     s.live_jobs.clear();
+    s.jobs_by_state.clear();
     s.tasks.clear();
     s.desired_changed.clear();
     s.vouchers_of.clear();
+    s.keys_of.clear();
+    for (const auto& [scope, keys] : s.keys) {
+        for (const auto& [key, record] : keys) {
+            if (!record.project.empty()) ++s.keys_of[record.project];
+        }
+    }
     for (const auto& [id, token] : s.tokens) s.token_by_hash[token.hash] = id;
     for (const auto& [id, voucher] : s.vouchers) s.vouchers_of[voucher.organisation].insert(id);
     for (const auto& [id, job] : s.jobs) {
         ++s.live_jobs[job.project];
+        ++s.jobs_by_state[job.state];
         for (const auto& awaited : job.waits_for) s.dependents[awaited].insert(id);
         if (job.placement) {
             s.tasks[job.placement->site][id] = job.generation;

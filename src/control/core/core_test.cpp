@@ -90,7 +90,7 @@ public:
         return job;
     }
     void deposit(std::int64_t fen) { must(Deposit{make_uid(now, 1, ++ids), OrganisationName{"lab"}, Fen{fen}}); }
-    VoucherId award(std::int64_t fen) {
+    VoucherId award(std::int64_t fen, std::int64_t validity_days = 365) {
         Programme p;
         p.name = ProgrammeName{"chengdu-2026"};
         p.title = "Demo";
@@ -102,6 +102,7 @@ public:
         p.entity_cap = Fen{100'000};
         p.ratio = {{{OrganisationKind::university}, std::nullopt, 600, "universities: 60 %"}};
         p.sites = {{SiteName{"east"}}, "article 4: only the east site"};
+        p.validity_days = validity_days;
         must(OpenProgramme{p});
         const VoucherId voucher{make_uid(now, 2, ++ids)};
         must(AwardVoucher{voucher, p.name, OrganisationName{"lab"}, Fen{fen}});
@@ -190,6 +191,37 @@ TEST(Job, VoucherPaysItsRatioAndCashTheRest) {
     EXPECT_EQ(town.prepaid(), Fen{9'960});
     EXPECT_EQ(free_in(town.core.state, account::voucher(town.core.state.programmes.begin()->second, voucher)), Fen{49'940});
     EXPECT_EQ(town.earned(), Fen{100});
+    EXPECT_TRUE(town.core.state.ledger.verify().empty());
+}
+
+TEST(Voucher, EndsWithItsFinalFiguresOnceItsIdIsTooOldToComeAgain) {
+    Town town;
+    town.deposit(10'000);
+    const auto voucher = town.award(50'000, 1);
+    const AwardVoucher again{voucher, ProgrammeName{"chengdu-2026"}, OrganisationName{"lab"}, Fen{50'000}};
+    auto spec = Town::spec();
+    spec.funding = {{voucher}, {}};
+    const auto job = town.submit(spec);
+    town.place();
+    town.run(job, "east");
+    town.meter(job, "east", 1, 600);
+    town.end(job, "east", Reason::exited);
+    const auto ended = [&]() -> std::optional<VoucherEnded> {
+        for (const auto& event : town.play(Tick{}).events) {
+            if (const auto* one = std::get_if<VoucherEnded>(&event)) return *one;
+        }
+        return std::nullopt;
+    };
+    town.wait(25 * 3600);
+    EXPECT_FALSE(ended()) << "no longer valid, but the award may still be sent again";
+    EXPECT_TRUE(town.play(again).answer->repeated);
+    town.wait(24 * 3600);
+    const auto event = ended();
+    ASSERT_TRUE(event);
+    EXPECT_EQ(event->redeemed, Fen{60});
+    EXPECT_EQ(event->expired, Fen{49'940});
+    EXPECT_FALSE(town.core.state.vouchers.contains(voucher));
+    EXPECT_EQ(town.refused(again).code, RefusalCode::id_too_old);
     EXPECT_TRUE(town.core.state.ledger.verify().empty());
 }
 
@@ -594,6 +626,22 @@ TEST(Access, ATokenIssuesItsLikeAndNothingWider) {
     EXPECT_EQ(issue(admin, 4, Scope::agent), TokenId{});
 }
 
+TEST(Access, ATokenOfTheSameIdIsIssuedOnceWhateverItsSecret) {
+    Town town;
+    Token token;
+    token.id = {make_uid(town.now, 3, 1)};
+    token.subject = SubjectName{"ann"};
+    token.hash = sha256("first");
+    token.scopes = {Scope::read};
+    town.must(IssueToken{token});
+    token.hash = sha256("second");
+    EXPECT_TRUE(town.play(IssueToken{token}).answer->repeated) << "the server makes a new secret for every request";
+    EXPECT_TRUE(authenticate(town.core.state, sha256("first"), town.now));
+    EXPECT_FALSE(authenticate(town.core.state, sha256("second"), town.now));
+    token.scopes = {Scope::write};
+    EXPECT_EQ(town.refused(IssueToken{token}).code, RefusalCode::already_exists_different);
+}
+
 // The table of rights, row by row: who may do what in a project of theirs, and in the network.
 TEST(Access, TheTableOfRightsIsWhatItSays) {
     struct Row {
@@ -621,6 +669,41 @@ TEST(Key, TheSameKeyAndBodyGetTheSameAnswer) {
     EXPECT_TRUE(town.play(command, "k1").answer->repeated);
     auto decision = decide(town.core, Request{Actor{}, command, "k1", sha256("other")}, town.now);
     EXPECT_EQ(decision.answer.error().code, RefusalCode::key_reused);
+}
+
+TEST(Key, TheCapIsTheProjectsWhoeverSends) {
+    Town town;
+    const ProjectName vision{"vision"};
+    town.must(SetProject{{ProjectName{"speech"}, OrganisationName{"lab"}, {}, {}, 100}});
+    const auto expires_at = town.now + hours(24);
+    for (std::size_t i = 0; i + 1 < limits::keys_per_project_max; ++i)
+        apply(town.core, KeyRecorded{"subject:bob", std::to_string(i), {}, "x", expires_at, vision}, ++town.revision, town.now);
+    const auto set = [&](const std::string& subject, const std::string& project, const std::string& key) {
+        return town.play(SetRoles{SubjectName{subject}, ProjectName{project}, {Role::viewer}}, key).answer;
+    };
+    EXPECT_TRUE(set("kim", "vision", "the last")) << "exactly the cap";
+    const auto refused = set("lee", "vision", "one more");
+    ASSERT_FALSE(refused);
+    EXPECT_EQ(refused.error().code, RefusalCode::limit_reached);
+    EXPECT_EQ(refused.error().message,
+              "10000 idempotency keys are remembered for project vision, at most 10000 are; wait until some expire, or send without a key");
+    EXPECT_FALSE(town.core.state.members.at(vision).contains(SubjectName{"lee"})) << "refused is not done";
+    EXPECT_TRUE(set("lee", "speech", "one more")) << "another project has a cap of its own";
+    EXPECT_TRUE(set("kim", "vision", "the last")->repeated) << "what is remembered is still answered";
+    EXPECT_TRUE(town.play(SetOrganisation{{OrganisationName{"new"}, OrganisationKind::startup, "New", "", SizeClass::micro, "", ""}},
+                          "of no project")
+                    .answer);
+
+    const auto told = town.core.state.keys_of;
+    auto scratch = town.core.state;
+    rebuild(scratch);
+    EXPECT_EQ(scratch.keys_of, told);
+
+    town.wait(25 * 3600);
+    town.must(Tick{});
+    EXPECT_TRUE(town.core.state.keys.empty()) << "they expire by event";
+    EXPECT_TRUE(town.core.state.keys_of.empty());
+    EXPECT_TRUE(set("lee", "vision", "one more"));
 }
 
 }  // namespace

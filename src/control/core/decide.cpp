@@ -2,7 +2,7 @@
 
 #include <fmt/format.h>
 
-#include <type_traits>
+#include <algorithm>
 #include <variant>
 
 namespace weir::control {
@@ -20,18 +20,48 @@ std::optional<Decision> recall(const Core& core, const Request& request, const D
                   fmt::format("the idempotency key '{}' came before with another body; use a new key for a new request", request.key));
 }
 
+/// The project that a request is about; empty where it is about none.
+ProjectName project_of(const Core& core, const Command& command) {
+    if (const auto* submit = std::get_if<SubmitJob>(&command)) return submit->project;
+    if (const auto* roles = std::get_if<SetRoles>(&command)) return roles->project;
+    if (const auto* project = std::get_if<SetProject>(&command)) return project->project.name;
+    if (const auto* cancel = std::get_if<CancelJob>(&command)) {
+        const auto job = core.state.jobs.find(cancel->job);
+        if (job != core.state.jobs.end()) return job->second.project;
+    }
+    return {};
+}
+
+/// Nothing, or why one more key cannot be remembered.
+std::optional<Refusal> key_limit(const Core& core, const std::string& sender, const ProjectName& project) {
+    std::size_t known = 0;
+    if (project.empty()) {
+        const auto scope = core.state.keys.find(sender);
+        if (scope != core.state.keys.end())
+            known = static_cast<std::size_t>(
+                std::ranges::count_if(scope->second, [](const auto& key) { return key.second.project.empty(); }));
+    } else if (const auto count = core.state.keys_of.find(project); count != core.state.keys_of.end()) {
+        known = count->second;
+    }
+    const auto most = project.empty() ? limits::keys_per_sender_max : limits::keys_per_project_max;
+    if (known < most) return std::nullopt;
+    return Refusal{RefusalCode::limit_reached,
+                   fmt::format("{} idempotency keys are remembered for {}, at most {} are; wait until some expire, or send without a key",
+                               known, project.empty() ? sender : "project " + project.value, most),
+                   {},
+                   {}};
+}
+
 void record_key(const Core& core, const Request& request, Decision& decision, Instant now) {
     if (request.key.empty() || !decision.answer || decision.answer->repeated) return;
-    const auto scope = core.state.keys.find(request.actor.text());
-    if (scope != core.state.keys.end() && scope->second.size() >= limits::keys_per_scope_max) {
-        decision =
-            refuse(RefusalCode::limit_reached,
-                   fmt::format("{} idempotency keys are remembered for {}, at most {} are; wait until some expire, or send without a key",
-                               scope->second.size(), request.actor.text(), limits::keys_per_scope_max));
+    const auto sender = request.actor.text();
+    const auto project = project_of(core, request.command);
+    if (auto full = key_limit(core, sender, project)) {
+        decision = refuse(std::move(*full));
         return;
     }
     decision.events.push_back(
-        KeyRecorded{request.actor.text(), request.key, request.body, decision.answer->id, now + core.policy.key_lifetime});
+        KeyRecorded{sender, request.key, request.body, decision.answer->id, now + core.policy.key_lifetime, project});
 }
 
 }  // namespace

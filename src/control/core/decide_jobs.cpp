@@ -1,4 +1,5 @@
 // Jobs come, end, come back, leave.
+#include "codec/encode.hpp"
 #include "control/core/funding.hpp"
 #include "control/core/rules.hpp"
 #include "control/core/settle.hpp"
@@ -149,7 +150,7 @@ Decision decide(const Core& core, const Actor& actor, const CancelJob& command, 
         if (gone->second.outcome == JobState::cancelled) return repeat(command.job.text());
         return refuse(RefusalCode::already_finished,
                       fmt::format("{} has {} at {}; there is nothing left to cancel", command.job.text(),
-                                  boost::describe::enum_to_string(gone->second.outcome, ""), format_utc(gone->second.finished_at)),
+                                  codec::name_of(gone->second.outcome), format_utc(gone->second.finished_at)),
                       "job");
     }
     const bool member = actor.kind == Actor::Kind::subject && core.state.members.contains(project) &&

@@ -86,7 +86,11 @@ Decision decide(const Core& core, const Actor& actor, const IssueToken& command,
     const bool own = actor.kind == Actor::Kind::subject && actor.subject == token.subject && !token.site;
     if (auto allowed = permit(core.state, actor, own ? Action::see_network : Action::issue_token); !allowed) return refuse(allowed.error());
     if (const auto known = core.state.tokens.find(token.id); known != core.state.tokens.end()) {
-        if (known->second.hash == token.hash && known->second.subject == token.subject) return repeat(token.id.text());
+        // The secret is not compared: the server makes a new one for each request, and keeps that of the first.
+        const auto& issued = known->second;
+        if (issued.subject == token.subject && issued.scopes == token.scopes && issued.site == token.site &&
+            issued.expires_at == token.expires_at)
+            return repeat(token.id.text());
         return refuse(RefusalCode::already_exists_different,
                       fmt::format("{} was issued before for something else; make a new id", token.id.text()), "id");
     }

@@ -25,11 +25,12 @@ void end_tokens(const Core& core, Instant now, std::vector<Event>& events) {
     }
 }
 
-/// A voucher that is no longer valid and backs no hold gives what is left to `expired`, as an entry of the ledger.
+/// A voucher that is no longer valid and backs no hold gives what is left to `expired`, as an entry of the ledger. It stays
+/// as long as its id might come again: the voucher is the record that it was awarded.
 void end_vouchers(const Core& core, Instant now, std::vector<Event>& events) {
     for (const auto& [id, voucher] : core.state.vouchers) {
         if (events.size() >= core.policy.timers_per_pass) return;
-        if (voucher.valid_to > now) continue;
+        if (voucher.valid_to > now || time_of(id.uid) >= now - core.policy.remember) continue;
         const auto& opened = core.state.programmes.at(voucher.programme);
         const auto* balance = core.state.ledger.account(account::voucher(opened, id));
         if (balance == nullptr || balance->debits_pending > 0) continue;
@@ -46,7 +47,7 @@ void end_vouchers(const Core& core, Instant now, std::vector<Event>& events) {
             if (!facts) continue;
             events.push_back(std::move(*facts));
         }
-        events.push_back(VoucherEnded{id});
+        events.push_back(VoucherEnded{id, Fen{balance->debits_posted}, Fen{balance->free_credit()}});
     }
 }
 

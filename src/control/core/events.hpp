@@ -4,6 +4,7 @@
 // added, fields only ever added with a default, and an old text is brought up to date on reading (upcast.hpp).
 #pragma once
 
+#include "codec/field.hpp"
 #include "domain/job.hpp"
 #include "domain/placement.hpp"
 #include "domain/organisation.hpp"
@@ -13,6 +14,7 @@
 
 #include <boost/describe.hpp>
 
+#include <array>
 #include <cstdint>
 #include <string>
 #include <variant>
@@ -124,8 +126,12 @@ BOOST_DESCRIBE_STRUCT(VoucherAwarded, (), (voucher))
 struct VoucherEnded {
     static constexpr std::uint16_t type = 32;
     VoucherId voucher;
+    Fen redeemed;          ///< What it has paid in all.
+    Fen expired;           ///< What was left.
+    static constexpr std::array field_rules{codec::Field{.name = "redeemed", .optional = true},
+                                            codec::Field{.name = "expired", .optional = true}};
 };
-BOOST_DESCRIBE_STRUCT(VoucherEnded, (), (voucher))
+BOOST_DESCRIBE_STRUCT(VoucherEnded, (), (voucher, redeemed, expired))
 
 /// What the ledger engine decided: accounts opened first, then entries in their order, then ids forgotten.
 struct LedgerPosted {
@@ -241,8 +247,10 @@ struct KeyRecorded {
     Digest body;
     std::string answer;     ///< The id that was made.
     Instant expires_at;
+    ProjectName project;    ///< What the request was about, and whose cap the key counts against; empty: the sender's.
+    static constexpr std::array field_rules{codec::Field{.name = "project", .optional = true}};
 };
-BOOST_DESCRIBE_STRUCT(KeyRecorded, (), (scope, key, body, answer, expires_at))
+BOOST_DESCRIBE_STRUCT(KeyRecorded, (), (scope, key, body, answer, expires_at, project))
 
 using Event =
     std::variant<LeaderStarted, OrganisationSet, ProjectSet, RolesSet, TokenIssued, TokenEnded, SiteSet, NodeSet, NodeRemoved, ReportTaken,

@@ -1,5 +1,7 @@
 #include "control/core/job_use.hpp"
 
+#include "codec/encode.hpp"
+
 #include <algorithm>
 
 namespace weir::control {
@@ -21,7 +23,7 @@ void take_meter(LiveJob& job, const TaskMetered& e) {
     auto* usage = usage_of(job, e.generation);
     if (usage == nullptr) return;
     if (e.lost_to) {
-        usage->lost[boost::describe::enum_to_string(LossCause::lease_lost, "")] += e.used;
+        usage->lost[std::string{codec::name_of(LossCause::lease_lost)}] += e.used;
     } else {
         usage->at_risk += e.used;
     }

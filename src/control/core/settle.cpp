@@ -1,5 +1,6 @@
 #include "control/core/settle.hpp"
 
+#include "codec/encode.hpp"
 #include "control/core/funding.hpp"
 #include "domain/limits.hpp"
 
@@ -11,8 +12,6 @@
 
 namespace weir::control {
 namespace {
-
-std::string_view name_of(LossCause cause) { return boost::describe::enum_to_string(cause, ""); }
 
 LossCause cause_of(const std::string& name) {
     auto cause = LossCause::provider_fault;
@@ -142,7 +141,7 @@ Settlement settle(const Core& core, const LiveJob& job, std::optional<LossCause>
     Settlement result;
     for (auto usage : job.usage) {
         if (unsecured) {
-            usage.lost[std::string{name_of(*unsecured)}] += usage.at_risk;
+            usage.lost[std::string{codec::name_of(*unsecured)}] += usage.at_risk;
         } else {
             usage.secured += usage.at_risk;
         }

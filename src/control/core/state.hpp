@@ -108,9 +108,10 @@ struct RecordedKey {
     Digest body;
     std::string answer;
     Instant expires_at;
+    ProjectName project;    ///< As in KeyRecorded.
     bool operator==(const RecordedKey&) const = default;
 };
-BOOST_DESCRIBE_STRUCT(RecordedKey, (), (body, answer, expires_at))
+BOOST_DESCRIBE_STRUCT(RecordedKey, (), (body, answer, expires_at, project))
 
 struct State {
     std::uint64_t revision = 0;
@@ -137,6 +138,8 @@ struct State {
     std::set<std::pair<Instant, JobId>> run_ends;        ///< When a running job reaches its max_duration.
     std::map<JobId, std::set<JobId>> dependents;         ///< Jobs that wait for the key.
     std::map<ProjectName, std::uint32_t> live_jobs;
+    std::map<JobState, std::uint64_t> jobs_by_state;     ///< How many live jobs are in each; never 0.
+    std::map<ProjectName, std::size_t> keys_of;          ///< How many keys count against a project's cap; never 0.
     std::map<SiteName, std::map<JobId, std::uint32_t>> tasks;  ///< What should run where: job and generation.
     std::map<SiteName, std::uint64_t> desired_changed;   ///< Revision of the last change of a site's tasks.
     std::map<OrganisationName, std::set<VoucherId>> vouchers_of;

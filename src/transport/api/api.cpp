@@ -35,16 +35,37 @@ std::vector<Endpoint> all_endpoints(Context& context) {
     return all;
 }
 
+/// The address of `127.0.0.1:40312` or `[::1]:40312`.
+std::string_view address_of(std::string_view remote) { return remote.substr(0, remote.rfind(':')); }
+
+/// One more request from there whose token is not good; an answer where there were too many of late. Good tokens are not
+/// held up by their neighbours' failures: many people share an address, and a secret of 256 bits is not guessed.
+std::optional<http::Response> count_failure(Context& context, const http::Request& request, Instant steady) {
+    const auto taken = [&] {
+        const std::lock_guard lock{context.limiter_mutex};
+        return context.failures.take(address_of(request.remote), steady);
+    }();
+    if (taken) return std::nullopt;
+    context.refused_failures.fetch_add(1);
+    const auto& rate = context.options.failures;
+    return http::too_many_requests(
+        taken.error(),
+        fmt::format("requests without a good token came from {} too often: {} a second are answered, {} at once; log in again, "
+                    "or ask in {}",
+                    address_of(request.remote), rate.per_second, rate.burst, format_duration(taken.error())));
+}
+
 /// What is asked before a body is read: is the token good, and has it not asked too often?
 std::optional<http::Response> admit(Context& context, http::Request& request, const http::Route& route) {
     if (context.open_routes.contains(route.options.name)) return std::nullopt;
     const auto now = context.world.wall();
     auto actor = context.world.reader.ask([&](const control::Core& core) { return actor_of(core.state, request, now); });
+    const auto steady = context.world.steady();
     if (!actor) {
         context.refused_unauthenticated.fetch_add(1);
+        if (auto too_often = count_failure(context, request, steady)) return too_often;
         return refuse(actor.error(), request.target);
     }
-    const auto steady = context.world.steady();
     const auto taken = [&] {
         const std::lock_guard lock{context.limiter_mutex};
         return context.limiter.take(actor->token.text(), steady);

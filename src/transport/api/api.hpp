@@ -53,6 +53,8 @@ struct World {
 struct Options {
     http::Rate rate{.per_second = 1'000, .burst = 2'000};     ///< Of one token.
     std::size_t tokens_remembered = 100'000;                  ///< Rate buckets kept at once.
+    http::Rate failures{.per_second = 5, .burst = 50};        ///< Requests of one address whose token is not good.
+    std::size_t addresses_remembered = 100'000;               ///< Buckets of them kept at once.
     Duration revision_wait = seconds(10);                     ///< The longest that ?min_revision= waits.
     Duration desired_wait = seconds(60);                      ///< The longest that ?wait_s= waits.
     std::size_t waiting_max = 20'000;                         ///< Questions that may wait at once.

@@ -1,7 +1,5 @@
 #include "transport/api/context.hpp"
 
-#include <boost/describe/enum_to_string.hpp>
-
 #include <algorithm>
 #include <array>
 #include <charconv>
@@ -20,6 +18,7 @@ Context::Context(World the_world, Options the_options)
     : world{std::move(the_world)},
       options{std::move(the_options)},
       limiter{options.rate, options.tokens_remembered},
+      failures{options.failures, options.addresses_remembered},
       journal{world.journal},
       waker{world.reader, world.steady, options.waiting_max},
       worker{options.questions_max},
@@ -66,7 +65,7 @@ int status_of(RefusalCode code) {
     return 422;
 }
 
-std::string_view code_text(RefusalCode code) { return boost::describe::enum_to_string(code, "bad_value"); }
+std::string_view code_text(RefusalCode code) { return codec::name_of(code); }
 
 namespace {
 
@@ -288,10 +287,28 @@ std::optional<std::string> from_cursor(std::string_view cursor) {
 
 // ---- answering
 
+namespace {
+
+/// Whether the list of an If-None-Match names the tag: `"r1", W/"r2"`, or `*`. Compared weakly, as RFC 9110 says.
+bool names_tag(std::string_view list, std::string_view tag) {
+    while (!list.empty()) {
+        const auto comma = list.find(',');
+        auto one = list.substr(0, comma);
+        list = comma == std::string_view::npos ? std::string_view{} : list.substr(comma + 1);
+        while (one.starts_with(' ') || one.starts_with('\t')) one.remove_prefix(1);
+        while (one.ends_with(' ') || one.ends_with('\t')) one.remove_suffix(1);
+        if (one.starts_with("W/")) one.remove_prefix(2);
+        if (one == tag || one == "*") return true;
+    }
+    return false;
+}
+
+}  // namespace
+
 http::Response show(std::string json, std::uint64_t revision, const http::Request& request, std::uint64_t views) {
     const auto tag = views == 0 ? fmt::format("\"r{}\"", revision) : fmt::format("\"r{}-v{}\"", revision, views);
-    const auto had = request.header("If-None-Match");
-    auto response = had && *had == tag ? http::Response::empty(304) : http::Response::json(200, std::move(json));
+    auto response = names_tag(request.header("If-None-Match").value_or(""), tag) ? http::Response::empty(304)
+                                                                                 : http::Response::json(200, std::move(json));
     response.headers.emplace_back("ETag", tag);
     response.headers.emplace_back("Weir-Revision", std::to_string(revision));
     response.headers.emplace_back("Cache-Control", "private, no-cache");

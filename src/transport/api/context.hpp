@@ -13,6 +13,7 @@
 #include <fmt/format.h>
 
 #include <atomic>
+#include <concepts>
 #include <functional>
 #include <memory>
 #include <mutex>
@@ -44,6 +45,7 @@ struct Context {
     Options options;
     std::mutex limiter_mutex;
     http::RateLimiter limiter;
+    http::RateLimiter failures;     ///< By address. Under limiter_mutex too.
     JournalText journal;
     Waker waker;
     Worker worker;
@@ -53,6 +55,7 @@ struct Context {
     std::string openapi;
     std::atomic<std::uint64_t> refused_unauthenticated = 0;
     std::atomic<std::uint64_t> refused_rate = 0;
+    std::atomic<std::uint64_t> refused_failures = 0;
 };
 
 // ---- who asks
@@ -160,6 +163,45 @@ template <class Body>
 [[nodiscard]] http::Handler changing_without_body(
     Context& context, std::function<Result<Change, http::Response>(const control::Actor&, const http::Request&)> make);
 
+// ---- the shapes that most endpoints have: `about` says the rest
+
+/// A question that shows one T.
+template <class T>
+[[nodiscard]] Endpoint showing(Context& context, Endpoint about, Question question) {
+    about.query.push_back(min_revision_parameter);
+    about.answer = schema_of<T>;
+    about.handler = asking(context, std::move(question));
+    return about;
+}
+
+/// A question that shows a page of Ts.
+template <class T>
+[[nodiscard]] Endpoint listing(Context& context, Endpoint about, Question question) {
+    about.query.insert(about.query.end(), {limit_parameter, cursor_parameter});
+    return showing<Page<T>>(context, std::move(about), std::move(question));
+}
+
+/// A POST that makes what its Body describes; `make` is called with the actor, the request and the body.
+template <class Body, class Answer = Made, class Make>
+[[nodiscard]] Endpoint making(Context& context, Endpoint about, Make make) {
+    about.method = http::Method::post;
+    about.body = schema_of<Body>;
+    about.answer = schema_of<Answer>;
+    about.success = 201;
+    about.handler = changing<Body>(context, true, std::move(make), about.takes_yaml);
+    return about;
+}
+
+/// A PUT that sets what its Body describes.
+template <class Body, class Make>
+[[nodiscard]] Endpoint setting(Context& context, Endpoint about, Make make) {
+    about.method = http::Method::put;
+    about.body = schema_of<Body>;
+    about.answer = schema_of<Made>;
+    about.handler = changing<Body>(context, false, std::move(make), about.takes_yaml);
+    return about;
+}
+
 /// A new id of this instant.
 [[nodiscard]] Uid new_uid(Context& context);
 
@@ -183,21 +225,36 @@ template <class Body>
 [[nodiscard]] std::vector<Endpoint> journal_endpoints(Context& context);
 [[nodiscard]] std::vector<Endpoint> system_endpoints(Context& context);
 
-/// One page of a map, from the key after the cursor on. `print` adds an item or passes over it.
+/// Entries looked at for one page, so that a rare filter does not hold the reader's lock: a page of it is short and its
+/// cursor goes on.
+inline constexpr std::size_t looked_at_max = 20'000;
+
+/// One page of a map, from the key after the cursor on. `make` gives an item, or nothing to pass over the entry.
 template <class T, class Map, class Make>
 [[nodiscard]] Page<T> page_of(const Map& map, const View& view, Make&& make) {
     Page<T> page;
     page.revision = view.state.revision;
     const auto limit = page_limit(view.request);
+    constexpr bool plain = std::same_as<typename Map::key_type, std::string>;
     auto at = map.begin();
     if (const auto cursor = from_cursor(word(view.request, "cursor"))) {
-        if (const auto key = Map::key_type::parse(*cursor)) at = map.upper_bound(*key);
+        if constexpr (plain) {
+            at = map.upper_bound(*cursor);
+        } else if (const auto key = Map::key_type::parse(*cursor)) {
+            at = map.upper_bound(*key);
+        }
     }
-    for (; at != map.end(); ++at) {
-        if (page.items.size() == limit) break;
+    for (std::size_t looked_at = 0; at != map.end() && page.items.size() < limit && looked_at < looked_at_max; ++at, ++looked_at) {
         if (auto item = make(at->first, at->second)) page.items.push_back(std::move(*item));
     }
-    if (at != map.end() && at != map.begin()) page.next_cursor = cursor_of(std::prev(at)->first.text());
+    if (at != map.end() && at != map.begin()) {
+        const auto& last = std::prev(at)->first;
+        if constexpr (plain) {
+            page.next_cursor = cursor_of(last);
+        } else {
+            page.next_cursor = cursor_of(last.text());
+        }
+    }
     return page;
 }
 

@@ -47,7 +47,7 @@ struct Endpoint {
     bool needs_token = true;
     std::uint64_t max_body = 1U << 20U;
     Duration reply_within = seconds(30);
-    http::Handler handler;
+    http::Handler handler{};
 };
 
 /// The document of the routes, as JSON text.

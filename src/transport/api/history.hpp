@@ -1,6 +1,6 @@
 // transport/api/history.hpp: what has left the core, as the views tell it.
 //
-// It answers: which jobs are over, and what became of them? The views trail the journal by a moment; `watermark` says by how
+// It answers: which jobs and vouchers are over, and what became of them? The views trail the journal by a moment; `watermark` says by how
 // much. Calls may block; the API makes them on a thread of its own, one at a time. Who may see what is the API's business.
 #pragma once
 
@@ -41,6 +41,8 @@ public:
     /// Finished jobs by falling id, at most query.limit. The error is for an operator.
     [[nodiscard]] virtual Result<std::vector<JobSummary>, std::string> list_jobs(const HistoryQuery& query) = 0;
     [[nodiscard]] virtual Result<std::optional<FinishedJob>, std::string> job(JobId id) = 0;
+    /// A voucher that has ended, with its final figures.
+    [[nodiscard]] virtual Result<std::optional<VoucherView>, std::string> voucher(VoucherId id) = 0;
 };
 
 }  // namespace weir::api

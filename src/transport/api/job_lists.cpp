@@ -14,9 +14,6 @@ namespace {
 using control::Refusal;
 using control::State;
 
-/// Jobs looked at for one page; a page of a rare filter is short and its cursor goes on.
-constexpr std::size_t looked_at_max = 20'000;
-
 constexpr std::array<std::string_view, 11> state_words{"queued",    "placed", "starting",  "running", "checkpointing", "moving",
                                                        "succeeded", "failed", "cancelled", "live",    "finished"};
 

@@ -1,5 +1,6 @@
 #include "transport/api/job_views.hpp"
 
+#include "codec/encode.hpp"
 #include "control/core/settle.hpp"
 #include "engines/scheduler/reason_text.hpp"
 
@@ -9,25 +10,28 @@ namespace weir::api {
 
 using control::LiveJob;
 
+void fill(JobSummary& view, const JobSpec& spec, const std::optional<Placement>& placement) {
+    view.name = spec.name;
+    view.type = spec.type;
+    view.priority = spec.priority;
+    view.num_nodes = spec.num_nodes;
+    if (!placement) return;
+    view.site = placement->site;
+    view.model = placement->model;
+    view.emulated = placement->emulated;
+}
+
 JobSummary summary_of(const LiveJob& job) {
     JobSummary view;
     view.id = job.id;
     view.project = job.project;
     view.submitter = job.submitter;
-    view.name = job.spec.name;
-    view.type = job.spec.type;
-    view.priority = job.spec.priority;
-    view.num_nodes = job.spec.num_nodes;
     view.state = job.state;
     view.reason = job.reason;
     view.since = job.since;
     view.submitted_at = job.submitted_at;
     view.generation = job.generation;
-    if (job.placement) {
-        view.site = job.placement->site;
-        view.model = job.placement->model;
-        view.emulated = job.placement->emulated;
-    }
+    fill(view, job.spec, job.placement);
     return view;
 }
 
@@ -81,7 +85,7 @@ WhyReason reason_of(const scheduler::Reason& reason, bool for_operations) {
 
 /// A job that waits for nothing: where it is, and since when.
 WhyReason standing_of(const LiveJob& job) {
-    const std::string state{boost::describe::enum_to_string(job.state, "")};
+    const std::string state{codec::name_of(job.state)};
     WhyReason view;
     view.code = state;
     if (job.placement) {
@@ -91,7 +95,7 @@ WhyReason standing_of(const LiveJob& job) {
     } else {
         view.text = fmt::format("it is {} since {}; the next plan looks at it", state, format_utc(job.since));
     }
-    if (job.stop_ordered) view.text += fmt::format("; its stop was ordered: {}", boost::describe::enum_to_string(*job.stop_ordered, ""));
+    if (job.stop_ordered) view.text += fmt::format("; its stop was ordered: {}", codec::name_of(*job.stop_ordered));
     return view;
 }
 

@@ -4,8 +4,12 @@
 #include "control/core/core.hpp"
 #include "transport/api/words.hpp"
 
+#include <optional>
+
 namespace weir::api {
 
+/// What a job's spec and placement tell of it, live or not.
+void fill(JobSummary& view, const JobSpec& spec, const std::optional<Placement>& placement);
 [[nodiscard]] JobSummary summary_of(const control::LiveJob& job);
 [[nodiscard]] JobDetail detail_of(const control::LiveJob& job, std::uint64_t revision);
 /// A job that has left: all that the core remembers of it.

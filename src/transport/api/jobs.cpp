@@ -142,7 +142,7 @@ Result<const control::LiveJob*, Refusal> live_job(const View& view) {
     if (gone != view.state.finished.end() && control::may_see(view.state, view.actor, gone->second.project)) {
         return fail(Refusal{RefusalCode::already_finished,
                             fmt::format("{} has {} at {} and waits for nothing", id->text(),
-                                        boost::describe::enum_to_string(gone->second.outcome, ""), format_utc(gone->second.finished_at)),
+                                        codec::name_of(gone->second.outcome), format_utc(gone->second.finished_at)),
                             "job",
                             {}});
     }

@@ -17,7 +17,7 @@ using http::Method;
 // ---- audit
 
 /// Records looked at for one page; a page of a rare filter is short and its cursor goes on.
-constexpr std::uint64_t looked_at_max = 4'000;
+constexpr std::uint64_t records_looked_at_max = 4'000;
 
 struct AuditQuery {
     std::string actor;
@@ -35,7 +35,7 @@ bool matches(const AuditQuery& query, const control::Entry& entry) {
 Result<std::pair<std::vector<std::string>, std::uint64_t>, std::string> read_back(Context& context, const AuditQuery& query) {
     std::vector<std::string> texts;
     std::uint64_t at = query.before;
-    const std::uint64_t stop = at > looked_at_max ? at - looked_at_max : 1;
+    const std::uint64_t stop = at > records_looked_at_max ? at - records_looked_at_max : 1;
     while (at > stop && texts.size() < query.limit) {
         const std::uint64_t from = at - stop > 250 ? at - 250 : stop;
         auto records = context.journal.read(from, at - from);

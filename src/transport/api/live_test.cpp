@@ -297,9 +297,35 @@ public:
         return std::vector<JobSummary>{old.job};
     }
     Result<std::optional<FinishedJob>, std::string> job(JobId id) override { return id == old.job.id ? std::optional{old} : std::nullopt; }
+    Result<std::optional<VoucherView>, std::string> voucher(VoucherId id) override {
+        return ended && id == ended->id ? ended : std::nullopt;
+    }
     FinishedJob old;
+    std::optional<VoucherView> ended;
     HistoryQuery asked;
 };
+
+TEST(History, TellsOfVouchersThatHaveEnded) {
+    TownOptions options;
+    const auto views = std::make_shared<OldJobs>();
+    views->ended.emplace();
+    views->ended->id = *VoucherId::parse("vch-01kaj3y0000000000000000000");
+    views->ended->organisation = OrganisationName{"lab"};
+    views->ended->amount = Fen{500};
+    views->ended->redeemed_fen = Fen{300};
+    views->ended->expired_fen = Fen{200};
+    views->ended->ended_at = Instant{1'800'000'000'000'000'000};
+    options.history = views;
+    Town town{options};
+    const auto path = "/v1/vouchers/" + views->ended->id.text();
+    const auto answer = town.get("ann", path);
+    EXPECT_EQ(answer.status, 200) << answer.body;
+    EXPECT_THAT(answer.body, HasSubstr(R"("held_fen":0,"redeemed_fen":300,"left_fen":0,"expired_fen":200,)"
+                                       R"("ended_at":"2027-01-15T08:00:00Z")"));
+    EXPECT_EQ(answer.headers.find("ETag"), fmt::format("\"r{}-v7\"", town.reader->revision()));
+    EXPECT_EQ(town.get("eve", path).status, 404) << "another organisation's";
+    EXPECT_EQ(town.get("ann", "/v1/vouchers/vch-01kaj3y0000000000000000001").status, 404);
+}
 
 TEST(History, TellsOfJobsThatHaveLeftTheCore) {
     TownOptions options;

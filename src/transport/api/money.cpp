@@ -27,7 +27,7 @@ Result<std::string, Refusal> get_programme(const View& view) {
 }
 
 VoucherView view_of(const State& state, const Voucher& voucher) {
-    VoucherView view{voucher, {}, {}, {}};
+    VoucherView view{voucher, {}, {}, {}, {}, {}};
     const auto* books = state.ledger.account(control::account::voucher(state.programmes.at(voucher.programme), voucher.id));
     if (books == nullptr) return view;
     view.held_fen = Fen{books->debits_pending};
@@ -48,14 +48,54 @@ Result<std::string, Refusal> list_vouchers(const View& view) {
         }));
 }
 
-Result<std::string, Refusal> get_voucher(const View& view) {
-    const auto text = view.request.parameter("voucher");
-    const auto id = VoucherId::parse(text);
-    const auto found = id ? view.state.vouchers.find(*id) : view.state.vouchers.end();
-    if (found == view.state.vouchers.end() || !may_see_organisation(view.state, view.actor, found->second.organisation)) {
-        return fail(not_found(fmt::format("{} is not known here; list yours with: weir voucher list", text)));
-    }
-    return codec::to_json(view_of(view.state, found->second));
+Refusal unknown_voucher(std::string_view text) {
+    return not_found(fmt::format("{} is not known here; list yours with: weir voucher list", text), "voucher");
+}
+
+/// What the core knows of a voucher before anybody asks the views.
+struct FoundVoucher {
+    std::optional<std::string> live;   ///< Printed.
+    Actor actor;
+    std::uint64_t revision = 0;
+};
+
+Result<FoundVoucher, Refusal> look(Context& context, const http::Request& request, std::optional<VoucherId> id) {
+    const auto now = context.world.wall();
+    return context.world.reader.ask([&](const control::Core& core) -> Result<FoundVoucher, Refusal> {
+        FoundVoucher found{{}, WEIR_TRY(actor_of(core.state, request, now)), core.state.revision};
+        const auto live = id ? core.state.vouchers.find(*id) : core.state.vouchers.end();
+        if (live != core.state.vouchers.end() && may_see_organisation(core.state, found.actor, live->second.organisation)) {
+            found.live = codec::to_json(view_of(core.state, live->second));
+        } else if (!id || live != core.state.vouchers.end()) {
+            return fail(unknown_voucher(request.parameter("voucher")));
+        }
+        return found;
+    });
+}
+
+/// A voucher that has ended, from the views.
+http::Response look_back(Context& context, const http::Request& request, VoucherId id, const FoundVoucher& found) {
+    const auto views = context.world.history->watermark();
+    const auto told = context.world.history->voucher(id);
+    if (!told)
+        return refuse(503, "history_unavailable", fmt::format("ended vouchers cannot be read now: {}; ask again", told.error()),
+                      request.target);
+    const bool seen = *told && context.world.reader.ask([&](const control::Core& core) {
+        return may_see_organisation(core.state, found.actor, (*told)->organisation);
+    });
+    if (!seen) return refuse(unknown_voucher(request.parameter("voucher")), request.target);
+    return show(codec::to_json(**told), found.revision, request, views);
+}
+
+void get_voucher(Context& context, http::Request request, http::Reply reply) {
+    const auto id = VoucherId::parse(request.parameter("voucher"));
+    auto found = look(context, request, id);
+    if (!found) return reply(refuse(found.error(), request.target));
+    if (found->live) return reply(show(std::move(*found->live), found->revision, request));
+    if (context.world.history == nullptr) return reply(refuse(unknown_voucher(request.parameter("voucher")), request.target));
+    later(context, std::move(request), std::move(reply), [&context, id = *id, found = std::move(*found)](const http::Request& again) {
+        return look_back(context, again, id, found);
+    });
 }
 
 std::string title_of(const State& state, ledger::LedgerId ledger) {
@@ -101,83 +141,67 @@ Result<Change, http::Response> deposit(Context& context, const DepositForm& form
 
 std::vector<Endpoint> money_endpoints(Context& context) {
     std::vector<Endpoint> endpoints;
-    endpoints.push_back({.method = Method::post,
-                         .pattern = "/v1/programmes",
-                         .name = "open_programme",
-                         .summary = "Opens a voucher programme with its published terms",
-                         .body = schema_of<Programme>,
-                         .takes_yaml = true,
-                         .answer = schema_of<Made>,
-                         .success = 201,
-                         .problems = {402, 403, 409, 422},
-                         .handler = changing<Programme>(
-                             context, true,
-                             [](const Actor&, const http::Request&, const Programme& programme) -> Result<Change, http::Response> {
-                                 return Change{control::OpenProgramme{programme}, codec::to_json(programme), "/v1/programmes/", {}};
-                             },
-                             true)});
-    endpoints.push_back({.method = Method::get,
-                         .pattern = "/v1/programmes",
-                         .name = "list_programmes",
-                         .summary = "Programmes and their terms, by name",
-                         .query = {limit_parameter, cursor_parameter, min_revision_parameter},
-                         .answer = schema_of<Page<Programme>>,
-                         .problems = {403},
-                         .handler = asking(context, list_programmes)});
-    endpoints.push_back({.method = Method::get,
-                         .pattern = "/v1/programmes/{programme}",
-                         .name = "get_programme",
-                         .summary = "One programme's terms",
-                         .query = {min_revision_parameter},
-                         .answer = schema_of<Programme>,
-                         .problems = {403, 404},
-                         .handler = asking(context, get_programme)});
-    endpoints.push_back(
-        {.method = Method::post,
-         .pattern = "/v1/vouchers",
+    endpoints.push_back(making<Programme>(
+        context,
+        {.pattern = "/v1/programmes",
+         .name = "open_programme",
+         .summary = "Opens a voucher programme with its published terms",
+         .takes_yaml = true,
+         .problems = {402, 403, 409, 422}},
+        [](const Actor&, const http::Request&, const Programme& programme) -> Result<Change, http::Response> {
+            return Change{control::OpenProgramme{programme}, codec::to_json(programme), "/v1/programmes/", {}};
+        }));
+    endpoints.push_back(listing<Programme>(context,
+                                           {.pattern = "/v1/programmes",
+                                            .name = "list_programmes",
+                                            .summary = "Programmes and their terms, by name",
+                                            .problems = {403}},
+                                           list_programmes));
+    endpoints.push_back(showing<Programme>(context,
+                                           {.pattern = "/v1/programmes/{programme}",
+                                            .name = "get_programme",
+                                            .summary = "One programme's terms",
+                                            .problems = {403, 404}},
+                                           get_programme));
+    endpoints.push_back(making<AwardForm>(
+        context,
+        {.pattern = "/v1/vouchers",
          .name = "award_voucher",
          .summary = "Awards a voucher out of a programme's budget",
-         .body = schema_of<AwardForm>,
-         .answer = schema_of<Made>,
-         .success = 201,
-         .problems = {402, 403, 404, 409, 422},
-         .handler = changing<AwardForm>(
-             context, true, [&context](const Actor&, const http::Request&, const AwardForm& form) { return award(context, form); })});
-    endpoints.push_back(
-        {.method = Method::get,
-         .pattern = "/v1/vouchers",
-         .name = "list_vouchers",
-         .summary = "Vouchers of the organisations that one may see, oldest first",
-         .query = {{.name = "organisation", .doc = "only of this one"}, limit_parameter, cursor_parameter, min_revision_parameter},
-         .answer = schema_of<Page<VoucherView>>,
-         .handler = asking(context, list_vouchers)});
+         .problems = {402, 403, 404, 409, 422}},
+        [&context](const Actor&, const http::Request&, const AwardForm& form) { return award(context, form); }));
+    endpoints.push_back(listing<VoucherView>(context,
+                                             {.pattern = "/v1/vouchers",
+                                              .name = "list_vouchers",
+                                              .summary = "Vouchers in force of the organisations that one may see, oldest first",
+                                              .query = {{.name = "organisation", .doc = "only of this one"}}},
+                                             list_vouchers));
     endpoints.push_back({.method = Method::get,
                          .pattern = "/v1/vouchers/{voucher}",
                          .name = "get_voucher",
-                         .summary = "A voucher: its face value, what is held, redeemed and left",
+                         .summary = "A voucher, in force or ended: its face value, what is held, redeemed, left or expired",
                          .query = {min_revision_parameter},
                          .answer = schema_of<VoucherView>,
                          .problems = {404},
-                         .handler = asking(context, get_voucher)});
-    endpoints.push_back(
-        {.method = Method::post,
-         .pattern = "/v1/deposits",
+                         .handler = [&context](http::Request asked, http::Reply answer_to) {
+                             when_shown(context, std::move(asked), std::move(answer_to),
+                                        [&context](http::Request request, http::Reply reply) {
+                                            get_voucher(context, std::move(request), std::move(reply));
+                                        });
+                         }});
+    endpoints.push_back(making<DepositForm>(
+        context,
+        {.pattern = "/v1/deposits",
          .name = "deposit",
          .summary = "Books money that arrived at an organisation's prepaid balance",
-         .body = schema_of<DepositForm>,
-         .answer = schema_of<Made>,
-         .success = 201,
-         .problems = {402, 403, 404, 409, 422},
-         .handler = changing<DepositForm>(
-             context, true, [&context](const Actor&, const http::Request&, const DepositForm& form) { return deposit(context, form); })});
-    endpoints.push_back({.method = Method::get,
-                         .pattern = "/v1/ledger/trial-balance",
-                         .name = "trial_balance",
-                         .summary = "Every ledger's sums by kind of account",
-                         .query = {min_revision_parameter},
-                         .answer = schema_of<TrialBalanceView>,
-                         .problems = {403},
-                         .handler = asking(context, trial_balance)});
+         .problems = {402, 403, 404, 409, 422}},
+        [&context](const Actor&, const http::Request&, const DepositForm& form) { return deposit(context, form); }));
+    endpoints.push_back(showing<TrialBalanceView>(context,
+                                                  {.pattern = "/v1/ledger/trial-balance",
+                                                   .name = "trial_balance",
+                                                   .summary = "Every ledger's sums by kind of account",
+                                                   .problems = {403}},
+                                                  trial_balance));
     return endpoints;
 }
 

@@ -40,6 +40,11 @@ std::string schema_of_parameter(const Parameter& parameter) {
     return "{}";
 }
 
+/// Answers that show the state can be asked for again by their tag.
+bool has_tag(const Endpoint& endpoint) {
+    return std::ranges::any_of(endpoint.query, [](const Parameter& one) { return one.name == min_revision_parameter.name; });
+}
+
 std::string parameters_of(const Endpoint& endpoint) {
     std::string out;
     const auto add = [&](const std::string& one) { out += (out.empty() ? "" : ",") + one; };
@@ -53,6 +58,9 @@ std::string parameters_of(const Endpoint& endpoint) {
     }
     const bool changes = endpoint.method != http::Method::get;
     if (changes) add(R"({"$ref":"#/components/parameters/IdempotencyKey"})");
+    if (has_tag(endpoint))
+        add(R"({"name":"If-None-Match","in":"header","description":"the ETag of an answer that one has: 304 while nothing changed",)"
+            R"("schema":{"type":"string"}})");
     if (endpoint.answer_type == "text/event-stream")
         add(R"({"name":"Last-Event-ID","in":"header","description":"goes on after this event","schema":{"type":"string"}})");
     return out;
@@ -71,14 +79,16 @@ std::string answer_of(const Endpoint& endpoint, codec::SchemaBook& book, int sta
                                                                      : std::string{R"({"type":"string"})"};
     return fmt::format(
         R"("{}":{{"description":{},"headers":{{"Weir-Revision":{{"description":"revision that the answer shows",)"
-        R"("schema":{{"type":"string"}}}}}},"content":{{{}:{{"schema":{}}}}}}})",
-        status, quoted(status == 201 ? "made" : "done"), quoted(endpoint.answer_type), schema);
+        R"("schema":{{"type":"string"}}}}{}}},"content":{{{}:{{"schema":{}}}}}}})",
+        status, quoted(status == 201 ? "made" : "done"),
+        has_tag(endpoint) ? R"(,"ETag":{"description":"send it as If-None-Match","schema":{"type":"string"}})" : "",
+        quoted(endpoint.answer_type), schema);
 }
 
 std::string responses_of(const Endpoint& endpoint, codec::SchemaBook& book) {
     std::string out = answer_of(endpoint, book, endpoint.success);
     if (endpoint.success == 201) out += "," + answer_of(endpoint, book, 200);
-    if (endpoint.method == http::Method::get) out += R"(,"304":{"description":"unchanged since the ETag that was sent"})";
+    if (has_tag(endpoint)) out += R"(,"304":{"description":"unchanged since the ETag that was sent"})";
     std::set<int> statuses{endpoint.problems.begin(), endpoint.problems.end()};
     statuses.insert({400, 408, 431, 503});
     if (endpoint.needs_token) statuses.insert({401, 429});

@@ -130,7 +130,7 @@ Result<Change, http::Response> make_token(Context& context, const Actor& actor, 
     Token token;
     token.id = form.id ? *form.id : TokenId{new_uid(context)};
     token.subject = form.subject.empty() ? actor.subject : form.subject;
-    token.scopes = form.scopes.value_or(std::vector{Scope::read});
+    token.scopes = form.scopes;
     token.expires_at = form.expires_at;
     return issue(context, std::move(token), codec::to_json(form));
 }
@@ -163,36 +163,23 @@ Result<Change, http::Response> set_member(const http::Request& request, const Ro
 
 std::vector<Endpoint> token_endpoints(Context& context) {
     std::vector<Endpoint> endpoints;
-    endpoints.push_back({.method = Method::get,
-                         .pattern = "/v1/whoami",
-                         .name = "who_am_i",
-                         .summary = "Who the token belongs to, and what it may do",
-                         .query = {min_revision_parameter},
-                         .answer = schema_of<WhoAmI>,
-                         .handler = asking(context, who_am_i)});
-    endpoints.push_back({.method = Method::get,
-                         .pattern = "/v1/tokens",
-                         .name = "list_tokens",
-                         .summary = "One's own tokens, without their secrets",
-                         .query = {{.name = "all", .kind = Parameter::Kind::flag, .doc = "everybody's, for operators"},
-                                   limit_parameter,
-                                   cursor_parameter,
-                                   min_revision_parameter},
-                         .answer = schema_of<Page<TokenView>>,
-                         .problems = {403},
-                         .handler = asking(context, list_tokens)});
+    endpoints.push_back(showing<WhoAmI>(
+        context, {.pattern = "/v1/whoami", .name = "who_am_i", .summary = "Who the token belongs to, and what it may do"}, who_am_i));
     endpoints.push_back(
-        {.method = Method::post,
-         .pattern = "/v1/tokens",
+        listing<TokenView>(context,
+                           {.pattern = "/v1/tokens",
+                            .name = "list_tokens",
+                            .summary = "One's own tokens, without their secrets",
+                            .query = {{.name = "all", .kind = Parameter::Kind::flag, .doc = "everybody's, for operators"}},
+                            .problems = {403}},
+                           list_tokens));
+    endpoints.push_back(making<TokenForm, TokenMade>(
+        context,
+        {.pattern = "/v1/tokens",
          .name = "issue_token",
          .summary = "A new token; its secret is shown this once",
-         .body = schema_of<TokenForm>,
-         .answer = schema_of<TokenMade>,
-         .success = 201,
-         .problems = {403, 404, 409, 422},
-         .handler = changing<TokenForm>(context, true, [&context](const Actor& actor, const http::Request&, const TokenForm& form) {
-             return make_token(context, actor, form);
-         })});
+         .problems = {403, 404, 409, 422}},
+        [&context](const Actor& actor, const http::Request&, const TokenForm& form) { return make_token(context, actor, form); }));
     endpoints.push_back(
         {.method = Method::del,
          .pattern = "/v1/tokens/{token}",
@@ -201,18 +188,15 @@ std::vector<Endpoint> token_endpoints(Context& context) {
          .answer = schema_of<Made>,
          .problems = {403, 404},
          .handler = changing_without_body(context, [](const Actor&, const http::Request& request) { return end_token(request); })});
-    endpoints.push_back({.method = Method::post,
-                         .pattern = "/v1/sites/{site}/agent-token",
-                         .name = "issue_agent_token",
-                         .summary = "A new token for a site's agent; its secret is shown this once",
-                         .body = schema_of<AgentTokenForm>,
-                         .answer = schema_of<TokenMade>,
-                         .success = 201,
-                         .problems = {403, 404, 409, 422},
-                         .handler = changing<AgentTokenForm>(
-                             context, true, [&context](const Actor&, const http::Request& request, const AgentTokenForm& form) {
-                                 return make_agent_token(context, request, form);
-                             })});
+    endpoints.push_back(making<AgentTokenForm, TokenMade>(
+        context,
+        {.pattern = "/v1/sites/{site}/agent-token",
+         .name = "issue_agent_token",
+         .summary = "A new token for a site's agent; its secret is shown this once",
+         .problems = {403, 404, 409, 422}},
+        [&context](const Actor&, const http::Request& request, const AgentTokenForm& form) {
+            return make_agent_token(context, request, form);
+        }));
     return endpoints;
 }
 
@@ -220,94 +204,67 @@ std::vector<Endpoint> token_endpoints(Context& context) {
 
 std::vector<Endpoint> people_endpoints(Context& context) {
     auto endpoints = token_endpoints(context);
-    endpoints.push_back({.method = Method::post,
-                         .pattern = "/v1/organisations",
-                         .name = "set_organisation",
-                         .summary = "Makes an organisation, or changes it",
-                         .body = schema_of<OrganisationForm>,
-                         .takes_yaml = true,
-                         .answer = schema_of<Made>,
-                         .success = 201,
-                         .problems = {403, 409, 422},
-                         .handler = changing<OrganisationForm>(
-                             context, true,
-                             [](const Actor&, const http::Request&, const OrganisationForm& form) -> Result<Change, http::Response> {
-                                 const Organisation organisation{form.name,       form.kind,          form.title,        form.credit_code,
-                                                                 form.size_class, form.registered_in, form.control_group};
-                                 return Change{control::SetOrganisation{organisation}, codec::to_json(form), "/v1/organisations/", {}};
-                             },
-                             true)});
-    endpoints.push_back({.method = Method::get,
-                         .pattern = "/v1/organisations",
-                         .name = "list_organisations",
-                         .summary = "Organisations that one may see, by name",
-                         .query = {limit_parameter, cursor_parameter, min_revision_parameter},
-                         .answer = schema_of<Page<OrganisationView>>,
-                         .handler = asking(context, list_organisations)});
-    endpoints.push_back({.method = Method::get,
-                         .pattern = "/v1/organisations/{organisation}",
-                         .name = "get_organisation",
-                         .summary = "One organisation",
-                         .query = {min_revision_parameter},
-                         .answer = schema_of<OrganisationView>,
-                         .problems = {404},
-                         .handler = asking(context, get_organisation)});
-    endpoints.push_back({.method = Method::post,
-                         .pattern = "/v1/projects",
-                         .name = "set_project",
-                         .summary = "Makes a project, or changes its quota, trust or limits",
-                         .body = schema_of<ProjectForm>,
-                         .takes_yaml = true,
-                         .answer = schema_of<Made>,
-                         .success = 201,
-                         .problems = {403, 404, 409, 422},
-                         .handler = changing<ProjectForm>(
-                             context, true,
-                             [](const Actor&, const http::Request&, const ProjectForm& form) -> Result<Change, http::Response> {
-                                 const Project project{form.name, form.organisation, form.quota, form.trusted, form.live_jobs_max};
-                                 return Change{control::SetProject{project}, codec::to_json(form), "/v1/projects/", {}};
-                             },
-                             true)});
-    endpoints.push_back({.method = Method::get,
-                         .pattern = "/v1/projects",
-                         .name = "list_projects",
-                         .summary = "Projects that one may see, by name",
-                         .query = {limit_parameter, cursor_parameter, min_revision_parameter},
-                         .answer = schema_of<Page<Project>>,
-                         .handler = asking(context, list_projects)});
-    endpoints.push_back({.method = Method::get,
-                         .pattern = "/v1/projects/{project}",
-                         .name = "get_project",
-                         .summary = "One project with its members, quota and use",
-                         .query = {min_revision_parameter},
-                         .answer = schema_of<ProjectView>,
-                         .problems = {404},
-                         .handler = asking(context, get_project)});
-    endpoints.push_back(
-        {.method = Method::put,
-         .pattern = "/v1/projects/{project}/members/{subject}",
+    endpoints.push_back(making<OrganisationForm>(
+        context,
+        {.pattern = "/v1/organisations",
+         .name = "set_organisation",
+         .summary = "Makes an organisation, or changes it",
+         .takes_yaml = true,
+         .problems = {403, 409, 422}},
+        [](const Actor&, const http::Request&, const OrganisationForm& form) -> Result<Change, http::Response> {
+            const Organisation organisation{form.name,       form.kind,          form.title,        form.credit_code,
+                                            form.size_class, form.registered_in, form.control_group};
+            return Change{control::SetOrganisation{organisation}, codec::to_json(form), "/v1/organisations/", {}};
+        }));
+    endpoints.push_back(listing<OrganisationView>(context,
+                                                  {.pattern = "/v1/organisations",
+                                                   .name = "list_organisations",
+                                                   .summary = "Organisations that one may see, by name"},
+                                                  list_organisations));
+    endpoints.push_back(showing<OrganisationView>(context,
+                                                  {.pattern = "/v1/organisations/{organisation}",
+                                                   .name = "get_organisation",
+                                                   .summary = "One organisation",
+                                                   .problems = {404}},
+                                                  get_organisation));
+    endpoints.push_back(making<ProjectForm>(
+        context,
+        {.pattern = "/v1/projects",
+         .name = "set_project",
+         .summary = "Makes a project, or changes its quota, trust or limits",
+         .takes_yaml = true,
+         .problems = {403, 404, 409, 422}},
+        [](const Actor&, const http::Request&, const ProjectForm& form) -> Result<Change, http::Response> {
+            const Project project{form.name, form.organisation, form.quota, form.trusted, form.live_jobs_max};
+            return Change{control::SetProject{project}, codec::to_json(form), "/v1/projects/", {}};
+        }));
+    endpoints.push_back(listing<Project>(
+        context, {.pattern = "/v1/projects", .name = "list_projects", .summary = "Projects that one may see, by name"}, list_projects));
+    endpoints.push_back(showing<ProjectView>(context,
+                                             {.pattern = "/v1/projects/{project}",
+                                              .name = "get_project",
+                                              .summary = "One project with its members, quota and use",
+                                              .problems = {404}},
+                                             get_project));
+    endpoints.push_back(setting<RolesForm>(
+        context,
+        {.pattern = "/v1/projects/{project}/members/{subject}",
          .name = "set_member",
          .summary = "Gives a subject exactly these roles in a project",
-         .body = schema_of<RolesForm>,
-         .answer = schema_of<Made>,
-         .problems = {403, 404, 422},
-         .handler = changing<RolesForm>(
-             context, false, [](const Actor&, const http::Request& request, const RolesForm& form) { return set_member(request, form); })});
-    endpoints.push_back(
-        {.method = Method::put,
-         .pattern = "/v1/network/roles/{subject}",
+         .problems = {403, 404, 422}},
+        [](const Actor&, const http::Request& request, const RolesForm& form) { return set_member(request, form); }));
+    endpoints.push_back(setting<RolesForm>(
+        context,
+        {.pattern = "/v1/network/roles/{subject}",
          .name = "set_network_roles",
          .summary = "Gives a subject exactly these roles in the network",
-         .body = schema_of<RolesForm>,
-         .answer = schema_of<Made>,
-         .problems = {403, 422},
-         .handler = changing<RolesForm>(
-             context, false, [](const Actor&, const http::Request& request, const RolesForm& form) -> Result<Change, http::Response> {
-                 return Change{control::SetRoles{SubjectName{std::string{request.parameter("subject")}}, {}, form.roles},
-                               codec::to_json(form),
-                               {},
-                               {}};
-             })});
+         .problems = {403, 422}},
+        [](const Actor&, const http::Request& request, const RolesForm& form) -> Result<Change, http::Response> {
+            return Change{control::SetRoles{SubjectName{std::string{request.parameter("subject")}}, {}, form.roles},
+                          codec::to_json(form),
+                          {},
+                          {}};
+        }));
     return endpoints;
 }
 

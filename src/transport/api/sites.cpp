@@ -7,7 +7,6 @@ namespace {
 using control::Action;
 using control::Refusal;
 using control::SiteState;
-using http::Method;
 
 Result<void, Refusal> sees_network(const View& view) { return control::permit(view.state, view.actor, Action::see_network); }
 
@@ -74,73 +73,49 @@ Result<std::string, Refusal> list_nodes(const View& view) {
 
 Result<std::string, Refusal> list_catalogue(const View& view) {
     WEIR_CHECK(sees_network(view));
-    Page<Accelerator> page{{}, {}, view.state.revision};
-    for (const auto& [model, accelerator] : view.core.catalogue) page.items.push_back(accelerator);
-    return codec::to_json(page);
+    return codec::to_json(page_of<Accelerator>(view.core.catalogue, view, [](const std::string&, const Accelerator& accelerator) {
+        return std::optional{accelerator};
+    }));
 }
 
 }  // namespace
 
 std::vector<Endpoint> site_endpoints(Context& context) {
-    const std::vector<Parameter> paged{limit_parameter, cursor_parameter, min_revision_parameter};
     std::vector<Endpoint> endpoints;
-    endpoints.push_back({.method = Method::post,
-                         .pattern = "/v1/sites",
-                         .name = "set_site",
-                         .summary = "Registers a site, or changes its tariff, links or whether it is open",
-                         .body = schema_of<SiteForm>,
-                         .takes_yaml = true,
-                         .answer = schema_of<Made>,
-                         .success = 201,
-                         .problems = {403, 404, 409, 422},
-                         .handler = changing<SiteForm>(
-                             context, true,
-                             [](const control::Actor&, const http::Request&, const SiteForm& form) -> Result<Change, http::Response> {
-                                 const Site site{form.name,   form.owner, form.region,    form.tier,      form.backend,
-                                                 form.tariff, form.links, form.grid_zone, form.pue_milli, form.open};
-                                 return Change{control::SetSite{site}, codec::to_json(form), "/v1/sites/", {}};
-                             },
-                             true)});
-    endpoints.push_back({.method = Method::get,
-                         .pattern = "/v1/sites",
-                         .name = "list_sites",
-                         .summary = "All sites, by name",
-                         .query = paged,
-                         .answer = schema_of<Page<SiteView>>,
-                         .problems = {403},
-                         .handler = asking(context, list_sites)});
-    endpoints.push_back({.method = Method::get,
-                         .pattern = "/v1/sites/{site}",
-                         .name = "get_site",
-                         .summary = "One site",
-                         .query = {min_revision_parameter},
-                         .answer = schema_of<SiteView>,
-                         .problems = {403, 404},
-                         .handler = asking(context, get_site)});
-    endpoints.push_back({.method = Method::get,
-                         .pattern = "/v1/sites/{site}/nodes",
-                         .name = "list_site_nodes",
-                         .summary = "The nodes of a site, by name",
-                         .query = paged,
-                         .answer = schema_of<Page<NodeView>>,
-                         .problems = {403, 404},
-                         .handler = asking(context, list_nodes_of_site)});
-    endpoints.push_back({.method = Method::get,
-                         .pattern = "/v1/nodes",
-                         .name = "list_nodes",
-                         .summary = "The nodes of all sites, by site and name",
-                         .query = paged,
-                         .answer = schema_of<Page<NodeView>>,
-                         .problems = {403},
-                         .handler = asking(context, list_nodes)});
-    endpoints.push_back({.method = Method::get,
-                         .pattern = "/v1/catalog",
-                         .name = "list_catalog",
-                         .summary = "The accelerator models that the network knows, with the source of each figure",
-                         .query = {min_revision_parameter},
-                         .answer = schema_of<Page<Accelerator>>,
-                         .problems = {403},
-                         .handler = asking(context, list_catalogue)});
+    endpoints.push_back(making<SiteForm>(
+        context,
+        {.pattern = "/v1/sites",
+         .name = "set_site",
+         .summary = "Registers a site, or changes its tariff, links or whether it is open",
+         .takes_yaml = true,
+         .problems = {403, 404, 409, 422}},
+        [](const control::Actor&, const http::Request&, const SiteForm& form) -> Result<Change, http::Response> {
+            const Site site{form.name,   form.owner, form.region,    form.tier,      form.backend,
+                            form.tariff, form.links, form.grid_zone, form.pue_milli, form.open};
+            return Change{control::SetSite{site}, codec::to_json(form), "/v1/sites/", {}};
+        }));
+    endpoints.push_back(listing<SiteView>(
+        context, {.pattern = "/v1/sites", .name = "list_sites", .summary = "All sites, by name", .problems = {403}}, list_sites));
+    endpoints.push_back(showing<SiteView>(
+        context, {.pattern = "/v1/sites/{site}", .name = "get_site", .summary = "One site", .problems = {403, 404}}, get_site));
+    endpoints.push_back(listing<NodeView>(context,
+                                          {.pattern = "/v1/sites/{site}/nodes",
+                                           .name = "list_site_nodes",
+                                           .summary = "The nodes of a site, by name",
+                                           .problems = {403, 404}},
+                                          list_nodes_of_site));
+    endpoints.push_back(listing<NodeView>(context,
+                                          {.pattern = "/v1/nodes",
+                                           .name = "list_nodes",
+                                           .summary = "The nodes of all sites, by site and name",
+                                           .problems = {403}},
+                                          list_nodes));
+    endpoints.push_back(listing<Accelerator>(context,
+                                             {.pattern = "/v1/catalog",
+                                              .name = "list_catalog",
+                                              .summary = "The accelerator models that the network knows, with the source of each figure",
+                                              .problems = {403}},
+                                             list_catalogue));
     return endpoints;
 }
 

@@ -38,14 +38,13 @@ void add_loop(Figures& figures, const Context& context) {
 }
 
 struct Census {
-    std::map<std::string, std::uint64_t> jobs;
+    std::map<JobState, std::uint64_t> jobs;
     std::uint64_t sites = 0, sites_reachable = 0, nodes = 0, revision = 0, holds = 0;
 };
 
 Census count(const control::Core& core) {
     Census census;
-    for (const auto* word : {"queued", "placed", "starting", "running", "checkpointing", "moving"}) census.jobs[word] = 0;
-    for (const auto& [id, job] : core.state.jobs) ++census.jobs[boost::describe::enum_to_string(job.state, "")];
+    census.jobs = core.state.jobs_by_state;
     for (const auto& [name, site] : core.state.sites) {
         ++census.sites;
         census.sites_reachable += site.reachable ? 1 : 0;
@@ -57,9 +56,12 @@ Census count(const control::Core& core) {
 }
 
 void add_state(Figures& figures, const Context& context) {
-    const auto census = context.world.reader.ask(count);
+    auto census = context.world.reader.ask(count);
     figures.head("weir_jobs", "gauge", "Live jobs by state.");
-    for (const auto& [state, number] : census.jobs) figures.line("weir_jobs", "state", state, number);
+    for (const auto state : {JobState::queued, JobState::placed, JobState::starting, JobState::running, JobState::checkpointing,
+                             JobState::moving}) {
+        figures.line("weir_jobs", "state", codec::name_of(state), census.jobs[state]);
+    }
     figures.add("weir_sites", "gauge", "Sites registered.", census.sites);
     figures.add("weir_sites_reachable", "gauge", "Sites whose agent reports.", census.sites_reachable);
     figures.add("weir_nodes", "gauge", "Nodes of all sites.", census.nodes);
@@ -75,6 +77,8 @@ void add_http(Figures& figures, const Context& context) {
     figures.add("weir_api_unauthenticated_total", "counter", "Requests refused for their token.", context.refused_unauthenticated.load());
     figures.add("weir_api_rate_limited_total", "counter", "Requests refused because their token asked too often.",
                 context.refused_rate.load());
+    figures.add("weir_api_failures_limited_total", "counter", "Requests refused because their address sent too many bad tokens.",
+                context.refused_failures.load());
     if (!context.world.http_figures) return;
     const auto http = context.world.http_figures();
     figures.add("weir_http_connections_open", "gauge", "Connections open now.", http.connections_open);

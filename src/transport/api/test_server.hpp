@@ -5,6 +5,7 @@
 
 #include "base/random.hpp"
 #include "codec/decode.hpp"
+#include "codec/encode.hpp"
 #include "codec/value.hpp"
 #include "control/loop.hpp"
 #include "control/recover.hpp"
@@ -70,7 +71,9 @@ private:
 };
 
 struct TownOptions {
-    Options api{.rate = {.per_second = 1'000'000, .burst = 1'000'000}, .build = "test"};
+    Options api{.rate = {.per_second = 1'000'000, .burst = 1'000'000},
+                .failures = {.per_second = 1'000'000, .burst = 1'000'000},
+                .build = "test"};
     std::shared_ptr<History> history{};
     std::shared_ptr<LogSource> logs{};
     bool has_journal = true;
@@ -179,6 +182,42 @@ public:
         return ask(person, http::Method::post, std::move(target), std::move(body));
     }
 
+    /// What the agent of `east` reports next.
+    http::Answer report(SiteReport what) {
+        what.site = SiteName{"east"};
+        what.session = "s1";
+        what.sequence = ++reports_;
+        return post("agent", "/v1/sites/east/report", codec::to_json(what));
+    }
+    /// A healthy node with two cards.
+    static Node node(const std::string& name) {
+        return {NodeName{name}, {{"A100", 2, MiB{40960}, Slicing::fractional, true}}, MilliCpus{16000}, MiB{65536}, {"z1", "b1", "r1"},
+                true,           "127.0.0.1"};
+    }
+    /// Asks until the answer has that piece; whether it came.
+    [[nodiscard]] bool comes(const std::string& person, const std::string& target, const std::string& piece) const {
+        for (int i = 0; i < 20'000; ++i) {
+            if (get(person, target).body.find(piece) != std::string::npos) return true;
+        }
+        return false;
+    }
+    /// A programme that awards vouchers now.
+    static Programme programme(const std::string& name) {
+        const Instant now{
+            std::chrono::duration_cast<std::chrono::nanoseconds>(std::chrono::system_clock::now().time_since_epoch()).count()};
+        Programme made;
+        made.name = ProgrammeName{name};
+        made.title = "P";
+        made.fiscal_year = 2026;
+        made.effective_from = now - hours(24);
+        made.effective_to = now + hours(24);
+        made.funder = "city";
+        made.budget = Fen{100'000};
+        made.entity_cap = Fen{50'000};
+        made.ratio = {{{}, std::nullopt, 500, "half"}};
+        return made;
+    }
+
     static std::string job_body(const std::string& project = "vision", const std::string& extra = {}) {
         return R"({"project":")" + project + R"(",)" + extra +
                R"("spec":{"name":"train","resources":{"accelerators":["A100:1"]},"run":"true"}})";
@@ -232,6 +271,7 @@ private:
     std::mutex mutex_;
     Random random_{1, "test server"};
     std::uint64_t uids_ = 0;
+    std::uint64_t reports_ = 0;
     std::map<std::string, std::string> tokens_;
 };
 

@@ -73,11 +73,11 @@ BOOST_DESCRIBE_STRUCT(RolesForm, (), (roles))
 struct TokenForm {
     std::optional<TokenId> id;
     SubjectName subject;
-    std::optional<std::vector<Scope>> scopes;
+    std::vector<Scope> scopes{Scope::read};
     std::optional<Instant> expires_at;
     static constexpr std::array field_rules{
         codec::Field{.name = "subject", .optional = true, .doc = "whose; empty: one's own"},
-        codec::Field{.name = "scopes", .max_length = 8, .doc = "what it may be used for; absent: read"},
+        codec::Field{.name = "scopes", .optional = true, .max_length = 8, .doc = "what it may be used for; absent: read"},
     };
 };
 BOOST_DESCRIBE_STRUCT(TokenForm, (), (id, subject, scopes, expires_at))
@@ -358,8 +358,10 @@ struct VoucherView : Voucher {
     Fen held_fen;
     Fen redeemed_fen;
     Fen left_fen;
+    std::optional<Fen> expired_fen;     ///< What was left in the end; only of a voucher that has ended.
+    std::optional<Instant> ended_at;
 };
-BOOST_DESCRIBE_STRUCT(VoucherView, (Voucher), (held_fen, redeemed_fen, left_fen))
+BOOST_DESCRIBE_STRUCT(VoucherView, (Voucher), (held_fen, redeemed_fen, left_fen, expired_fen, ended_at))
 
 struct TrialLine {
     ledger::AccountCode code = ledger::AccountCode::bank;

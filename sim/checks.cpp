@@ -127,6 +127,12 @@ void Jury::look_closely(const Server& server) {
     if (scratch.state.run_ends != state.run_ends || scratch.state.jobs_by_state != state.jobs_by_state ||
         scratch.state.keys_of != state.keys_of || scratch.state.live_jobs.size() > state.live_jobs.size())
         break_law("what is derived differs from scratch");
+    for (const auto& [site, log] : state.desired_log) {
+        if (scratch.state.desired_log[site].digest != log.digest)
+            break_law(fmt::format("the digest of what should run at {} differs from the one built from the state", site.value));
+        if (digest_of(desired(state, site).tasks) != log.digest)
+            break_law(fmt::format("the digest of what should run at {} is not that of its tasks", site.value));
+    }
     if (!decide_placements(scratch, state.now).empty() && decide_placements(mine, state.now).empty())
         break_law("from scratch a job can be placed that waits");
 

@@ -80,14 +80,18 @@ void Server::report(const SiteReport& report, std::function<void(Result<ReportAn
         if (!taken) return answer(fail(taken.error()));
         leases_->heard(name, timeline_.now());
         const auto& now = read();
-        const auto changed = now.desired_changed.find(name);
         answer(ReportAnswer{sequence, policy_.task_lease.ns / 1'000'000, policy_.run_on_lease.ns / 1'000'000,
-                            policy_.kill_grace.ns / 1'000'000, changed == now.desired_changed.end() ? 0 : changed->second});
+                            policy_.kill_grace.ns / 1'000'000, desired_changed(now, name)});
     };
     if (empty && site != state.sites.end() && site->second.reachable && site->second.session == report.session) {
         return reply(Accepted{}, site->second.sequence);
     }
     submit(Request{Actor{}, report}, [reply, sequence = report.sequence](const Answer& taken) { reply(taken, sequence); });
+}
+
+std::optional<DesiredPage> Server::desired(const SiteName& site, const DesiredAsk& ask) const {
+    if (!up() || !read().sites.contains(site)) return std::nullopt;
+    return desired_page(read(), site, ask);
 }
 
 void Server::plan_work(Duration delay) {

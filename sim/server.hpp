@@ -38,6 +38,9 @@ public:
     /// A report as the API takes it: an empty one renews leases and writes nothing.
     void report(const SiteReport& report, std::function<void(Result<ReportAnswer, control::Refusal>)> answer);
 
+    /// A page of what should run at a site, as the API answers it at once; none where the server is down or knows no such site.
+    [[nodiscard]] std::optional<DesiredPage> desired(const SiteName& site, const control::DesiredAsk& ask) const;
+
     void crash();
     void start(bool use_snapshots);
     void keep_snapshot();

@@ -15,6 +15,7 @@ using namespace control;
 namespace {
 
 constexpr std::int64_t slice_s = 10;
+constexpr Duration local_stop_slack = seconds(30);  ///< As the agent has it: the network's own order comes first.
 
 std::int64_t progress_of(const std::string& checkpoint) {
     std::int64_t progress = 0;
@@ -54,17 +55,17 @@ void SimSite::supervise() {
         if (task.phase == Phase::ended) continue;
         const auto now = boot();
         const auto& behaviour = behaviours_.at(key.first);
-        if (task.phase != Phase::stopping && now >= task.lease) {
-            task.phase = Phase::stopping;
-            task.lease_over = true;
-            task.kill_at = now + Duration{random_.between(0, grace_.ns)};
-        }
+        if (task.phase != Phase::stopping && now >= task.lease) stop(task, Reason::lease_lost);
+        if (task.phase != Phase::stopping && now - task.began_boot >= seconds(task.desired.max_duration.value) + local_stop_slack)
+            stop(task, Reason::max_duration_reached);
         if (task.phase == Phase::stopping) {
             if (now < task.kill_at) continue;
-            if (task.lease_over) probes_.hit("task stopped by its supervisor at the end of its lease");
-            end(task, task.lease_over ? Reason::lease_lost : Reason::signalled, 143);
+            if (task.why_stopped == Reason::lease_lost) probes_.hit("task stopped by its supervisor at the end of its lease");
+            if (task.why_stopped == Reason::max_duration_reached) probes_.hit("task stopped by its supervisor at its longest duration");
+            end(task, task.why_stopped, 143);
             continue;
         }
+        if (task.desired.run_on && now >= lease_base_ + lease_ + grace_) probes_.hit("task that runs on outlived the lease of others");
         task.phase = Phase::running;
         const auto progress = task.progress_at_start_s + (now - task.began_boot).ns / 1'000'000'000;
         if (behaviour.checkpoint_every_s > 0) task.checkpoint_s = progress / behaviour.checkpoint_every_s * behaviour.checkpoint_every_s;
@@ -76,6 +77,12 @@ void SimSite::supervise() {
             end(task, Reason::exited, 0);
         }
     }
+}
+
+void SimSite::stop(Task& task, Reason why) {
+    task.phase = Phase::stopping;
+    task.why_stopped = why;
+    task.kill_at = boot() + Duration{random_.between(0, grace_.ns)};
 }
 
 void SimSite::end(Task& task, Reason reason, std::int64_t exit_code, std::optional<NodeName> blamed) {
@@ -108,11 +115,8 @@ void SimSite::reconcile() {
     for (auto& [key, task] : tasks_) {
         const auto wanted =
             std::ranges::find_if(desired_->tasks, [&](const DesiredTask& d) { return d.job == key.first && d.generation == key.second; });
-        const bool stop = wanted == desired_->tasks.end() || wanted->stop;
-        if (stop && (task.phase == Phase::starting || task.phase == Phase::running)) {
-            task.phase = Phase::stopping;
-            task.kill_at = boot() + Duration{random_.between(0, grace_.ns)};
-        }
+        const bool unwanted = wanted == desired_->tasks.end() || wanted->stop;
+        if (unwanted && (task.phase == Phase::starting || task.phase == Phase::running)) stop(task, Reason::signalled);
     }
     for (const auto& wanted : desired_->tasks) {
         if (!wanted.stop && !tasks_.contains({wanted.job, wanted.generation})) begin(wanted);
@@ -136,8 +140,8 @@ void SimSite::reconcile() {
 }
 
 void SimSite::begin(const DesiredTask& desired) {
-    const auto lease_end = lease_base_ + lease_;
-    if (boot() >= lease_end) return;
+    const auto end_of_lease = lease_end(desired);
+    if (boot() >= end_of_lease) return;
     for (auto& [key, task] : tasks_) {
         if (key.first == desired.job && task.phase != Phase::ended) return;  // never two generations at once
     }
@@ -146,7 +150,7 @@ void SimSite::begin(const DesiredTask& desired) {
     task.phase = Phase::starting;
     task.began_boot = boot();
     task.meter_from_s = floor_seconds(wall());
-    task.lease = lease_end;
+    task.lease = end_of_lease;
     task.last = {desired.job, desired.generation, TaskState::running, Reason::none, 0, std::nullopt};
     if (!desired.resume.empty()) {
         task.progress_at_start_s = progress_of(desired.resume.front().name);
@@ -227,20 +231,56 @@ void SimSite::answered(const SiteReport& report, Instant sent_boot, const Result
     if (sent_boot < lease_base_) probes_.hit("report came out of order");
     lease_base_ = std::max(lease_base_, sent_boot);
     lease_ = milliseconds(answer->lease_ms);
+    run_on_lease_ = milliseconds(answer->run_on_lease_ms);
     grace_ = milliseconds(answer->kill_grace_ms);
     for (auto& [key, task] : tasks_) {
-        if (task.phase == Phase::starting || task.phase == Phase::running) task.lease = std::max(task.lease, lease_base_ + lease_);
+        if (task.phase == Phase::starting || task.phase == Phase::running) task.lease = std::max(task.lease, lease_end(task.desired));
     }
     if (pending_ && pending_->session == report.session && pending_->sequence == report.sequence) acknowledge(report);
-    if (server_.up() && (!desired_ || desired_->revision < answer->desired_revision)) {
-        // The long poll: what should run here, after a while, or never.
-        auto fetched = control::desired(server_.core().state, options_.name);
-        if (troubled_ && random_.chance(1, 5)) return;
-        timeline_.after(transit(), [this, fetched = std::move(fetched), life = agent_life_] {
-            if (life == agent_life_ && agent_up_ && powered_ && connected_ && (!desired_ || desired_->revision < fetched.revision))
-                desired_ = fetched;
-        });
+    news_ = answer->desired_revision;
+    if (!list_.is_whole() || list_.revision() < news_) ask_desired();
+}
+
+/// Asks for what should run, and asks again when no answer came for so long: whoever gives up a question hears no answer to it.
+void SimSite::ask_desired() {
+    constexpr Duration patience = seconds(10);
+    if (asked_at_ && timeline_.now() - *asked_at_ < patience) return;
+    if (asked_at_) probes_.hit("question for what should run asked again");
+    asked_at_ = timeline_.now();
+    const auto question = list_.ask();
+    if (!connected_ || (troubled_ && random_.chance(1, 8))) return;
+    timeline_.after(transit(), [this, question, life = agent_life_] {
+        auto page = server_.desired(options_.name, {question.since, question.after, 2});
+        if (!page || !connected_ || (troubled_ && random_.chance(1, 8))) return;
+        if (page->full && question.since > 0) probes_.hit("changes of what should run forgotten and the full list told");
+        // Whatever may damage a list on its way is modelled as a line that is not there.
+        if (troubled_ && random_.chance(1, 6)) {
+            if (!page->set.empty()) page->set.pop_back();
+            else if (!page->removed.empty()) page->removed.pop_back();
+        }
+        const int copies = troubled_ && random_.chance(1, 4) ? 2 : 1;
+        for (int copy = 0; copy < copies; ++copy) {
+            timeline_.after(transit(), [this, number = question.number, page = *page, life] {
+                if (life == agent_life_ && agent_up_ && powered_ && connected_) hear_desired(number, page);
+            });
+        }
+    });
+}
+
+void SimSite::hear_desired(std::uint64_t number, DesiredPage page) {
+    const bool full = page.full;
+    switch (list_.hear(number, std::move(page))) {
+        case DesiredList::Heard::ignored: probes_.hit("page of what should run came late or twice"); return;
+        case DesiredList::Heard::part: probes_.hit("what should run told by pages"); break;
+        case DesiredList::Heard::same: break;
+        case DesiredList::Heard::changed:
+            desired_ = list_.list();
+            if (!full) probes_.hit("list of what should run changed by a delta");
+            break;
+        case DesiredList::Heard::differs: probes_.hit("digest differed and the full list was asked for"); break;
     }
+    asked_at_.reset();
+    if (!list_.is_whole() || list_.revision() < news_) ask_desired();
 }
 
 void SimSite::acknowledge(const SiteReport& report) {
@@ -263,6 +303,15 @@ void SimSite::acknowledge(const SiteReport& report) {
 
 // ---- faults
 
+void SimSite::forget_memory() {
+    list_ = {};
+    news_ = 0;
+    asked_at_.reset();
+    desired_.reset();
+    lease_base_ = Instant{};
+    new_session();
+}
+
 void SimSite::kill_agent(Duration down_for) {
     agent_up_ = false;
     ++agent_life_;
@@ -270,9 +319,7 @@ void SimSite::kill_agent(Duration down_for) {
         if (life != agent_life_ || !powered_) return;
         agent_up_ = true;
         if (!tasks_.empty()) probes_.hit("agent restarted and adopted its tasks");
-        desired_.reset();
-        lease_base_ = Instant{};
-        new_session();
+        forget_memory();
     });
 }
 
@@ -288,9 +335,7 @@ void SimSite::lose_power(Duration down_for) {
     timeline_.after(down_for, [this] {
         powered_ = true;
         agent_up_ = true;
-        desired_.reset();
-        lease_base_ = Instant{};
-        new_session();
+        forget_memory();
     });
 }
 

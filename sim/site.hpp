@@ -5,6 +5,7 @@
 #pragma once
 
 #include "base/random.hpp"
+#include "domain/desired_list.hpp"
 #include "probes.hpp"
 #include "server.hpp"
 #include "timeline.hpp"
@@ -64,7 +65,7 @@ private:
         std::int64_t progress_at_start_s = 0;
         Instant lease;                    ///< Boot time at which it is over.
         Instant kill_at;                  ///< Boot time of SIGKILL, while stopping.
-        bool lease_over = false;
+        Reason why_stopped = Reason::signalled;  ///< What the end of one that is stopping is told as.
         TaskReport last;                  ///< What there is to report of it.
         bool reported = false;            ///< `last` was acknowledged.
         std::uint64_t metered = 0;        ///< Number of the last acknowledged slice.
@@ -86,8 +87,15 @@ private:
     void deliver(const SiteReport& report, Instant sent_boot);
     void answered(const SiteReport& report, Instant sent_boot, const Result<ReportAnswer, control::Refusal>& answer);
     void acknowledge(const SiteReport& report);
+    void ask_desired();
+    void hear_desired(std::uint64_t number, DesiredPage page);
     void new_session();
+    void forget_memory();
     [[nodiscard]] Duration transit();
+    [[nodiscard]] Instant lease_end(const DesiredTask& desired) const {
+        return lease_base_ + (desired.run_on ? run_on_lease_ : lease_);
+    }
+    void stop(Task& task, Reason why);
 
     SiteOptions options_;
     Timeline& timeline_;
@@ -109,9 +117,13 @@ private:
     std::uint64_t sequence_ = 0;
     bool told_nodes_ = false;
     std::optional<SiteReport> pending_;   ///< Sent and not acknowledged: sent again unchanged.
-    std::optional<Desired> desired_;
+    DesiredList list_;
+    std::uint64_t news_ = 0;              ///< Revision of the server's last change, as far as it was told.
+    std::optional<Instant> asked_at_;     ///< Of the question that waits for its answer.
+    std::optional<Desired> desired_;      ///< The last whole list.
     Instant lease_base_;                  ///< Boot time at which the last acknowledged report was sent.
     Duration lease_;
+    Duration run_on_lease_;
     Duration grace_;
 
     bool connected_ = true;

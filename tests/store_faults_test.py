@@ -359,7 +359,7 @@ def books_that_do_not_balance(house):
     house.start().found().submit_many(5)
     house.end()
     bad = next(json.loads(text)["event"] for revision, text in reversed(house.journal()) if json.loads(text)["type"] == 33)
-    bad["postings"][0].update(id="trf-7zzzzzzzzz0000000000000000", amount=900_000_000_000_000, at="2200-01-01T00:00:00Z")
+    bad["postings"][0].update(id="trf-7zzzzzzzzz0000000000000000", amt=900_000_000_000_000, at="2200-01-01T00:00:00Z")
     bad["postings"], bad["opened"] = bad["postings"][:1], []
     forged = append_forged(house, 33, bad)
     house.refuses(f"revision {forged} breaks a law of the ledger", "on ledger 1", f"restore up to revision {forged - 1}")

@@ -1,6 +1,7 @@
 #include "agent/agent.hpp"
 
 #include "agent/checkpoint_desk.hpp"
+#include "agent/pause.hpp"
 #include "agent/reconciler.hpp"
 #include "base/random.hpp"
 
@@ -20,7 +21,6 @@
 #include <poll.h>
 #include <sys/eventfd.h>
 #include <sys/socket.h>
-#include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -89,7 +89,7 @@ private:
     int failures_ = 0;
 };
 
-/// Waits at the server for what should run.
+/// Waits at the server for what should run. Only whole lists whose digest held are given on.
 class Listener {
 public:
     Listener(ports::ServerLink& link, Seconds wait, const Bell& bell, std::uint64_t seed)
@@ -102,23 +102,29 @@ public:
 
 private:
     void run(const std::stop_token& stop) {
-        std::uint64_t since = 0;
         bool certain = false;  // The server of the last answer still is the one we ask.
         while (!stop.stop_requested()) {
-            auto desired = link_.get_desired(since, certain ? wait_ : Seconds{0});
-            if (!desired) {
-                const bool told_to_stop = desired.error().fault == ports::LinkFault::interrupted;
-                if (certain && !told_to_stop) spdlog::warn("agent.deaf why=\"{}\"", desired.error().message);
+            const auto question = list_.ask();
+            auto page = link_.get_desired(question, certain && list_.is_whole() ? wait_ : Seconds{0});
+            if (!page) {
+                const bool told_to_stop = page.error().fault == ports::LinkFault::interrupted;
+                if (certain && !told_to_stop) spdlog::warn("agent.deaf why=\"{}\"", page.error().message);
                 certain = false;
                 pause(stop);
                 continue;
             }
             certain = true;
+            const auto heard = list_.hear(question.number, std::move(*page));
+            if (heard == DesiredList::Heard::differs) {
+                spdlog::warn("agent.list_differs times={} what_next=\"asks for the whole list\"", list_.times_differed());
+                pause(stop);
+                continue;
+            }
             backoff_.forget();
-            since = desired->revision;
+            if (heard != DesiredList::Heard::changed) continue;
             {
                 const std::lock_guard lock{mutex_};
-                heard_ = std::move(*desired);
+                heard_ = list_.list();
             }
             bell_.ring();
         }
@@ -133,6 +139,7 @@ private:
     Seconds wait_;
     const Bell& bell_;
     Backoff backoff_;
+    DesiredList list_;  ///< Of the thread alone.
     std::mutex mutex_;
     std::condition_variable_any stopped_;
     std::optional<Desired> heard_;
@@ -157,8 +164,7 @@ public:
 
 private:
     void take_in() {
-        struct stat found{};
-        reconciler_.set_paused(::stat((config_.root + "/" + pause_file).c_str(), &found) == 0);
+        reconciler_.set_paused(is_paused(config_.root));
         if (auto desired = listener_.take()) reconciler_.hear(std::move(*desired));
         const auto now = boot_now();
         const bool detects = std::ranges::any_of(config_.nodes, [](const auto& node) {

@@ -6,7 +6,7 @@
 // should run and wakes the loop. While the server cannot be reached nothing is lost: tasks keep the lease they have, their supervisors
 // end them when it ends, and what happened is told when the server is back.
 //
-// A file `pause` in the root directory empties the site, with the network down too; without it the site works again.
+// A file in the root directory (pause.hpp) empties the site, with the network down too; without it the site works again.
 #pragma once
 
 #include "agent/config.hpp"
@@ -21,9 +21,6 @@
 #include <string>
 
 namespace weir::agent {
-
-/// Name of the file in the root directory.
-inline constexpr const char* pause_file = "pause";
 
 struct AgentParts {
     ports::SiteBackend& backend;

@@ -2,10 +2,10 @@
 // Method: the real loop and its threads over a backend without processes; the server's part is played by the test, which waits for each
 // message with a deadline that no healthy run comes near.
 #include "agent/agent.hpp"
+#include "agent/pause.hpp"
 #include "agent/test_link.hpp"
 #include "agent/test_site.hpp"
 
-#include <fstream>
 #include <thread>
 
 namespace weir::agent {
@@ -87,11 +87,42 @@ TEST_F(AgentTest, AThreadPreparesWhatATaskResumesFrom) {
 TEST_F(AgentTest, AFileInItsRootPausesIt) {
     run();
     ASSERT_TRUE(link.wait_for([](const SiteReport& report) { return report.nodes.has_value(); }));
-    std::ofstream(root / pause_file) << "";
+    EXPECT_EQ(pause_site(root, Instant{}), PauseChange::made);
+    EXPECT_EQ(pause_site(root, Instant{}), PauseChange::was_so);
+    EXPECT_TRUE(is_paused(root));
     ASSERT_TRUE(link.wait_for([](const SiteReport& report) { return report.nodes && !report.nodes->front().healthy; }));
-    fs::remove(root / pause_file);
+    EXPECT_EQ(resume_site(root), PauseChange::made);
+    EXPECT_EQ(resume_site(root), PauseChange::was_so);
+    EXPECT_FALSE(is_paused(root));
     ASSERT_TRUE(
         link.wait_for([](const SiteReport& report) { return report.sequence == 3 && report.nodes && report.nodes->front().healthy; }));
+}
+
+TEST_F(AgentTest, APausedSiteIsEmptiedWhileTheServerIsAway) {
+    run();
+    link.desire({task(1)});
+    ASSERT_TRUE(link.wait_for(told(1, TaskState::running)));
+    link.fail_times(1'000'000);
+    EXPECT_EQ(pause_site(root, Instant{}), PauseChange::made);
+    ASSERT_TRUE(backend.wait_for_call("stop 1/0"));
+}
+
+TEST_F(AgentTest, APauseOfAPlaceThatIsNotThereIsRefused) {
+    EXPECT_FALSE(pause_site(root / "nowhere", Instant{}));
+    EXPECT_EQ(resume_site(root / "nowhere"), PauseChange::was_so);
+}
+
+TEST_F(AgentTest, AListThatIsNotTheServersIsAskedForAgainAndNotObeyed) {
+    run();
+    link.desire({task(1)});
+    ASSERT_TRUE(link.wait_for(told(1, TaskState::running)));
+    link.damage_pages(2);  // the only task of the list is missing: obeyed, it would stop
+    link.desire({task(1)});
+    ASSERT_TRUE(link.wait_for_question([](const DesiredQuestion& question) { return question.number > 3 && question.since == 0; }));
+    link.desire({task(2)});
+    ASSERT_TRUE(link.wait_for(told(2, TaskState::running)));
+    thread = {};
+    EXPECT_EQ(std::ranges::count(backend.calls, "stop 1/0"), 0);
 }
 
 TEST(Port, IsFreeAndNotTaken) {

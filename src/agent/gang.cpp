@@ -8,8 +8,8 @@ namespace weir::agent {
 namespace {
 
 /// Those that say most about the cause first.
-constexpr std::array telling{Reason::node_lost, Reason::site_lost_task, Reason::start_failed, Reason::out_of_memory,
-                             Reason::signalled, Reason::exit_code,      Reason::lease_lost};
+constexpr std::array telling{Reason::node_lost, Reason::site_lost_task, Reason::start_failed,         Reason::out_of_memory,
+                             Reason::signalled, Reason::exit_code,      Reason::max_duration_reached, Reason::lease_lost};
 
 std::size_t rank_of(Reason reason) { return static_cast<std::size_t>(std::ranges::find(telling, reason) - telling.begin()); }
 
@@ -45,6 +45,7 @@ std::optional<Reason> reason_of(const ports::TaskObserved& rank) {
         case ports::EndReason::out_of_memory: return Reason::out_of_memory;
         case ports::EndReason::supervisor_lost: return Reason::site_lost_task;
         case ports::EndReason::host_restarted: return Reason::node_lost;
+        case ports::EndReason::duration_ended: return Reason::max_duration_reached;
     }
     return Reason::site_lost_task;
 }

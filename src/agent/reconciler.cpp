@@ -28,6 +28,10 @@ bool has_ended_badly(const ports::TaskObserved* rank) {
     return rank != nullptr && rank->state == ports::TaskState::ended && reason_of(*rank) != Reason::exited;
 }
 
+bool can_be_asked(CheckpointProtocol protocol) {
+    return protocol == CheckpointProtocol::signal || protocol == CheckpointProtocol::file;
+}
+
 void widen(std::vector<const ports::TaskObserved*>& ranks, std::size_t size) {
     if (ranks.size() < size) ranks.resize(size, nullptr);
 }
@@ -213,10 +217,9 @@ bool Reconciler::fence_older(const GenerationKey& key) {
 /// Asks once, then waits for one checkpoint more than there were, or for the grace.
 bool Reconciler::waits_for_checkpoint(const GenerationKey& key, const Gang& gang) {
     const auto* record = records_.find(key);
-    const bool can_ask =
-        record != nullptr && (record->checkpoint == CheckpointProtocol::signal || record->checkpoint == CheckpointProtocol::file);
     const auto* first = gang.ranks.front();
-    if (!can_ask || first == nullptr || first->state != ports::TaskState::running) return false;
+    if (record == nullptr || !can_be_asked(record->checkpoint)) return false;
+    if (first == nullptr || first->state != ports::TaskState::running) return false;
     auto& memory = memory_[key];
     const auto names = backend_.list_checkpoints(first->key);
     if (!names) return false;
@@ -271,6 +274,9 @@ const GenerationRecord* Reconciler::make_record(const GenerationKey& key, const 
     record.run_on = desired.run_on;
     record.checkpoint = desired.checkpoint;
     record.kill_grace_s = terms_->kill_grace_ms / 1000;
+    // A lease is renewed when a third of it is over: who comes near its last third is cut off.
+    const auto lease_s = (desired.run_on ? terms_->run_on_lease_ms : terms_->lease_ms) / 1000;
+    if (can_be_asked(desired.checkpoint)) record.checkpoint_before_s = std::min(record.kill_grace_s, lease_s / 3);
     record.slice_s = options_.meter_slice.value;
     record.prepared = desired.resume.empty();
     record.metered.resize(record.nodes.size(), 0);
@@ -403,11 +409,26 @@ bool Reconciler::replicate(const GenerationKey& key, const Gang& gang) {
                      *name + ": a name has 1 to 63 of a-z, 0-9, '-' and '.'; the task must publish under such a one");
             continue;
         }
+        name_other_ranks(key, gang);
         memory.replicating = *name;
         desk_.order(ReplicateOrder{key, *name});
         return true;
     }
     return false;
+}
+
+/// A gang's checkpoint is what node rank 0 publishes. What the others publish stays where it is, and that is said once.
+void Reconciler::name_other_ranks(const GenerationKey& key, const Gang& gang) {
+    auto& memory = memory_[key];
+    for (std::size_t i = 1; i < gang.ranks.size() && !memory.other_ranks_seen; ++i) {
+        if (gang.ranks[i] == nullptr) continue;
+        const auto names = backend_.list_checkpoints(gang.ranks[i]->key);
+        if (!names || names->empty()) continue;
+        memory.other_ranks_seen = true;
+        spdlog::warn("checkpoint.not_stored job={} generation={} rank={} name={} why=\"a gang's checkpoint is what node rank 0 publishes; "
+                     "gather the others' parts there\"",
+                     key.job.text(), key.generation, i, names->back());
+    }
 }
 
 bool Reconciler::checkpoints_settled(const GenerationKey& key, const Gang& gang) const {
@@ -418,13 +439,28 @@ bool Reconciler::checkpoints_settled(const GenerationKey& key, const Gang& gang)
 
 // ---- keeping house ----
 
+/// Ended generations beyond those that are kept, the oldest end first.
+std::set<GenerationKey> Reconciler::beyond_room() const {
+    std::vector<std::pair<std::int64_t, GenerationKey>> ended;
+    for (const auto& [key, gang] : gangs_) {
+        if (gang.desired == nullptr && !gang.view.any_alive && gang.view.any_here) ended.emplace_back(gang.view.ended_at_s, key);
+    }
+    if (ended.size() <= options_.ended_kept_max) return {};
+    std::ranges::sort(ended);
+    std::set<GenerationKey> beyond;
+    for (std::size_t i = 0; i < ended.size() - options_.ended_kept_max; ++i) beyond.insert(ended[i].second);
+    return beyond;
+}
+
 void Reconciler::clean_up() {
     if (!desired_) return;
+    const auto beyond = beyond_room();
     for (const auto& [key, gang] : gangs_) {
         const auto* record = records_.find(key);
         if (gang.desired != nullptr || gang.view.any_alive || record == nullptr) continue;
         if (gang.view.any_here) {
-            if (!record->end_known || now_s_ < gang.view.ended_at_s + options_.log_retention.value) continue;
+            const bool is_time = now_s_ >= gang.view.ended_at_s + options_.log_retention.value || beyond.contains(key);
+            if (!record->end_known || !is_time) continue;
             for (const auto* rank : gang.ranks) {
                 if (rank == nullptr) continue;
                 if (const auto gone = backend_.forget(rank->key); !gone) complain(key, "forget", gone.error().message);

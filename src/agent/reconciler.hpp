@@ -41,7 +41,8 @@ struct ReconcilerOptions {
     Seconds log_retention{3600};
     Seconds pause_grace{30};
     Seconds replicate_within{60};
-    std::size_t lines_per_report = 1000;  ///< Meter slices of one report; the rest goes with the next.
+    std::size_t lines_per_report = 1000;  ///< Of each kind (meters, checkpoints, tasks) in one report; the rest goes with the next.
+    std::size_t ended_kept_max = 500;     ///< Generations whose directories wait for log_retention; beyond it the oldest go at once.
 };
 
 /// A free port for rank 0 of a job, none of `taken`; 0: there is none.
@@ -112,6 +113,7 @@ private:
         std::vector<CheckpointReport> stored;        ///< Not yet acknowledged.
         std::optional<ports::BootInstant> asked_at;  ///< For the checkpoint before a pause.
         std::string newest_when_asked;
+        bool other_ranks_seen = false;  ///< That a rank other than 0 publishes checkpoints was said.
         std::optional<TaskState> told;  ///< In this session.
         Closing logged = Closing::none;
         std::string complaint;  ///< The last fault that was logged.
@@ -145,6 +147,8 @@ private:
     void add_task(const GenerationKey& key, const Gang& gang, bool all_metered, SiteReport& report);
     void acknowledge(const SiteReport& report);
 
+    void name_other_ranks(const GenerationKey& key, const Gang& gang);
+    [[nodiscard]] std::set<GenerationKey> beyond_room() const;
     void clean_up();
     void save(const GenerationRecord& record);
     void complain(const GenerationKey& key, std::string_view what, const std::string& why);

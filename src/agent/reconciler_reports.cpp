@@ -56,10 +56,13 @@ SiteReport Reconciler::changes() {
     }
     for (const auto& [key, gang] : gangs_) {
         const auto found = memory_.find(key);
-        if (found != memory_.end()) {
+        if (found != memory_.end() && !found->second.stored.empty()) {
+            // An end is told with its last checkpoint or after it, never before.
+            if (report.checkpoints.size() >= options_.lines_per_report) continue;
             report.checkpoints.insert(report.checkpoints.end(), found->second.stored.begin(), found->second.stored.end());
         }
-        add_task(key, gang, add_meters(key, gang, report), report);
+        const bool all_metered = add_meters(key, gang, report);
+        if (report.tasks.size() < options_.lines_per_report) add_task(key, gang, all_metered, report);
     }
     return report;
 }

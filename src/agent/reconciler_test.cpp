@@ -42,6 +42,7 @@ protected:
         ReconcilerOptions options;
         options.site = *SiteName::parse("pidu-core");
         options.lines_per_report = 4;
+        options.ended_kept_max = 3;
         const auto picker = [](const std::set<std::uint16_t>& taken) {
             return static_cast<std::uint16_t>(taken.empty() ? 29'000 : *taken.rbegin() + 1);
         };
@@ -168,6 +169,63 @@ TEST_F(ReconcilerTest, WorkThatRunsOnHasItsOwnLease) {
     desire({on});
     at(101);
     EXPECT_EQ(backend.tasks.at(rank(1, 0)).deadline, boot(100 + 3600));
+}
+
+TEST_F(ReconcilerTest, WorkThatRunsOnIsRenewedAndLeftAloneLongAfterTheLeaseOfOthers) {
+    greet();
+    auto on = task(1);
+    on.run_on = true;
+    desire({on});
+    at(101);
+    tell();
+    EXPECT_EQ(at(102), (Calls{"renew 1/0 until 3701"}));
+    lose(LinkFault::unreachable);
+    for (const std::int64_t s : {131, 500, 3000}) EXPECT_EQ(at(s), Calls{}) << s;
+    // An agent that begins anew while the network is away knows no terms: it leaves the task the lease that it has.
+    restart();
+    EXPECT_EQ(at(3001), Calls{});
+    EXPECT_EQ(backend.tasks.at(rank(1, 0)).deadline, boot(101 + 3600));
+}
+
+TEST_F(ReconcilerTest, ASupervisorIsToldWhenToAskForACheckpointAndWhenToStop) {
+    struct Row {
+        CheckpointProtocol protocol;
+        std::int64_t asks_before_s;
+    };
+    const Row table[] = {
+        {CheckpointProtocol::none, 0}, {CheckpointProtocol::self, 0}, {CheckpointProtocol::signal, 10}, {CheckpointProtocol::file, 10}};
+    greet();
+    std::uint32_t generation = 1;
+    for (const auto& row : table) {
+        auto wanted = task(generation);
+        wanted.checkpoint = row.protocol;
+        wanted.max_duration = Seconds{600};
+        desire({wanted});
+        at(101 + generation);
+        const auto& spec = backend.tasks.at(rank(generation, 0)).spec;
+        EXPECT_EQ(spec.checkpoint_before_s, row.asks_before_s);
+        EXPECT_EQ(spec.stop_after_s, 630);
+        backend.end(rank(generation, 0), EndReason::exited, 0);
+        ++generation;
+    }
+}
+
+TEST_F(ReconcilerTest, OnlySoManyEndedGenerationsAreKeptThoughTheirLogsAreYoung) {
+    greet();
+    std::int64_t s = 101;
+    for (std::uint32_t generation = 1; generation <= 5; ++generation) {
+        desire({task(generation)});
+        at(s++);
+        tell();
+        backend.end(rank(generation, 0), EndReason::exited, 0);
+        at(s++);
+        tell();
+        desire({});
+        at(s++);
+    }
+    EXPECT_EQ(backend.tasks.size(), 3U);
+    EXPECT_FALSE(backend.tasks.contains(rank(2, 0)));
+    EXPECT_TRUE(backend.tasks.contains(rank(3, 0)));
 }
 
 TEST_F(ReconcilerTest, NothingIsRenewedThatIsNotOrdered) {
@@ -436,6 +494,7 @@ constexpr EndPicture ends[] = {
     {"a signal", EndReason::signalled, 137, "1:ended(signalled,137)"},
     {"memory", EndReason::out_of_memory, 137, "1:ended(out_of_memory,137)"},
     {"the lease", EndReason::lease_ended, 0, "1:ended(lease_lost,0)"},
+    {"its longest duration", EndReason::duration_ended, 0, "1:ended(max_duration_reached,0)"},
     {"no start", EndReason::start_failed, 0, "1:ended(start_failed,0)"},
     {"no supervisor", EndReason::supervisor_lost, 0, "1:ended(site_lost_task,0)"},
     {"no host", EndReason::host_restarted, 0, "1:ended(node_lost,0)@n1"},

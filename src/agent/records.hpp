@@ -12,11 +12,13 @@
 #include "base/id.hpp"
 #include "base/quantity.hpp"
 #include "base/result.hpp"
+#include "codec/field.hpp"
 #include "domain/job.hpp"
 #include "domain/names.hpp"
 
 #include <boost/describe.hpp>
 
+#include <array>
 #include <compare>
 #include <cstdint>
 #include <map>
@@ -42,6 +44,7 @@ struct GenerationRecord {
     bool run_on = false;
     CheckpointProtocol checkpoint = CheckpointProtocol::none;
     std::int64_t kill_grace_s = 10;
+    std::int64_t checkpoint_before_s = 0;  ///< How long before the end of a lease that is not renewed a checkpoint is asked for.
     std::int64_t slice_s = 10;           ///< Of its meters; must not change while they run.
     bool prepared = false;               ///< What it resumes from is in place.
     std::string resume;                  ///< Name of that checkpoint; empty: afresh.
@@ -50,11 +53,14 @@ struct GenerationRecord {
     std::string replicated;              ///< Name of the newest checkpoint that the network's store has.
     bool end_known = false;              ///< The server has taken in that it ended.
     [[nodiscard]] GenerationKey key() const { return {job, generation}; }
+    static constexpr std::array field_rules{
+        codec::Field{.name = "checkpoint_before_s", .optional = true, .doc = "records of older agents have none"},
+    };
     bool operator==(const GenerationRecord&) const = default;
 };
 BOOST_DESCRIBE_STRUCT(GenerationRecord, (),
-                      (job, generation, project, nodes, master_port, run_on, checkpoint, kill_grace_s, slice_s, prepared, resume, refused,
-                       metered, replicated, end_known))
+                      (job, generation, project, nodes, master_port, run_on, checkpoint, kill_grace_s, checkpoint_before_s, slice_s,
+                       prepared, resume, refused, metered, replicated, end_known))
 
 class Records {
 public:

@@ -64,6 +64,8 @@ Result<ports::TaskSpec, std::string> spec_of(const DesiredTask& desired, const G
     spec.milli_cpus = desired.cpus.value;
     spec.kill_grace_s = record.kill_grace_s;
     spec.checkpoint_signal = desired.checkpoint == CheckpointProtocol::signal ? SIGUSR1 : 0;
+    spec.checkpoint_before_s = record.checkpoint_before_s;
+    if (desired.max_duration.value > 0) spec.stop_after_s = desired.max_duration.value + local_stop_slack_s;
     spec.resume = record.resume;
     spec.lease_deadline = deadline;
     return spec;

@@ -13,6 +13,10 @@
 
 namespace weir::agent {
 
+/// How much longer than its longest duration a task runs before its supervisor stops it: the network's own order comes first, unless the
+/// site is cut off.
+inline constexpr std::int64_t local_stop_slack_s = 30;
+
 /// `run`, with `setup` before it once per node: whichever process comes first does it, the others of the node wait for it.
 [[nodiscard]] std::string script_of(const std::string& setup, const std::string& run);
 

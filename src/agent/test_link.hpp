@@ -30,12 +30,23 @@ public:
         changed_.notify_all();
         return ReportAnswer{report.sequence, 30'000, 3'600'000, 10'000, desired_.revision};
     }
-    Result<Desired, ports::LinkError> get_desired(std::uint64_t since, Seconds wait) override {
+    Result<DesiredPage, ports::LinkError> get_desired(const DesiredQuestion& question, Seconds wait) override {
         std::unique_lock lock{mutex_};
-        const auto ready = [&] { return interrupted_ || desired_.revision > since; };
-        if (wait.value > 0 && !changed_.wait_for(lock, patience, ready)) return desired_;
+        const auto ready = [&] { return interrupted_ || desired_.revision > question.since; };
+        if (wait.value > 0) changed_.wait_for(lock, patience, ready);
         if (interrupted_) return fail(ports::LinkError{ports::LinkFault::interrupted, "interrupted"});
-        return desired_;
+        questions_.push_back(question);
+        changed_.notify_all();
+        DesiredPage page;
+        page.revision = desired_.revision;
+        page.full = true;
+        page.set = desired_.tasks;
+        page.digest = digest_of(desired_.tasks);
+        if (damaged_ > 0) {
+            --damaged_;
+            if (!page.set.empty()) page.set.pop_back();
+        }
+        return page;
     }
     void interrupt() override {
         const std::lock_guard lock{mutex_};
@@ -48,6 +59,11 @@ public:
         desired_ = {desired_.revision + 1, std::move(tasks)};
         changed_.notify_all();
     }
+    /// The next pages lack a task that they should have.
+    void damage_pages(int pages) {
+        const std::lock_guard lock{mutex_};
+        damaged_ = pages;
+    }
     void fail_times(int times) {
         const std::lock_guard lock{mutex_};
         failures_ = times;
@@ -58,12 +74,20 @@ public:
         return changed_.wait_for(lock, patience, [&] { return std::ranges::any_of(reports_, holds); });
     }
 
+    /// Waits until a question holds.
+    bool wait_for_question(const std::function<bool(const DesiredQuestion&)>& holds) {
+        std::unique_lock lock{mutex_};
+        return changed_.wait_for(lock, patience, [&] { return std::ranges::any_of(questions_, holds); });
+    }
+
 private:
     std::mutex mutex_;
     std::condition_variable changed_;
     std::vector<SiteReport> reports_;
     Desired desired_;
+    std::vector<DesiredQuestion> questions_;
     int failures_ = 0;
+    int damaged_ = 0;
     bool interrupted_ = false;
 };
 

@@ -10,10 +10,13 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
+#include <chrono>
+#include <condition_variable>
 #include <cstdlib>
 #include <filesystem>
 #include <map>
 #include <memory>
+#include <mutex>
 #include <set>
 #include <string>
 #include <utility>
@@ -86,7 +89,7 @@ public:
             EXPECT_TRUE(key.job != spec.key.job || key.generation == spec.key.generation || task.seen.state == ports::TaskState::ended)
                 << "two generations of a job at once";
         }
-        calls.push_back("start " + name(spec.key));
+        note("start " + name(spec.key));
         Task task;
         task.spec = spec;
         task.deadline = spec.lease_deadline;
@@ -107,22 +110,22 @@ public:
         return all;
     }
     ports::BackendResult<void> renew_lease(const ports::TaskKey& key, ports::BootInstant deadline) override {
-        calls.push_back("renew " + name(key) + " until " + std::to_string(deadline.ns / 1'000'000'000));
+        note("renew " + name(key) + " until " + std::to_string(deadline.ns / 1'000'000'000));
         tasks.at(key).deadline = std::max(tasks.at(key).deadline, deadline);
         return {};
     }
     ports::BackendResult<void> stop(const ports::TaskKey& key) override {
-        calls.push_back("stop " + name(key));
+        note("stop " + name(key));
         tasks.at(key).seen.state = ports::TaskState::stopping;
         return {};
     }
     ports::BackendResult<void> signal(const ports::TaskKey&, int) override { return {}; }
     ports::BackendResult<void> request_checkpoint(const ports::TaskKey& key) override {
-        calls.push_back("checkpoint " + name(key));
+        note("checkpoint " + name(key));
         return {};
     }
     ports::BackendResult<void> fence(const std::string&, std::int64_t generation) override {
-        calls.push_back("fence " + std::to_string(generation));
+        note("fence " + std::to_string(generation));
         fenced = std::max(fenced, generation);
         for (auto& [key, task] : tasks) {
             if (key.generation <= generation && task.seen.state != ports::TaskState::ended) end(key, ports::EndReason::stopped, 0);
@@ -130,7 +133,7 @@ public:
         return {};
     }
     ports::BackendResult<void> forget(const ports::TaskKey& key) override {
-        calls.push_back("forget " + name(key));
+        note("forget " + name(key));
         tasks.erase(key);
         return {};
     }
@@ -157,7 +160,7 @@ public:
         const auto fetched = fetch(from.files.front(), into);
         ::close(into);
         if (!fetched) return fetched;
-        calls.push_back("install " + name(key) + " " + from.name);
+        note("install " + name(key) + " " + from.name);
         return {};
     }
 
@@ -185,6 +188,12 @@ public:
         }
     }
 
+    /// Waits until another thread has made this call.
+    bool wait_for_call(const std::string& call) {
+        std::unique_lock lock{calls_guard_};
+        return called_.wait_for(lock, std::chrono::seconds{30}, [&] { return std::ranges::find(calls, call) != calls.end(); });
+    }
+
     std::map<ports::TaskKey, Task> tasks;
     std::vector<std::string> calls;
     std::int64_t now_s = 0;
@@ -193,6 +202,13 @@ public:
     bool checkpoints_beside = false;
 
 private:
+    void note(std::string call) {
+        const std::lock_guard lock{calls_guard_};
+        calls.push_back(std::move(call));
+        called_.notify_all();
+    }
+    std::mutex calls_guard_;
+    std::condition_variable called_;
     static std::string name(const ports::TaskKey& key) { return std::to_string(key.generation) + "/" + std::to_string(key.node_rank); }
     static int file_of(const std::string& content) {
         std::string pattern = (std::filesystem::temp_directory_path() / "weir-file-XXXXXX").string();

@@ -1,5 +1,6 @@
 // weir: the client of the network, the agent of a process site, and the door to its sibling programs.
 #include "apps/agent/agent_program.hpp"
+#include "apps/agent/pause_program.hpp"
 #include "apps/client/cli.hpp"
 #include "apps/command_line.hpp"
 #include "apps/up/up_program.hpp"
@@ -50,11 +51,26 @@ int agent(int argc, char** argv) {
     return weir::apps::run_agent_program(config);
 }
 
+/// `weir agent pause FILE` and `weir agent resume FILE`.
+int pause_agent(int argc, char** argv, bool pause) {
+    std::string config;
+    const auto* const what = pause ? "empties a site: nothing starts, and what runs is stopped; without the network too"
+                                   : "lets a site take work again";
+    CLI::App app{what, pause ? "weir agent pause" : "weir agent resume"};
+    app.add_option("config", config, "the agent's YAML file")->required();
+    if (const auto end = weir::apps::end_of_parsing(app, argc, argv)) return *end;
+    return weir::apps::run_pause_program(config, pause);
+}
+
 }  // namespace
 
 int main(int argc, char** argv) {
     const std::string_view command = argc > 1 ? argv[1] : "";
     if (command == "up") return up(argc - 1, argv + 1);
+    if (command == "agent" && argc > 2) {
+        const std::string_view verb = argv[2];
+        if (verb == "pause" || verb == "resume") return pause_agent(argc - 2, argv + 2, verb == "pause");
+    }
     if (command == "agent") return agent(argc - 1, argv + 1);
     if (command == "audit" && argc > 2 && std::string_view{argv[2]} == "verify") {
         // `weir audit verify ...` is `weir-server audit ...`.

@@ -1,6 +1,9 @@
 // domain/agent_link.hpp: what a site is told and what it tells: the words of the agent link.
 //
 // Level, not edge: the network says what should run, the site says what does. Every message may be lost, repeated or late.
+//
+// The words have versions. An agent names the protocol that it speaks in the header `Weir-Agent-Protocol` of each message; without the
+// header it speaks protocol 1. A server speaks its own and those of the two releases before; docs/reference/agent-link.md lists them.
 #pragma once
 
 #include "base/quantity.hpp"
@@ -15,9 +18,19 @@
 #include <map>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 namespace weir {
+
+namespace agent_protocol {
+inline constexpr std::string_view header = "Weir-Agent-Protocol";
+inline constexpr std::uint32_t without_header = 1;  ///< What an agent speaks that does not say.
+inline constexpr std::uint32_t whole_list = 1;      ///< What should run comes as one Desired.
+inline constexpr std::uint32_t deltas = 2;          ///< What should run comes as DesiredPages.
+inline constexpr std::uint32_t newest = deltas;
+inline constexpr std::uint32_t oldest = newest <= 3 ? 1 : newest - 2;  ///< That the server still speaks.
+}  // namespace agent_protocol
 
 /// One generation of a job, as its site must run it.
 struct DesiredTask {
@@ -42,12 +55,27 @@ BOOST_DESCRIBE_STRUCT(DesiredTask, (),
                       (job, generation, project, stop, placement, setup, run, envs, processes_per_node, cpus, memory, checkpoint, resume,
                        run_on, max_duration))
 
+/// All that should run at a site, in order of job: one generation of a job at most.
 struct Desired {
-    std::uint64_t revision = 0;   ///< Of the last change; ask for what comes after it.
+    std::uint64_t revision = 0;   ///< Ask for what comes after it.
     std::vector<DesiredTask> tasks;
     bool operator==(const Desired&) const = default;
 };
 BOOST_DESCRIBE_STRUCT(Desired, (), (revision, tasks))
+
+/// Changes of what should run at a site. Within a page each job stands once: it is set (whatever generation stood there before), or it
+/// is removed.
+struct DesiredPage {
+    std::uint64_t revision = 0;     ///< Ask next for what comes after it.
+    bool full = false;              ///< The list begins anew with this page: the changes since the revision asked for are not known.
+    std::vector<DesiredTask> set;
+    std::vector<JobId> removed;
+    bool more = false;              ///< The next page waits already; without it the list is whole.
+    std::optional<JobId> after;     ///< Of a list that begins anew and goes on: ask for it with `revision`.
+    Digest digest;                  ///< Of the whole list at `revision`, where it is whole (desired_list.hpp).
+    bool operator==(const DesiredPage&) const = default;
+};
+BOOST_DESCRIBE_STRUCT(DesiredPage, (), (revision, full, set, removed, more, after, digest))
 
 BOOST_DEFINE_ENUM_CLASS(TaskState, starting, running, ended)
 

@@ -7,6 +7,7 @@
 #include "base/quantity.hpp"
 #include "base/result.hpp"
 #include "domain/agent_link.hpp"
+#include "domain/desired_list.hpp"
 
 #include <cstdint>
 #include <string>
@@ -37,8 +38,9 @@ public:
     virtual ~ServerLink() = default;
 
     [[nodiscard]] virtual Result<ReportAnswer, LinkError> post_report(const SiteReport& report) = 0;
-    /// What should run, once it is newer than `since`, or what it is after `wait`; a `wait` of 0 answers at once.
-    [[nodiscard]] virtual Result<Desired, LinkError> get_desired(std::uint64_t since, Seconds wait) = 0;
+    /// A page of what should run: once there is news since the question's revision, or after `wait`; a `wait` of 0 answers at once.
+    /// An answer that comes after the call has ended is never given to a later one.
+    [[nodiscard]] virtual Result<DesiredPage, LinkError> get_desired(const DesiredQuestion& question, Seconds wait) = 0;
     /// From any thread: the calls under way and all later ones end with LinkFault::interrupted.
     virtual void interrupt() = 0;
 };

@@ -104,6 +104,8 @@ struct TaskSpec {
     std::int64_t log_quota_bytes = 16 << 20;         ///< All streams together.
     std::int64_t kill_grace_s = 10;                  ///< From SIGTERM to SIGKILL, 0 to 86400.
     std::int32_t checkpoint_signal = 0;              ///< Sent on a checkpoint request to processes that catch it; 0: none.
+    std::int64_t checkpoint_before_s = 0;            ///< Asked for a checkpoint so long before a lease ends that is not renewed; 0: not.
+    std::int64_t stop_after_s = 0;                   ///< Stopped by its supervisor when it has run so long; 0: never.
     std::string resume{};                              ///< Name of a checkpoint installed for this task; empty: start afresh.
     BootInstant lease_deadline{};
 };
@@ -126,6 +128,7 @@ enum class EndReason : std::uint8_t {
     out_of_memory = 6,    ///< The task's own memory limit.
     supervisor_lost = 7,  ///< The task's parent was killed; what was left is swept. Metered to its last sign of life.
     host_restarted = 8,   ///< The host booted since. Metered to the last sign of life that reached the disk.
+    duration_ended = 9,   ///< It ran for stop_after_s.
 };
 
 /// How one process of the task ended.
@@ -266,7 +269,8 @@ public:
     [[nodiscard]] virtual BackendResult<void> request_checkpoint(const TaskKey& key) = 0;
     /// Stops every task of the job up to `generation` without grace, and refuses their start from now on, durably.
     [[nodiscard]] virtual BackendResult<void> fence(const std::string& job, std::int64_t generation) = 0;
-    /// Removes the directory of an ended task; its generation stays fenced.
+    /// Removes the directory of an ended task; its generation stays fenced, for as long as the backend has room: of jobs of which
+    /// nothing else is left only the newest fences are kept.
     [[nodiscard]] virtual BackendResult<void> forget(const TaskKey& key) = 0;
 
     /// At most `max_bytes` from `offset` on (or from the first byte still kept); empty at the end.

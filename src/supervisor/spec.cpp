@@ -15,15 +15,19 @@ struct Field {
     std::int64_t most;
     const char* Spec::*text;
     bool may_be_empty;
+    bool may_be_missing;
 };
 
 constexpr std::int64_t id_max = 4'294'967'293;  // one below the two ids that mean "no change"
 
 constexpr Field number_field(const char* key, std::int64_t Spec::*number, std::int64_t least, std::int64_t most) {
-    return {key, number, least, most, nullptr, false};
+    return {key, number, least, most, nullptr, false, false};
+}
+constexpr Field later_field(const char* key, std::int64_t Spec::*number, std::int64_t least, std::int64_t most) {
+    return {key, number, least, most, nullptr, false, true};
 }
 constexpr Field text_field(const char* key, const char* Spec::*text, bool may_be_empty = false) {
-    return {key, nullptr, 0, 0, text, may_be_empty};
+    return {key, nullptr, 0, 0, text, may_be_empty, false};
 }
 
 constexpr std::array fields{
@@ -48,6 +52,8 @@ constexpr std::array fields{
     number_field("kill_grace_s", &Spec::kill_grace_s, 0, 86'400),
     number_field("checkpoint_signal", &Spec::checkpoint_signal, 0, 64),
     text_field("init", &Spec::init, true),
+    later_field("checkpoint_before_s", &Spec::checkpoint_before_s, 0, 86'400),
+    later_field("stop_after_s", &Spec::stop_after_s, 0, std::int64_t{1} << 32),
 };
 constexpr std::size_t stack_at = fields.size();
 constexpr std::size_t emulated_at = fields.size() + 1;
@@ -130,7 +136,7 @@ SpecError error_of(SpecFault fault, std::string_view key) {
 
 std::optional<SpecError> check_whole(const Spec& spec, const Seen& seen) {
     for (std::size_t at = 0; at < keys_once; ++at) {
-        if (seen[at]) continue;
+        if (seen[at] || (at < fields.size() && fields[at].may_be_missing)) continue;
         const char* const key = at < fields.size() ? fields[at].key : at == stack_at ? "stack" : "emulated";
         return error_of(SpecFault::missing_key, key);
     }

@@ -4,8 +4,8 @@
 // the backend's work.
 //
 // The file is a row of records `key=value`, each ended by a NUL, the first `weir-task=1`, the last `end=`. Unknown, repeated
-// and missing keys, figures out of range and an order to run as root are refused; nothing is guessed. The parsed Spec points
-// into the bytes, which must outlive it.
+// and missing keys (but for those two of Spec that say so), figures out of range and an order to run as root are refused;
+// nothing is guessed. The parsed Spec points into the bytes, which must outlive it.
 #pragma once
 
 #include <array>
@@ -62,6 +62,8 @@ struct Spec {
     std::int64_t log_quota = 0;          ///< Bytes for all streams together.
     std::int64_t kill_grace_s = 0;
     std::int64_t checkpoint_signal = 0;  ///< 0: none.
+    std::int64_t checkpoint_before_s = 0;  ///< Ask for a checkpoint so long before a lease ends that nobody renews; 0, or missing: do not.
+    std::int64_t stop_after_s = 0;         ///< Stop the task when it has run so long, whatever its lease says; 0, or missing: never.
     const char* init = nullptr;          ///< This program's path inside the wrapper; empty where there is no wrapper.
     FixedList<const char*, cards_max> cards;
     FixedList<const char*, environment_max> environment;  ///< `NAME=value` of the tenant.

@@ -24,7 +24,8 @@ constexpr std::array numbers{
 
 constexpr std::array phase_names{"", "starting", "running", "stopping", "ended"};
 constexpr std::array reason_names{"none",         "exited",        "signalled",       "lease_ended",   "stopped",
-                                  "start_failed", "out_of_memory", "supervisor_lost", "host_restarted"};
+                                  "start_failed", "out_of_memory", "supervisor_lost", "host_restarted",
+                                  "duration_ended"};
 
 template <class Enum, std::size_t Size>
 bool take_name(std::string_view value, const std::array<const char*, Size>& names, std::size_t first, Enum& into) {

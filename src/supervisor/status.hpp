@@ -43,6 +43,7 @@ enum class Reason : std::uint8_t {
     out_of_memory = 6,
     supervisor_lost = 7,  ///< Written by the agent, after the sweep.
     host_restarted = 8,   ///< Likewise.
+    duration_ended = 9,   ///< It ran as long as it may.
 };
 
 struct RankEnd {

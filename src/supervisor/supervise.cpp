@@ -50,6 +50,7 @@ private:
     void take_time();
     void begin_stop(Reason reason, std::int64_t grace_s);
     [[nodiscard]] std::int64_t request_checkpoint();
+    [[nodiscard]] std::int64_t ask_at_ns() const;
     void reap();
     void read_lease();
     void beat(std::int64_t now_ns);
@@ -78,6 +79,8 @@ private:
     Launched launched_;
     std::array<LogRing, 2 * processes_max> rings_;
     std::int64_t lease_ns_ = 0;
+    std::int64_t asked_lease_ns_ = 0;  ///< The lease for whose end a checkpoint was asked for.
+    std::int64_t stop_ns_ = never_ns;  ///< When the task has run as long as it may.
     std::int64_t grace_ns_ = never_ns;
     std::int64_t beat_ns_ = never_ns;
     std::int64_t started_ns_ = 0;
@@ -219,6 +222,7 @@ Outcome Supervisor::run() {
 bool Supervisor::start() {
     started_ns_ = boot_now_ns();
     status_.started_at_s = wall_now_s();
+    if (spec_.stop_after_s > 0) stop_ns_ = started_ns_ + spec_.stop_after_s * second_ns;
     if (const char* const failed = launch(spec_, launched_)) {
         status_.reason = Reason::start_failed;
         describe_failure(failed, errno);
@@ -236,7 +240,8 @@ void Supervisor::loop() {
 }
 
 void Supervisor::arm_timer() {
-    const auto next_ns = std::min({status_.phase == Phase::stopping ? grace_ns_ : lease_ns_, beat_ns_});
+    const bool stopping = status_.phase == Phase::stopping;
+    const auto next_ns = stopping ? std::min(grace_ns_, beat_ns_) : std::min({ask_at_ns(), lease_ns_, stop_ns_, beat_ns_});
     itimerspec when{};
     when.it_value.tv_sec = next_ns / second_ns;
     when.it_value.tv_nsec = next_ns % second_ns;
@@ -349,7 +354,9 @@ void Supervisor::take_report(const InitReport& report) {
     end.kind = exited ? RankEnd::Kind::exited : RankEnd::Kind::signalled;
     end.code = exited ? WEXITSTATUS(report.value) : WTERMSIG(report.value);
     const bool well = exited && end.code == 0;
-    if (well || status_.reason == Reason::lease_ended || status_.reason == Reason::stopped) {
+    const bool told_to_end =
+        status_.reason == Reason::lease_ended || status_.reason == Reason::stopped || status_.reason == Reason::duration_ended;
+    if (well || told_to_end) {
         if (!well && status_.exit_code == 0) status_.exit_code = exited ? end.code : 128 + end.code;
         return;
     }
@@ -383,10 +390,24 @@ void Supervisor::take_time() {
         if (now_ns >= grace_ns_) over_ = true;
         return;
     }
+    if (now_ns >= stop_ns_) return begin_stop(Reason::duration_ended, spec_.kill_grace_s);
+    if (now_ns >= ask_at_ns()) {
+        read_lease();
+        if (now_ns >= ask_at_ns()) {
+            asked_lease_ns_ = lease_ns_;
+            (void)request_checkpoint();
+        }
+    }
     if (now_ns < lease_ns_) return;
     read_lease();
     if (now_ns < lease_ns_) return;
     begin_stop(Reason::lease_ended, spec_.kill_grace_s);
+}
+
+/// When a checkpoint is to be asked for, once for each lease that is about to end.
+std::int64_t Supervisor::ask_at_ns() const {
+    const bool asks = spec_.checkpoint_before_s > 0 && asked_lease_ns_ != lease_ns_;
+    return asks ? lease_ns_ - spec_.checkpoint_before_s * second_ns : never_ns;
 }
 
 void Supervisor::beat(std::int64_t now_ns) {

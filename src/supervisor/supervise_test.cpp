@@ -215,6 +215,51 @@ TEST(Supervise, WhenTheLeaseEndsEvenADeafDaemonIsGone) {
     });
 }
 
+TEST(Supervise, ATaskWhoseLeaseIsAboutToEndIsAskedForACheckpointFirst) {
+    // The task saves and goes on; the end of its lease stops it. A busy machine may reach the end before the task began to listen.
+    with_short_leases([](Rig& rig, std::int64_t lease_ns) {
+        rig.make_fifo("up");
+        rig.make_fifo("never");
+        rig.set("checkpoint_signal", std::to_string(SIGUSR1)).add("checkpoint_before_s", std::to_string(lease_ns / 2'000'000'000));
+        rig.run("trap 'cp $WEIR_CHECKPOINT_DIR/REQUEST $WEIR_OUTPUT_DIR/saved' USR1; echo up > $WEIR_OUTPUT_DIR/up; "
+                "while :; do read x < $WEIR_OUTPUT_DIR/never; done");
+        rig.lease_until_ns(boot_now_ns() + lease_ns);
+        if (lease_ns < 2'000'000'000 || rig.start() != "running") return false;
+        const auto status = rig.end_status();
+        EXPECT_EQ(status.reason, Reason::lease_ended);
+        EXPECT_EQ(status.checkpoint_requests, 1);
+        return slurp(rig.path("outputs/saved")) == "1\n";
+    });
+}
+
+TEST(Supervise, ARenewedLeaseAsksForNothing) {
+    with_short_leases([](Rig& rig, std::int64_t lease_ns) {
+        rig.make_fifo("never");
+        rig.add("checkpoint_before_s", std::to_string(lease_ns / 2'000'000'000)).run("read x < $WEIR_OUTPUT_DIR/never");
+        const auto first_ns = boot_now_ns() + lease_ns;
+        rig.lease_until_ns(first_ns);
+        if (lease_ns < 2'000'000'000 || rig.start() != "running") return false;
+        rig.lease_for_s(3600);
+        if (boot_now_ns() >= first_ns - lease_ns / 2) return false;
+        EXPECT_TRUE(eventually([&] { return boot_now_ns() > first_ns; }));
+        EXPECT_EQ(rig.command("stop"), "ok");
+        EXPECT_EQ(rig.end_status().checkpoint_requests, 0);
+        return true;
+    });
+}
+
+TEST(Supervise, ATaskEndsWhenItHasRunAsLongAsItMayWhateverItsLease) {
+    Rig rig;
+    rig.make_fifo("never");
+    rig.add("stop_after_s", "1").run("read x < $WEIR_OUTPUT_DIR/never");
+    const auto before_ns = boot_now_ns();
+    EXPECT_EQ(rig.start(), "running");
+    const auto status = rig.end_status();
+    EXPECT_EQ(status.reason, Reason::duration_ended);
+    EXPECT_GE(boot_now_ns(), before_ns + 1'000'000'000);
+    EXPECT_GE(status.metered_s, 1);
+}
+
 TEST(Supervise, ATaskThatEndsTakesItsDaemonsAlong) {
     Rig rig;
     rig.make_fifo("born");

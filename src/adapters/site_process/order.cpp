@@ -51,6 +51,8 @@ void add_common(const ports::TaskSpec& task, Records& records) {
     records.add("log_quota", task.log_quota_bytes);
     records.add("kill_grace_s", task.kill_grace_s);
     records.add("checkpoint_signal", task.checkpoint_signal);
+    records.add("checkpoint_before_s", task.checkpoint_before_s);
+    records.add("stop_after_s", task.stop_after_s);
 }
 
 bool has_nul(const ports::TaskSpec& task) {

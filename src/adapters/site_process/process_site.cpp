@@ -320,6 +320,7 @@ BackendResult<void> ProcessSite::forget(const ports::TaskKey& key) {
     const Fd job = open_folder(tasks_.get(), key.job);
     // Fails, as it should, while another node of the generation is there.
     if (job) unlinkat(job.get(), fmt::format("{}", key.generation).c_str(), AT_REMOVEDIR);
+    prune_fences(tasks_.get(), config_.fences_max);
     return {};
 }
 

@@ -38,6 +38,7 @@ struct SiteConfig {
     std::vector<std::string> shared_paths{};  ///< Absolute: what every task of the site may read.
     std::vector<EmulatedCards> emulated{};    ///< Not empty: nothing is detected.
     std::int64_t processes_max = 4096;      ///< Of a task that names no limit of its own; 0: none.
+    std::size_t fences_max = 1024;          ///< Kept of jobs of which nothing else is left: the newest.
     bool sandbox = true;                    ///< Use bubblewrap where it works.
     bool limits = true;                     ///< Use control groups where they can be written.
     int tool_deadline_ms = 10'000;          ///< For nvidia-smi, npu-smi and the probe of bubblewrap.

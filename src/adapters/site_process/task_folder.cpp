@@ -10,6 +10,8 @@
 #include <charconv>
 
 #include <fcntl.h>
+#include <sys/stat.h>
+#include <unistd.h>
 
 namespace weir::site_process {
 namespace {
@@ -88,6 +90,26 @@ BackendResult<void> raise_fence(int tasks, const std::string& job, std::int64_t 
     }
     if (fsync(tasks) != 0) return fail(cannot("sync the folder of", job, errno));
     return {};
+}
+
+void prune_fences(int tasks, std::size_t keep) {
+    const auto jobs = list_folder(tasks);
+    if (jobs.size() <= keep + keep / 4) return;
+    std::vector<std::pair<std::int64_t, std::string>> alone;  // time of the fence, job
+    for (const auto& job : jobs) {
+        const Fd folder = is_safe_name(job) ? open_folder(tasks, job) : Fd{};
+        struct stat facts{};
+        if (!folder || list_folder(folder.get()) != std::vector<std::string>{fence_file}) continue;
+        if (fstatat(folder.get(), fence_file, &facts, AT_SYMLINK_NOFOLLOW) != 0) continue;
+        alone.emplace_back(facts.st_mtim.tv_sec * 1'000'000'000 + facts.st_mtim.tv_nsec, job);
+    }
+    if (alone.size() <= keep) return;
+    std::sort(alone.begin(), alone.end());
+    alone.resize(alone.size() - keep);
+    for (const auto& [at, job] : alone) {
+        unlinkat(tasks, (job + "/" + fence_file).c_str(), 0);
+        unlinkat(tasks, job.c_str(), AT_REMOVEDIR);
+    }
 }
 
 TaskRecord read_record(int folder, const std::string& boot_id) {

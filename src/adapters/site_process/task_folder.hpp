@@ -47,6 +47,9 @@ inline constexpr const char* manifests_folder = "manifests";
 /// Raises it, durably; never lowers it.
 [[nodiscard]] BackendResult<void> raise_fence(int tasks, const std::string& job, std::int64_t generation);
 
+/// Removes the oldest fences of jobs that have nothing else left here, down to `keep`, once a quarter more than that are there.
+void prune_fences(int tasks, std::size_t keep);
+
 /// What a task's files say at one moment.
 struct TaskRecord {
     std::string project;

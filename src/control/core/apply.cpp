@@ -3,6 +3,7 @@
 #include "control/core/core.hpp"
 #include "control/core/feed.hpp"
 #include "control/core/job_use.hpp"
+#include "domain/desired_list.hpp"
 
 #include <algorithm>
 #include <cassert>
@@ -38,10 +39,17 @@ void forget_key(State& s, const ProjectName& project) {
 
 std::string cause_name(LossCause cause) { return std::string{codec::name_of(cause)}; }
 
+/// Takes the job's line into the digest of its site's list, or out of it.
+void toggle_line(DesiredLog& log, const LiveJob& job) {
+    toggle(log.digest, job.id, job.generation, job.stop_ordered.has_value(), *job.placement);
+}
+
 void leave_site(State& state, LiveJob& job, At at) {
     if (!job.placement) return;
     state.tasks[job.placement->site].erase(job.id);
-    state.desired_changed[job.placement->site] = at.revision;
+    auto& log = state.desired_log[job.placement->site];
+    toggle_line(log, job);
+    log.note(job.id, at.revision);
     if (job.started_at) state.run_ends.erase({*job.started_at + seconds(job.spec.max_duration.value), job.id});
     job.placement.reset();
     job.started_at.reset();
@@ -141,7 +149,9 @@ void make(State& s, const JobPlaced& e, At at) {
     job.usage.push_back(
         {e.generation, e.placement.site, e.placement.model, e.placement.emulated, e.placement.fen_per_card_hour, {}, {}, {}});
     s.tasks[e.placement.site][e.job] = e.generation;
-    s.desired_changed[e.placement.site] = at.revision;
+    auto& log = s.desired_log[e.placement.site];
+    toggle_line(log, job);
+    log.note(e.job, at.revision);
 }
 
 void make(State& s, const JobStateChanged& e, At at) {
@@ -181,10 +191,14 @@ void make(State& s, const JobRequeued& e, At at) {
 
 void make(State& s, const JobStopOrdered& e, At at) {
     auto& job = s.jobs.at(e.job);
+    auto* log = job.placement ? &s.desired_log[job.placement->site] : nullptr;
+    if (log != nullptr) toggle_line(*log, job);
     job.stop_ordered = e.reason;
     job.changed_at = at.revision;
     if (job.started_at) s.run_ends.erase({*job.started_at + seconds(job.spec.max_duration.value), e.job});
-    if (job.placement) s.desired_changed[job.placement->site] = at.revision;
+    if (log == nullptr) return;
+    toggle_line(*log, job);
+    log->note(e.job, at.revision);
 }
 
 void make(State& s, const JobFinished& e, At at) {
@@ -249,7 +263,8 @@ void rebuild(State& s) {
     s.live_jobs.clear();
     s.jobs_by_state.clear();
     s.tasks.clear();
-    s.desired_changed.clear();
+    s.desired_log.clear();
+    s.desired_known_from = s.revision;
     s.vouchers_of.clear();
     s.keys_of.clear();
     for (const auto& [scope, keys] : s.keys) {
@@ -265,8 +280,7 @@ void rebuild(State& s) {
         for (const auto& awaited : job.waits_for) s.dependents[awaited].insert(id);
         if (job.placement) {
             s.tasks[job.placement->site][id] = job.generation;
-            auto& changed = s.desired_changed[job.placement->site];
-            changed = s.revision;
+            toggle_line(s.desired_log[job.placement->site], job);
             if (job.started_at && !job.stop_ordered) s.run_ends.insert({*job.started_at + seconds(job.spec.max_duration.value), id});
         }
     }

@@ -197,6 +197,9 @@ void end_generation(const Core& core, const LiveJob& job, const TaskEnd& end, In
                 return requeue(LossCause::tenant_error, now + backoff(retry, job.error_restarts));
             }
             return finish(core, job, JobState::failed, end.reason, end.exit_code, LossCause::tenant_error, now, events);
+        case Reason::max_duration_reached:
+            // Its supervisor stopped it while the site was cut off: as if our own order had reached it.
+            return finish(core, job, outcome_of_stop(end.reason), end.reason, end.exit_code, cause_of_stop(end.reason), now, events);
         case Reason::node_lost:
             if (job.nodes_killed + 1 >= core.policy.nodes_killed_max) {
                 return finish(core, job, JobState::failed, Reason::quarantined, end.exit_code, LossCause::provider_fault, now, events);

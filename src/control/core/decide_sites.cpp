@@ -103,7 +103,7 @@ void take_interval(Drafts& drafts, const SiteName& site, const MeterReport& repo
     // What an earlier generation still reports came after the network had given it up: nobody but its provider pays.
     const bool late = report.generation != job->generation || !job->placement;
     const TaskMetered metered{report.job, report.generation, report.node_rank, report.sequence, report.from_s, report.to_s, *used,
-                              late ? std::optional{Payer::provider} : std::nullopt};
+                              late ? std::optional{payer_of(LossCause::lease_lost)} : std::nullopt};
     take_meter(*job, metered);
     events.push_back(metered);
 }

@@ -4,6 +4,7 @@
 // computed from the rest, is not in a snapshot and is built again by rebuild().
 #pragma once
 
+#include "control/core/desired_log.hpp"
 #include "control/core/events.hpp"
 #include "engines/ledger/ledger.hpp"
 
@@ -141,7 +142,8 @@ struct State {
     std::map<JobState, std::uint64_t> jobs_by_state;     ///< How many live jobs are in each; never 0.
     std::map<ProjectName, std::size_t> keys_of;          ///< How many keys count against a project's cap; never 0.
     std::map<SiteName, std::map<JobId, std::uint32_t>> tasks;  ///< What should run where: job and generation.
-    std::map<SiteName, std::uint64_t> desired_changed;   ///< Revision of the last change of a site's tasks.
+    std::map<SiteName, DesiredLog> desired_log;          ///< How `tasks` changed.
+    std::uint64_t desired_known_from = 0;                ///< No log knows what changed up to this revision.
     std::map<OrganisationName, std::set<VoucherId>> vouchers_of;
 };
 

@@ -2,6 +2,8 @@
 #include "control/desired.hpp"
 #include "transport/api/context.hpp"
 
+#include <charconv>
+
 namespace weir::api {
 namespace {
 
@@ -24,13 +26,49 @@ Result<void, Refusal> is_agent_of(const State& state, const Actor& actor, const 
     return {};
 }
 
-std::uint64_t changed_at(const State& state, const SiteName& site) {
-    const auto changed = state.desired_changed.find(site);
-    return changed == state.desired_changed.end() ? 0 : changed->second;
+/// Which protocol the agent speaks, if the server does too.
+Result<std::uint32_t, http::Response> protocol_of(const http::Request& request) {
+    const auto said = request.header(agent_protocol::header);
+    if (!said) return agent_protocol::without_header;
+    std::uint32_t spoken = 0;
+    const auto* const end = said->data() + said->size();
+    const auto [stop, error] = std::from_chars(said->data(), end, spoken);
+    if (error != std::errc{} || stop != end) {
+        return fail(refuse(400, "bad_parameter",
+                           fmt::format("the header {} is '{}' and must be a number; this server speaks {} to {}", agent_protocol::header,
+                                       said->substr(0, 32), agent_protocol::oldest, agent_protocol::newest),
+                           request.target));
+    }
+    if (spoken >= agent_protocol::oldest && spoken <= agent_protocol::newest) return spoken;
+    return fail(refuse(400, "agent_protocol",
+                       fmt::format("the agent speaks protocol {} and this server speaks {} to {}; {}", spoken, agent_protocol::oldest,
+                                   agent_protocol::newest,
+                                   spoken < agent_protocol::oldest ? "install a newer agent at the site"
+                                                                   : "bring the server up to the agent's release first"),
+                       request.target));
 }
 
-/// Answers at once where `since` differs from the last change (either way: after a restart it may be lower), else when it
-/// changes or the wait is over. The answer is the whole truth each time.
+/// The answer of protocol 1: the whole list each time.
+void answer_whole_list(Context& context, const SiteName& site, const http::Request& request, http::Reply reply) {
+    std::uint64_t revision = 0;
+    auto text = context.world.reader.ask([&](const control::Core& core) {
+        revision = core.state.revision;
+        return codec::to_json(control::desired(core.state, site));
+    });
+    reply(show(std::move(text), revision, request));
+}
+
+void answer_page(Context& context, const SiteName& site, const control::DesiredAsk& ask, const http::Request& request,
+                 http::Reply reply) {
+    std::uint64_t revision = 0;
+    const auto page = context.world.reader.ask([&](const control::Core& core) {
+        revision = core.state.revision;
+        return control::desired_page(core.state, site, ask);
+    });
+    reply(show(codec::to_json(page), revision, request));
+}
+
+/// Answers at once where there is news since the revision asked for, else when it comes or the wait is over.
 void get_desired(Context& context, http::Request request, http::Reply reply) {
     const auto now = context.world.wall();
     const SiteName site{std::string{request.parameter("site")}};
@@ -39,18 +77,30 @@ void get_desired(Context& context, http::Request request, http::Reply reply) {
         return is_agent_of(core.state, actor, site);
     });
     if (!allowed) return reply(refuse(allowed.error(), request.target));
+    auto protocol = protocol_of(request);
+    if (!protocol) return reply(std::move(protocol).error());
     const auto since = natural(request, "since");
+    control::DesiredAsk ask;
+    ask.since = since.value_or(0);
+    ask.limit = natural(request, "limit").value_or(ask.limit);
+    if (const auto after = word(request, "after"); !after.empty()) {
+        ask.after = JobId::parse(after);
+        if (!ask.after)
+            return reply(refuse(400, "bad_parameter", fmt::format("after is '{}', and is the id of a job that a page named", after),
+                                request.target, "after"));
+    }
+    const bool whole = *protocol == agent_protocol::whole_list;
     const Duration longest =
         since ? std::min(seconds(static_cast<std::int64_t>(natural(request, "wait_s").value_or(0))), context.options.desired_wait)
               : Duration{};
-    context.waker.wait([since, site](const control::Core& core) { return !since || changed_at(core.state, site) != *since; }, longest,
-                       [&context, site, request = std::move(request), reply = std::move(reply)](bool) mutable {
-                           std::uint64_t revision = 0;
-                           auto text = context.world.reader.ask([&](const control::Core& core) {
-                               revision = core.state.revision;
-                               return codec::to_json(control::desired(core.state, site));
-                           });
-                           reply(show(std::move(text), revision, request));
+    const auto is_due = [since, ask, site, whole](const control::Core& core) {
+        if (whole) return !since || control::desired_changed(core.state, site) != *since;
+        return ask.after || control::has_desired_news(core.state, site, ask.since);
+    };
+    context.waker.wait(is_due, longest,
+                       [&context, site, ask, whole, request = std::move(request), reply = std::move(reply)](bool) mutable {
+                           if (whole) return answer_whole_list(context, site, request, std::move(reply));
+                           answer_page(context, site, ask, request, std::move(reply));
                        });
 }
 
@@ -60,7 +110,7 @@ ReportAnswer answer_of(const control::Core& core, const SiteName& site) {
     answer.lease_ms = core.policy.task_lease.ns / 1'000'000;
     answer.run_on_lease_ms = core.policy.run_on_lease.ns / 1'000'000;
     answer.kill_grace_ms = core.policy.kill_grace.ns / 1'000'000;
-    answer.desired_revision = changed_at(core.state, site);
+    answer.desired_revision = control::desired_changed(core.state, site);
     return answer;
 }
 
@@ -77,6 +127,11 @@ bool is_empty(const SiteReport& report) {
     return !report.nodes && report.meters.empty() && report.checkpoints.empty() && report.tasks.empty();
 }
 
+constexpr Parameter protocol_parameter{.name = agent_protocol::header,
+                                       .kind = Parameter::Kind::natural,
+                                       .doc = "protocol that the agent speaks; absent: 1, which is answered by a Desired",
+                                       .max = agent_protocol::newest};
+
 enum class Standing : std::uint8_t { heartbeat = 1, news = 2 };
 
 Result<std::pair<Actor, Standing>, Refusal> judge(const State& state, const http::Request& request, const SiteReport& report, Instant now) {
@@ -89,6 +144,7 @@ Result<std::pair<Actor, Standing>, Refusal> judge(const State& state, const http
 
 /// A report that brings nothing new to a site that is known to be there renews its leases and writes nothing.
 void take_report(Context& context, const http::Request& request, http::Reply reply) {
+    if (auto protocol = protocol_of(request); !protocol) return reply(std::move(protocol).error());
     auto report = decode_body<SiteReport>(request);
     if (!report) return reply(std::move(report).error());
     if (report->site.value != request.parameter("site")) {
@@ -124,12 +180,18 @@ std::vector<Endpoint> agent_endpoints(Context& context) {
         {.method = Method::get,
          .pattern = "/v1/sites/{site}/desired",
          .name = "get_desired",
-         .summary = "What should run at a site, all of it, once it differs from what the agent has",
+         .summary = "What should run at a site: changes since a revision, by pages, with a digest over the whole list at the end",
          .query = {{.name = "since",
                     .kind = Parameter::Kind::natural,
-                    .doc = "revision of the answer that the agent has; absent: answer at once"},
+                    .doc = "revision of the page before; absent or 0: the list from the start"},
+                   {.name = "after", .doc = "`after` of the page before: goes on with a list from the start"},
+                   {.name = "limit",
+                    .kind = Parameter::Kind::natural,
+                    .doc = "tasks of a page, set and removed",
+                    .max = control::DesiredAsk::tasks_max},
                    {.name = "wait_s", .kind = Parameter::Kind::natural, .doc = "how long the answer may wait for a change", .max = 600}},
-         .answer = schema_of<Desired>,
+         .headers = {protocol_parameter},
+         .answer = schema_of<DesiredPage>,
          .problems = {403, 404},
          .reply_within = context.options.desired_wait + seconds(30),
          .handler = [&context](http::Request request, http::Reply reply) { get_desired(context, std::move(request), std::move(reply)); }});
@@ -138,6 +200,7 @@ std::vector<Endpoint> agent_endpoints(Context& context) {
          .pattern = "/v1/sites/{site}/report",
          .name = "report",
          .summary = "What a site has seen since its report before; without news it renews the leases",
+         .headers = {protocol_parameter},
          .body = schema_of<SiteReport>,
          .answer = schema_of<ReportAnswer>,
          .problems = {403, 404, 409, 422},

@@ -38,6 +38,7 @@ struct Endpoint {
     std::string name;                    ///< operationId, and the route's name in metrics.
     std::string summary;
     std::vector<Parameter> query{};
+    std::vector<Parameter> headers{};    ///< That mean something here and nowhere else.
     SchemaMaker body = nullptr;
     bool takes_yaml = false;
     SchemaMaker answer = nullptr;        ///< Of `answer_type`; none: any text.

@@ -1,5 +1,6 @@
 // Goal: what goes on is told as it happens: watches, long polls, agents' reports, logs.
 // Method: a real server; nothing sleeps, every wait ends by an event or by the server's own deadline.
+#include "domain/desired_list.hpp"
 #include "transport/api/test_server.hpp"
 #include "codec/encode.hpp"
 
@@ -205,30 +206,61 @@ TEST(Agent, IsToldWhatShouldRunWhenItChanges) {
     auto first = report(1);
     first.nodes = {node("n1")};
     ASSERT_EQ(town.post("agent", "/v1/sites/east/report", codec::to_json(first)).status, 200);
-    const auto now = codec::decode_json<Desired>(town.get("agent", "/v1/sites/east/desired").body, "desired");
-    ASSERT_TRUE(now);
-    EXPECT_TRUE(now->tasks.empty());
-    auto asking = std::async(std::launch::async,
-                             [&] { return town.get("agent", fmt::format("/v1/sites/east/desired?since={}&wait_s=20", now->revision)); });
+    const auto page_of = [&](const std::string& query) {
+        return codec::decode_json<DesiredPage>(town.get("agent", "/v1/sites/east/desired" + query).body, "desired").value();
+    };
+    const auto now = page_of("");
+    EXPECT_TRUE(now.full);
+    EXPECT_TRUE(now.set.empty());
+    EXPECT_EQ(now.digest, Digest{});
+    auto asking = std::async(std::launch::async, [&] { return page_of(fmt::format("?since={}&wait_s=20", now.revision)); });
     const auto id = text_of(town.post("ann", "/v1/jobs", Town::job_body()).body, "id");
-    const auto told = codec::decode_json<Desired>(asking.get().body, "desired");
-    ASSERT_TRUE(told);
-    ASSERT_EQ(told->tasks.size(), 1U);
-    EXPECT_EQ(told->tasks[0].job.text(), id);
-    EXPECT_GT(told->revision, now->revision);
-    const auto same =
-        codec::decode_json<Desired>(town.get("agent", fmt::format("/v1/sites/east/desired?since={}", told->revision)).body, "desired");
-    EXPECT_EQ(*same, *told) << "without a wait the answer comes at once";
+    const auto told = asking.get();
+    EXPECT_FALSE(told.full);
+    ASSERT_EQ(told.set.size(), 1U);
+    EXPECT_EQ(told.set[0].job.text(), id);
+    EXPECT_GT(told.revision, now.revision);
+    EXPECT_EQ(told.digest, digest_of(told.set));
+    const auto same = page_of(fmt::format("?since={}", told.revision));
+    EXPECT_TRUE(same.set.empty()) << "without a wait the answer comes at once";
+    EXPECT_EQ(same.digest, told.digest);
+    EXPECT_TRUE(page_of(fmt::format("?since={}&wait_s=20", told.revision + 1'000'000)).full) << "of another server: no wait";
+    EXPECT_EQ(town.get("agent", "/v1/sites/east/desired?after=job").status, 400);
     EXPECT_THAT(town.get("ann", "/v1/jobs/" + id + "/why").body, HasSubstr(R"("waiting":false,"reasons":[{"code":"placed","site":"east")"));
     EXPECT_THAT(town.get("ann", "/v1/projects/vision").body, HasSubstr(R"("use":[{"model":"A100","limit":3000,"used":1000}])"));
+}
+
+TEST(Agent, IsUnderstoodInTheProtocolsOfTheReleasesBeforeAndToldOfOthers) {
+    Town town;
+    const auto secret = town.token_for("", {Scope::agent}, SiteName{"east"});
+    const auto ask = [&](const std::string& protocol) {
+        std::vector<std::pair<std::string, std::string>> headers;
+        if (!protocol.empty()) headers.emplace_back(agent_protocol::header, protocol);
+        return town.ask(secret, http::Method::get, "/v1/sites/east/desired", {}, headers);
+    };
+    EXPECT_TRUE(codec::decode_json<Desired>(ask("").body, "desired")) << "who does not say speaks the first protocol";
+    EXPECT_TRUE(codec::decode_json<Desired>(ask("1").body, "desired"));
+    EXPECT_TRUE(codec::decode_json<DesiredPage>(ask("2").body, "desired"));
+    for (const std::string other : {"0", "3", "4000000000"}) {
+        const auto answer = ask(other);
+        EXPECT_EQ(answer.status, 400);
+        EXPECT_EQ(text_of(answer.body, "type"), "urn:weir:problem:agent_protocol");
+        EXPECT_THAT(answer.body, HasSubstr(fmt::format("speaks protocol {} and this server speaks {} to {}", other, agent_protocol::oldest,
+                                                       agent_protocol::newest)));
+        const auto report_of_it = town.ask(secret, http::Method::post, "/v1/sites/east/report", codec::to_json(report(1)),
+                                           {{std::string{agent_protocol::header}, other}});
+        EXPECT_EQ(text_of(report_of_it.body, "type"), "urn:weir:problem:agent_protocol");
+    }
+    EXPECT_EQ(text_of(ask("two").body, "type"), "urn:weir:problem:bad_parameter");
 }
 
 TEST(Agent, ALongPollEndsWhenTheServerStops) {
     auto town = std::make_unique<Town>();
     auto peer = town->client("agent");
+    const auto now = codec::decode_json<DesiredPage>(town->get("agent", "/v1/sites/east/desired").body, "desired").value();
     auto asking = std::async(std::launch::async, [&] {
         http::Call call;
-        call.target = "/v1/sites/east/desired?since=0&wait_s=60";
+        call.target = fmt::format("/v1/sites/east/desired?since={}&wait_s=60", now.revision);
         call.within = seconds(120);
         return peer.call(std::move(call));
     });

@@ -52,10 +52,14 @@ std::string parameters_of(const Endpoint& endpoint) {
         const auto name = endpoint.pattern.substr(at + 1, endpoint.pattern.find('}', at) - at - 1);
         add(fmt::format(R"({{"name":{},"in":"path","required":true,"schema":{{"type":"string"}}}})", quoted(name)));
     }
-    for (const auto& one : endpoint.query) {
-        add(fmt::format(R"({{"name":{},"in":"query","description":{},"schema":{}}})", quoted(one.name), quoted(one.doc),
-                        schema_of_parameter(one)));
-    }
+    const auto add_all = [&](const std::vector<Parameter>& parameters, std::string_view where) {
+        for (const auto& one : parameters) {
+            add(fmt::format(R"({{"name":{},"in":"{}","description":{},"schema":{}}})", quoted(one.name), where, quoted(one.doc),
+                            schema_of_parameter(one)));
+        }
+    };
+    add_all(endpoint.query, "query");
+    add_all(endpoint.headers, "header");
     const bool changes = endpoint.method != http::Method::get;
     if (changes) add(R"({"$ref":"#/components/parameters/IdempotencyKey"})");
     if (has_tag(endpoint))

@@ -162,6 +162,7 @@ public:
         http::ClientOptions to;
         to.port = server->port();
         if (!person.empty()) to.headers.emplace_back("Authorization", "Bearer " + (tokens_.contains(person) ? tokens_.at(person) : person));
+        if (person == "agent") to.headers.emplace_back(agent_protocol::header, std::to_string(agent_protocol::newest));
         return http::Client{std::move(to)};
     }
     http::Answer ask(const std::string& person, http::Method method, std::string target, std::string body = {},

@@ -64,6 +64,7 @@ std::optional<std::unique_ptr<HttpServerLink>> HttpServerLink::make(HttpServerLi
     client->answer_within = options.answer_within;
     client->headers.emplace_back("Authorization", "Bearer " + options.token);
     client->headers.emplace_back("Accept", "application/json");
+    client->headers.emplace_back(agent_protocol::header, std::to_string(agent_protocol::newest));
     return std::unique_ptr<HttpServerLink>(new HttpServerLink{std::move(options), *client});
 }
 
@@ -76,11 +77,13 @@ Result<ReportAnswer, LinkError> HttpServerLink::post_report(const SiteReport& re
     return read_answer<ReportAnswer>(reports_.call(std::move(call)), "the answer to a report");
 }
 
-Result<Desired, LinkError> HttpServerLink::get_desired(std::uint64_t since, Seconds wait) {
+Result<DesiredPage, LinkError> HttpServerLink::get_desired(const DesiredQuestion& question, Seconds wait) {
     http::Call call;
-    call.target = fmt::format("/v1/sites/{}/desired?since={}&wait_s={}", http::percent_encode(options_.site.text()), since, wait.value);
+    call.target =
+        fmt::format("/v1/sites/{}/desired?since={}&wait_s={}", http::percent_encode(options_.site.text()), question.since, wait.value);
+    if (question.after) call.target += "&after=" + http::percent_encode(question.after->text());
     call.within = options_.answer_within + seconds(wait.value);
-    return read_answer<Desired>(questions_.call(std::move(call)), "what should run");
+    return read_answer<DesiredPage>(questions_.call(std::move(call)), "what should run");
 }
 
 void HttpServerLink::interrupt() {

@@ -1,8 +1,10 @@
 // transport/site_link/http_server_link.hpp: the agent link over HTTP, as the agent speaks it.
 //
 //     POST /v1/sites/{site}/report                     a SiteReport; answered by a ReportAnswer
-//     GET  /v1/sites/{site}/desired?since=N&wait_s=S   answered by a Desired, once it is newer than N or after S seconds
+//     GET  /v1/sites/{site}/desired?since=N&wait_s=S   answered by a DesiredPage, once there is news since N or after S seconds;
+//                                  ...&after=JOB       the next page of a list from the start
 //
+// Each message names the protocol that this agent speaks, in the header Weir-Agent-Protocol.
 // Reports and questions have a connection each, so that a waiting question delays no report.
 #pragma once
 
@@ -29,7 +31,7 @@ public:
     [[nodiscard]] static std::optional<std::unique_ptr<HttpServerLink>> make(HttpServerLinkOptions options);
 
     [[nodiscard]] Result<ReportAnswer, ports::LinkError> post_report(const SiteReport& report) override;
-    [[nodiscard]] Result<Desired, ports::LinkError> get_desired(std::uint64_t since, Seconds wait) override;
+    [[nodiscard]] Result<DesiredPage, ports::LinkError> get_desired(const DesiredQuestion& question, Seconds wait) override;
     void interrupt() override;
 
 private:

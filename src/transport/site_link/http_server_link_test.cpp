@@ -46,29 +46,35 @@ TEST_F(HttpServerLinkTest, AReportArrivesAsItWasSaid) {
     EXPECT_EQ(link->post_report(report).value(), expected);
     EXPECT_EQ(asked.parameter("site"), "pidu-core");
     EXPECT_EQ(asked.header("authorization"), "Bearer secret");
+    EXPECT_EQ(asked.header("weir-agent-protocol"), "2");
     EXPECT_EQ(asked.body, codec::to_json(report));
     EXPECT_TRUE(codec::decode_json<SiteReport>(asked.body, "report"));
 }
 
 TEST_F(HttpServerLinkTest, AQuestionSaysWhatIsKnownAndHowLongItWaits) {
-    Desired expected;
+    DesiredPage expected;
     expected.revision = 12;
     body = codec::to_json(expected);
-    EXPECT_EQ(link->get_desired(11, Seconds{20}).value(), expected);
+    EXPECT_EQ(link->get_desired({.since = 11, .number = 1}, Seconds{20}).value(), expected);
     EXPECT_EQ(asked.query_value("since"), "11");
     EXPECT_EQ(asked.query_value("wait_s"), "20");
+    EXPECT_EQ(asked.query_value("after"), std::nullopt);
+    EXPECT_EQ(asked.header("weir-agent-protocol"), "2");
+    const auto after = *JobId::parse("job-01k00000000000000000000001");
+    EXPECT_TRUE(link->get_desired({.since = 12, .after = after, .number = 2}, Seconds{0}));
+    EXPECT_EQ(asked.query_value("after"), after.text());
 }
 
 TEST_F(HttpServerLinkTest, WhatIsNoAnswerIsSaidToBeNone) {
     body = R"({"sequence":7})";
     EXPECT_EQ(link->post_report({}).error().fault, LinkFault::bad_answer);
     body = "<html>";
-    EXPECT_EQ(link->get_desired(0, Seconds{0}).error().fault, LinkFault::bad_answer);
+    EXPECT_EQ(link->get_desired({}, Seconds{0}).error().fault, LinkFault::bad_answer);
 }
 
 TEST_F(HttpServerLinkTest, AnInterruptedLinkIsNotUsedAgain) {
     link->interrupt();
-    EXPECT_EQ(link->get_desired(0, Seconds{20}).error().fault, LinkFault::interrupted);
+    EXPECT_EQ(link->get_desired({}, Seconds{20}).error().fault, LinkFault::interrupted);
     EXPECT_EQ(link->post_report({}).error().fault, LinkFault::interrupted);
 }
 

@@ -1,0 +1,62 @@
+// Goal: what a site keeps of old jobs has a bound, and what is pruned is never what still matters.
+// Method: fences below a temporary folder with times set by hand.
+#include "adapters/site_process/task_folder.hpp"
+
+#include <gtest/gtest.h>
+
+#include <chrono>
+#include <cstdlib>
+#include <filesystem>
+#include <string>
+
+#include <fcntl.h>
+
+namespace weir::site_process {
+namespace {
+
+namespace fs = std::filesystem;
+
+class FencesTest : public testing::Test {
+protected:
+    FencesTest() {
+        std::string pattern = (fs::temp_directory_path() / "weir-fences-XXXXXX").string();
+        root = ::mkdtemp(pattern.data());
+        tasks = Fd{::open(root.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC)};
+    }
+    ~FencesTest() override { fs::remove_all(root); }
+
+    /// A job whose generation 3 is fenced, `age` hours ago.
+    void fence(const std::string& job, int age) {
+        fs::create_directory(root / job);
+        ASSERT_TRUE(raise_fence(tasks.get(), job, 3));
+        fs::last_write_time(root / job / fence_file, fs::file_time_type::clock::now() - std::chrono::hours{age});
+    }
+    [[nodiscard]] bool is_fenced(const std::string& job) const { return read_fence(tasks.get(), job) == 3; }
+
+    fs::path root;
+    Fd tasks;
+};
+
+TEST_F(FencesTest, TheOldestGoWhereAQuarterTooManyAreThere) {
+    for (int age = 1; age <= 10; ++age) fence("job-" + std::to_string(age), age);
+    prune_fences(tasks.get(), 8);
+    EXPECT_TRUE(is_fenced("job-10")) << "ten are not a quarter more than eight";
+    fence("job-11", 11);
+    prune_fences(tasks.get(), 8);
+    for (int age = 1; age <= 11; ++age) {
+        EXPECT_EQ(is_fenced("job-" + std::to_string(age)), age <= 8) << age;
+        EXPECT_EQ(fs::exists(root / ("job-" + std::to_string(age))), age <= 8);
+    }
+}
+
+TEST_F(FencesTest, OfAJobThatHasMoreLeftThanItsFenceNothingGoes) {
+    for (int age = 1; age <= 10; ++age) fence("job-" + std::to_string(age), age);
+    fs::create_directories(root / "job-10" / "4" / "0");
+    fs::create_directories(root / "job-9" / "2");
+    prune_fences(tasks.get(), 2);
+    for (const std::string job : {"job-1", "job-2", "job-9", "job-10"}) EXPECT_TRUE(is_fenced(job)) << job;
+    for (const std::string job : {"job-3", "job-8"}) EXPECT_FALSE(is_fenced(job)) << job;
+}
+
+}  // namespace
+}  // namespace weir::site_process

@@ -38,7 +38,7 @@ def prove(found, job):
     for entry in found:
         event = entry["event"]
         if entry["type"] == POSTED:
-            moved += [one for one in event["postings"] if one["cause"] == job.removeprefix("job-")]
+            moved += [one for one in event["postings"] if one.get("cause") == job.removeprefix("job-")]
         elif event.get("job") != job:
             continue
         elif entry["type"] == PLACED:
@@ -67,7 +67,7 @@ def prove(found, job):
     tenant = sum(line["amount"] for line in bill["bill"] if line["payer"] == "tenant")
     compare("what the sources paid, fen", sum(part["captured"] for part in bill["paid"]), tenant)
     if moved:
-        owners = sum(one["amount"] for one in moved if one["code"] in ("charge", "pay_subsidy"))
+        owners = sum(one.get("amt", 0) for one in moved if one["code"] in ("charge", "pay_subsidy"))
         compare("what went to the owners of the sites, fen", owners, sum(line["amount"] for line in bill["bill"]))
     return good
 

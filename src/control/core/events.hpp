@@ -1,7 +1,7 @@
 // control/core/events.hpp: everything that can be a fact in the journal.
 //
 // An event is small, carries every value that apply needs, and is kept for ever: type numbers are only ever
-// added, fields only ever added with a default, and an old text is brought up to date on reading (upcast.hpp).
+// added, and fields only ever added with a default, so that a text of today can be read for ever.
 #pragma once
 
 #include "codec/field.hpp"

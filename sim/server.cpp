@@ -13,7 +13,10 @@ Server::Server(Timeline& timeline, Random random, Probes& probes, Policy policy,
 
 void Server::start(bool use_snapshots) {
     journal_ = std::make_unique<MemoryJournal>(disk_);
+    // Each life hashes with a secret of its own, and the fold that it is compared with by another: no answer may depend on it.
+    policy_.hash_seed = life_ + 1;
     auto first = recover(*journal_, policy_, catalogue_, {.use_snapshots = use_snapshots, .twin = true});
+    policy_.hash_seed = ~policy_.hash_seed;
     auto second = recover(*journal_, policy_, catalogue_, {.use_snapshots = false});
     if (!first || !second) {
         broken = "recovery failed: " + (first ? second.error() : first.error());

@@ -221,6 +221,19 @@ TEST_F(Drill, BooksThatBreakALawAreNeitherKeptNorBelieved) {
     EXPECT_TRUE(recover(*journal_, {}, catalogue(), {.until = head.revision}));
 }
 
+TEST_F(Drill, TheSecretOfTheTablesReachesNoState) {
+    for (std::uint64_t i = 1; i <= 5; ++i) run_job(i, 60, i % 2 == 0);
+    ASSERT_TRUE(keep_snapshot(*journal_, writer_->core().state));
+    for (std::uint64_t i = 6; i <= 9; ++i) run_job(i, 60, i % 2 == 0);
+    Policy policy;
+    policy.hash_seed = 0x9E37'79B9'7F4A'7C15U;
+    for (const bool use_snapshots : {true, false}) {
+        const auto recovered = recover(*journal_, policy, catalogue(), {.use_snapshots = use_snapshots});
+        ASSERT_TRUE(recovered) << recovered.error();
+        EXPECT_EQ(digest_of(recovered->core.state), state());
+    }
+}
+
 TEST_F(Drill, ABackupRestoresToAnyPointInTime) {
     for (std::uint64_t i = 1; i <= 4; ++i) run_job(i, 60, true);
     const auto wanted = writer_->core().state.revision;

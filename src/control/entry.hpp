@@ -2,13 +2,16 @@
 //
 // The text is what is stored, hashed and shown to auditors:
 //   {"revision":7,"type":41,"at":"2026-11-22T06:00:00Z","actor":"system","event":{...}}
-// Type numbers are never reused. A text of an unknown type refuses start-up: a program must not pass over a fact.
+// Type numbers are never reused. A text of an unknown type refuses start-up: a program must not pass over a fact. An old text is
+// brought up to date on the way (core/upcast.hpp); its bytes, and what they hash to, stay as they were.
 #pragma once
 
 #include "base/result.hpp"
 #include "control/core/events.hpp"
+#include "control/core/upcast.hpp"
 
 #include <cstdint>
+#include <span>
 #include <string>
 #include <string_view>
 
@@ -25,7 +28,8 @@ struct Entry {
 void write_entry(const Entry& entry, std::string& out);
 
 /// The entry of a text, or what is wrong with it, in words for an operator.
-[[nodiscard]] Result<Entry, std::string> read_entry(std::string_view text);
+/// @param steps from older forms to today's.
+[[nodiscard]] Result<Entry, std::string> read_entry(std::string_view text, std::span<const Upcast> steps = upcasts());
 
 /// The type number of an event, and the name of a type: `job_placed`.
 [[nodiscard]] std::uint16_t type_of(const Event& event);

@@ -123,7 +123,7 @@ PackedState pack(const State& state) {
 
 Digest digest_of(const State& state) { return sha256(plain_bytes(state)); }
 
-Result<UnpackedState, std::string> unpack(const std::string& bytes) {
+Result<UnpackedState, std::string> unpack(const std::string& bytes, std::uint64_t hash_seed) {
     const auto plain = codec::decompress(bytes, state_bytes_max);
     if (!plain) return fail(std::string{"its bytes are no whole compressed frame"});
     Sections sections{*plain};
@@ -131,7 +131,7 @@ Result<UnpackedState, std::string> unpack(const std::string& bytes) {
     const bool whole = each_field(state, [&](auto& field) { return sections.take(field); });
     ledger::LedgerState books;
     if (!whole || !sections.take(books) || !sections.at_end()) return fail(std::string{"its bytes are not a state of this layout"});
-    auto ledger = ledger::Ledger::import_state(books);
+    auto ledger = ledger::Ledger::import_state(books, {.hash_seed = hash_seed});
     if (!ledger) return fail(std::string{"its ledger breaks a law of the ledger"});
     state.ledger = std::move(*ledger);
     return UnpackedState{std::move(state), sha256(*plain)};
@@ -140,6 +140,7 @@ Result<UnpackedState, std::string> unpack(const std::string& bytes) {
 Result<Recovery, std::string> recover(ports::JournalReader& journal, Policy policy, Catalogue catalogue, RecoverOptions options) {
     Recovery recovery;
     recovery.core.policy = policy;
+    recovery.core.state.ledger = ledger::Ledger{{.hash_seed = policy.hash_seed}};
     recovery.core.catalogue = std::move(catalogue);
     std::optional<Prefetch> ahead;
     for (std::uint64_t at_most = options.until; options.use_snapshots;) {
@@ -149,7 +150,7 @@ Result<Recovery, std::string> recover(ports::JournalReader& journal, Policy poli
         if (!search->found) break;
         const auto revision = search->found->revision;
         ahead.emplace(journal, revision + 1, options.until);  // what follows is decoded while the snapshot is unpacked
-        auto unpacked = unpack(search->found->bytes);
+        auto unpacked = unpack(search->found->bytes, policy.hash_seed);
         if (unpacked && unpacked->digest == search->found->state && unpacked->state.revision == revision) {
             recovery.core.state = std::move(unpacked->state);
             recovery.snapshot_revision = revision;

@@ -31,7 +31,8 @@ struct UnpackedState {
     Digest digest;
 };
 /// The state of a snapshot; or why the bytes are not one.
-[[nodiscard]] Result<UnpackedState, std::string> unpack(const std::string& bytes);
+/// @param hash_seed of the ledger's tables: Policy.
+[[nodiscard]] Result<UnpackedState, std::string> unpack(const std::string& bytes, std::uint64_t hash_seed = 0);
 /// A digest of everything in the state that is not derived: equal states, equal digests.
 [[nodiscard]] Digest digest_of(const State& state);
 

@@ -29,6 +29,8 @@ struct Policy {
     std::uint32_t nodes_killed_max = 2;         ///< A job that was there when so many nodes broke is quarantined.
     std::uint32_t placements_per_pass = 1000;
     std::uint32_t timers_per_pass = 1000;
+    /// A secret of this process, so that no client can choose ids that slow the ledger's tables down. No answer depends on it.
+    std::uint64_t hash_seed = 0;
 };
 
 /// One instance of the state with the indexes derived from it.

@@ -1,7 +1,7 @@
 // control/core/events.hpp: everything that can be a fact in the journal.
 //
-// An event is small, carries every value that apply needs, and is kept for ever: type numbers are only ever
-// added, and fields only ever added with a default, so that a text of today can be read for ever.
+// An event is small, carries every value that apply needs, and is kept for ever: type numbers are only ever added, and a form that
+// changes gets a step in upcast.hpp, so that a text of today can be read for ever (tests/golden/events.jsonl has them all).
 #pragma once
 
 #include "codec/field.hpp"

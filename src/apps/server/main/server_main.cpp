@@ -121,6 +121,7 @@ int serve(const Arguments& arguments) {
     options.store = arguments.data + "/weir.db";
     options.policy = policy;
     options.catalogue = *catalogue;
+    randombytes_buf(&options.policy.hash_seed, sizeof options.policy.hash_seed);
     options.say = [](const std::string& text) { spdlog::info("{}", text); };
     options.fatal = [](const std::string& trouble) {
         spdlog::critical("{}", trouble);

@@ -3,26 +3,19 @@
 #include "apps/agent/pause_program.hpp"
 #include "apps/client/cli.hpp"
 #include "apps/command_line.hpp"
+#include "apps/shipped/shipped.hpp"
 #include "apps/up/up_program.hpp"
 
 #include <CLI/CLI.hpp>
 #include <fmt/format.h>
 
-#include <filesystem>
 #include <string_view>
 #include <unistd.h>
 
 namespace {
 
-namespace fs = std::filesystem;
-
-fs::path program_folder() {
-    std::error_code error;
-    return fs::read_symlink("/proc/self/exe", error).parent_path();
-}
-
 int exec_sibling(const char* name, char** argv) {
-    const auto path = (program_folder() / name).string();
+    const auto path = weir::apps::program_folder() + "/" + name;
     ::execv(path.c_str(), argv);
     fmt::print(stderr, "weir: {} cannot be started: it is not beside this program\n", path);
     return 2;
@@ -30,15 +23,20 @@ int exec_sibling(const char* name, char** argv) {
 
 int up(int argc, char** argv) {
     weir::up::UpOptions options;
-    options.programs = program_folder().string();
-    // build/release/bin in a checkout: the folder above build holds catalogue/ and examples/.
-    options.share = (program_folder() / "../../..").lexically_normal().string();
-    if (options.share.ends_with('/')) options.share.pop_back();
+    options.programs = weir::apps::program_folder();
     CLI::App app{"starts one server and three process sites, runs a training, kills an agent half-way, prints the bill", "weir up"};
     app.add_flag("--once", options.once, "end after the job instead of staying up");
-    app.add_option("--share", options.share, "folder of catalogue/ and examples/")->capture_default_str();
+    app.add_option("--share", options.share, "folder of catalogue/ and examples/; absent: the shipped one");
     app.add_option("--digits", options.digits, "the training's data, digits.csv.gz; absent: SHARE/.weir/data/digits.csv.gz");
     if (const auto end = weir::apps::end_of_parsing(app, argc, argv)) return *end;
+    if (options.share.empty()) {
+        auto found = weir::apps::find_shipped(options.programs, weir::apps::shipped_catalogue, "--share DIR");
+        if (!found) {
+            fmt::print(stderr, "weir up: {}\n", found.error());
+            return weir::apps::wrong_usage;
+        }
+        options.share = *std::move(found);
+    }
     if (options.digits.empty()) options.digits = options.share + "/.weir/data/digits.csv.gz";
     return weir::up::run_up(options);
 }

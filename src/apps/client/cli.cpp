@@ -1,6 +1,7 @@
 #include "apps/client/cli.hpp"
 
 #include "apps/client/arguments.hpp"
+#include "apps/version/version.hpp"
 
 #include "codec/text.hpp"
 
@@ -82,6 +83,7 @@ int run(const std::vector<std::string>& arguments, Console& console) {
     CLI::App app{about, "weir"};
     Chosen chosen;
     add_commands(app, chosen);
+    app.set_version_flag("--version", "weir " + std::string{version()}, "the release, and the commit it was built from");
     app.footer(also);  // After the commands, which would inherit it.
     try {
         auto reversed = arguments;

@@ -1,6 +1,7 @@
 // Goal: every command line ends with the documented exit code, repeats only what may be repeated, and refuses a wrong
 // file before anything is sent.
 #include "apps/client/test_rig.hpp"
+#include "apps/version/version.hpp"
 
 namespace weir::cli {
 namespace {
@@ -23,6 +24,16 @@ TEST(Arguments, HelpIsNoErrorAndNonsenseIs) {
     }
     EXPECT_EQ(rig.run({"--server", "http://127.0.0.1:1", "job", "lsit"}), 2);
     EXPECT_EQ(rig.err, "weir: weir job has no command \"lsit\", did you mean list; see: weir job --help\n");
+}
+
+TEST(Arguments, VersionIsToldWithoutAServerOrAToken) {
+    Rig rig;
+    rig.stop();
+    rig.environment.erase("WEIR_TOKEN");
+    EXPECT_EQ(rig.run({"--version"}), 0);
+    EXPECT_EQ(rig.out, "weir " + std::string{version()} + "\n");
+    EXPECT_EQ(rig.run({"job", "list", "--version"}), 0);
+    EXPECT_THAT(rig.out, StartsWith("weir "));
 }
 
 TEST(Arguments, KnowsItsOwnCommands) {

@@ -85,8 +85,8 @@ Done watch(Session& session, const WatchAsk& ask) {
 }
 
 Done prove_store_elsewhere(Session&, const Nothing&) {
-    return fail(usage("a store is proved on the machine where it is, without a server or a token; write: weir audit verify --data DIR "
-                      "--catalogue FILE, with no option before audit"));
+    return fail(usage("a store is proved on the machine where it is, without a server or a token; write: weir audit verify --data DIR, "
+                      "with no option before audit"));
 }
 
 Done show_audit_log(Session& session, const AuditAsk& ask) {

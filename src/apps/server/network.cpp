@@ -1,6 +1,7 @@
 #include "apps/server/network.hpp"
 
 #include "adapters/store_sqlite/sqlite_journal.hpp"
+#include "apps/version/version.hpp"
 
 #include <fmt/format.h>
 
@@ -52,7 +53,7 @@ Result<std::unique_ptr<Network>, std::string> Network::open(NetworkOptions optio
                                                          "the journal cannot go on: {}; the server ends now and replays at its next start",
                                                          error.message));
                                                  });
-    const auto started = self.carry_out(control::StartLeader{self.journal_->epoch().number, "0.1.0"});
+    const auto started = self.carry_out(control::StartLeader{self.journal_->epoch().number, std::string{version()}});
     if (!started) return fail(started.error().message);
     self.housekeeper_ = std::thread{[&self] { self.keep_house(); }};
     return network;

@@ -61,7 +61,7 @@ struct Options {
     std::size_t watches_max = 20'000;                         ///< Open watches.
     std::size_t questions_max = 1'000;                        ///< Questions to history and logs that may queue.
     Duration heartbeat = seconds(15);                         ///< Of a quiet watch.
-    std::string build;                                        ///< Shown by /v1/openapi.json and /metrics.
+    std::string build;                                        ///< Shown by /v1/openapi.json, /healthz and /metrics.
 };
 
 struct Context;

@@ -70,6 +70,15 @@ TEST(OpenApi, ListsEveryRoute) {
     EXPECT_EQ(have.size(), town.server->router().routes().size());
 }
 
+TEST(OpenApi, TellsTheVersionThatHealthAndMetricsTell) {
+    Town town;
+    const auto document = codec::read_json(town.get("", "/v1/openapi.json").body);
+    ASSERT_TRUE(document);
+    EXPECT_EQ(*document->find("info")->find("version")->string(), "test");
+    EXPECT_EQ(town.get("", "/healthz").body, "ok\nweir test\n");
+    EXPECT_NE(town.get("", "/metrics").body.find(R"(weir_build_info{build="test"} 1)"), std::string::npos);
+}
+
 /// A log that is always empty.
 class EmptyLog final : public LogSource {
     Result<LogPiece, LogError> read(const LogQuery& query) override { return LogPiece{{}, query.offset, true}; }

@@ -119,6 +119,11 @@ http::Response metrics(const Context& context) {
     return response;
 }
 
+http::Response health(const Context& context) {
+    const auto& build = context.options.build;
+    return http::Response::text(200, build.empty() ? "ok\n" : fmt::format("ok\nweir {}\n", build));
+}
+
 http::Response ready(const Context& context, const http::Request& request) {
     const auto obstacle = context.world.readiness ? context.world.readiness() : std::nullopt;
     return obstacle ? refuse(503, "not_ready", *obstacle, request.target) : http::Response::text(200, "ready\n");
@@ -145,10 +150,10 @@ std::vector<Endpoint> system_endpoints(Context& context) {
     endpoints.push_back({.method = Method::get,
                          .pattern = "/healthz",
                          .name = "health",
-                         .summary = "Whether the process answers",
+                         .summary = "Whether the process answers, and its version",
                          .answer_type = "text/plain",
                          .needs_token = false,
-                         .handler = http::answer_with([](const http::Request&) { return http::Response::text(200, "ok\n"); })});
+                         .handler = http::answer_with([&context](const http::Request&) { return health(context); })});
     endpoints.push_back({.method = Method::get,
                          .pattern = "/readyz",
                          .name = "readiness",

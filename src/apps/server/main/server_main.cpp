@@ -6,6 +6,8 @@
 #include "apps/server/network.hpp"
 #include "apps/server/settings.hpp"
 #include "apps/server/site_logs.hpp"
+#include "apps/shipped/shipped.hpp"
+#include "apps/version/version.hpp"
 #include "transport/api/api.hpp"
 #include "transport/http/server/server.hpp"
 
@@ -94,8 +96,13 @@ std::optional<std::string> store_missing(const Arguments& arguments) {
     return fmt::format("there is no store at {} and --existing asks for one; mount its disk or name the right directory", store);
 }
 
+Result<Catalogue, std::string> catalogue_of(const std::string& named) {
+    const auto path = WEIR_TRY(apps::catalogue_path(named));
+    return server::read_catalogue(path);
+}
+
 int serve(const Arguments& arguments) {
-    const auto catalogue = server::read_catalogue(arguments.catalogue);
+    const auto catalogue = catalogue_of(arguments.catalogue);
     if (!catalogue) {
         spdlog::error("{}", catalogue.error());
         return bad_usage;
@@ -173,7 +180,7 @@ int serve(const Arguments& arguments) {
     world.history = &history;
     world.logs = &logs;
     world.journal = audit->get();
-    api::Api api{std::move(world), {.build = "0.1.0"}};
+    api::Api api{std::move(world), {.build = std::string{version()}}};
     http::ServerOptions http_options;
     http_options.address = arguments.address;
     http_options.port = arguments.port;
@@ -215,15 +222,15 @@ int serve(const Arguments& arguments) {
 
 int audit(int argc, char** argv) {
     std::string data = "weir-data";
-    std::string catalogue_path;
+    std::string named;
     std::string store;
     CLI::App app{"proves a store: chain, snapshots, ledger, views", "weir audit verify"};
     app.footer("Exit codes: 0 all of it holds, 2 wrong arguments, 3 something does not hold or cannot be read.");
     app.add_option("--data", data, "directory of a server, running or not")->capture_default_str();
     app.add_option("--store", store, "a backup, or any file of a store, instead of a directory");
-    app.add_option("--catalogue", catalogue_path, "YAML file of accelerators")->required();
+    app.add_option("--catalogue", named, "YAML file of accelerators; absent: the shipped one");
     if (const auto end = weir::apps::end_of_parsing(app, argc, argv)) return *end;
-    const auto catalogue = server::read_catalogue(catalogue_path);
+    const auto catalogue = catalogue_of(named);
     if (!catalogue) {
         spdlog::error("{}", catalogue.error());
         return bad_usage;
@@ -267,7 +274,7 @@ int main(int argc, char** argv) {
     app.add_flag("--existing", arguments.existing, "refuse to make a new store: for a network that has one");
     app.add_option("--address", arguments.address, "numeric address to listen on")->capture_default_str();
     app.add_option("--port", arguments.port, "port; 0 lets the system choose, see DATA/endpoint")->capture_default_str();
-    app.add_option("--catalogue", arguments.catalogue, "YAML file of accelerators")->required();
+    app.add_option("--catalogue", arguments.catalogue, "YAML file of accelerators; absent: the shipped one");
     app.add_option("--policy", arguments.policy, "YAML file of leases and limits");
     app.add_option("--site-root", arguments.site_roots, "SITE=DIR: where a site of this machine keeps its tasks, for logs");
     if (const auto end = weir::apps::end_of_parsing(app, argc, argv)) return *end;

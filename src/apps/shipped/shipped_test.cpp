@@ -1,0 +1,58 @@
+// Goal: shipped files are found wherever the programs were put, the nearest first, and a refusal names every place.
+#include "apps/shipped/shipped.hpp"
+
+#include <gtest/gtest.h>
+
+#include <cstdlib>
+#include <filesystem>
+#include <fstream>
+
+namespace weir::apps {
+namespace {
+
+namespace fs = std::filesystem;
+
+class Shipped : public testing::Test {
+protected:
+    Shipped() {
+        auto name = (fs::temp_directory_path() / "weir-shipped-XXXXXX").string();
+        top_ = ::mkdtemp(name.data());
+    }
+    ~Shipped() override { fs::remove_all(top_); }
+    Shipped(const Shipped&) = delete;
+    Shipped& operator=(const Shipped&) = delete;
+
+    [[nodiscard]] std::string at(const std::string& path) const { return path.empty() ? top_.string() : (top_ / path).string(); }
+    void put(const std::string& folder) const {
+        fs::create_directories(top_ / folder / "catalogue");
+        std::ofstream{top_ / folder / shipped_catalogue} << "accelerators: []\n";
+    }
+
+    fs::path top_;
+};
+
+TEST_F(Shipped, IsFoundBesideTheProgramInAShareFolderOrInTheCheckout) {
+    const auto bin = at("build/release/bin");
+    const auto find = [&] { return find_shipped(bin, shipped_catalogue, "--catalogue FILE"); };
+    ASSERT_FALSE(find());
+    EXPECT_EQ(find().error(), "catalogue/accelerators.yaml is in none of " + bin + ", " + at("build/release/share/weir") + ", " + at("") +
+                                  "; name it with --catalogue FILE");
+    put("");
+    EXPECT_EQ(find().value(), at(""));
+    put("build/release/share/weir");
+    EXPECT_EQ(find().value(), at("build/release/share/weir"));
+    put("build/release/bin");
+    EXPECT_EQ(find().value(), bin);
+}
+
+TEST_F(Shipped, AFolderOfThatNameIsNoFile) {
+    fs::create_directories(top_ / "bin" / shipped_catalogue);
+    EXPECT_FALSE(find_shipped(at("bin"), shipped_catalogue, "--catalogue FILE"));
+}
+
+TEST_F(Shipped, WhatIsNamedWins) {
+    EXPECT_EQ(catalogue_path("mine.yaml").value(), "mine.yaml");
+}
+
+}  // namespace
+}  // namespace weir::apps

@@ -1,7 +1,8 @@
 // bench/http_submit.cpp: single jobs submitted over HTTP, durable before they are answered, against the least that could do it.
 //
 // A second process submits over keep-alive connections, one request at a time on each. "weir" is the whole way: token, rate limit,
-// strict decoding, decide, ledger hold, journal with its chain, reader, answer. The floor, measured in the same round, is a bare
+// strict decoding, decide, ledger hold, journal with its chain, reader, answer, and beside it the views and the state that snapshots
+// are made of. The floor, measured in the same round, is a bare
 // Beast server whose commit thread writes as many bytes for each request into a SQLite table, all that gathered in one
 // transaction, and answers with as many bytes. Both sync each commit (WAL, synchronous=FULL); a file system that does not sync
 // is refused. Both have one io thread and one commit thread; all of them share the machine with the asking process.
@@ -10,12 +11,11 @@
 //
 // Then requests are sent at half the rate that weir reached, on time whatever the answers do, and each is timed from the
 // moment at which it was due.
-#include "adapters/store_sqlite/sqlite_journal.hpp"
+#include "apps/server/history_views.hpp"
+#include "apps/server/network.hpp"
 #include "bench/disk.hpp"
 #include "bench/load.hpp"
 #include "bench/report.hpp"
-#include "control/loop.hpp"
-#include "control/recover.hpp"
 #include "transport/api/api.hpp"
 #include "transport/http/server/server.hpp"
 
@@ -28,7 +28,7 @@
 #include <array>
 #include <condition_variable>
 #include <cstdio>
-#include <future>
+#include <deque>
 #include <mutex>
 
 namespace {
@@ -200,27 +200,29 @@ private:
 
 // ---- weir
 
-class Network {
+/// What weir-server runs, whole, in this process: store, loop, snapshots, views, API.
+class Weir {
 public:
-    Network() {
-        auto opened = store::open_journal({.path = directory_.file("weir.db")});
-        if (!opened) give_up(opened.error().message);
-        journal_ = std::move(*opened);
+    Weir() {
         Catalogue catalogue;
         catalogue["A100"].model = "A100";
-        reader_ = std::make_unique<control::Reader>(recovered(catalogue));
-        writer_ = std::make_unique<control::Writer>(recovered(catalogue), *journal_);
-        const auto wall = [] {
-            return Instant{
-                std::chrono::duration_cast<std::chrono::nanoseconds>(std::chrono::system_clock::now().time_since_epoch()).count()};
-        };
-        const auto steady = [] { return Instant{Clock::now().time_since_epoch().count()}; };
-        loop_ = std::make_unique<control::Loop>(*writer_, *reader_, control::Clocks{wall, steady}, control::LoopOptions{},
-                                                [](const ports::JournalError& error) { give_up(error.message); });
-        settle_in(wall());
-        api::World world{.reader = *reader_, .loop = *loop_, .wall = wall, .steady = steady, .random = [](std::span<std::uint8_t> out) {
-                             if (::getrandom(out.data(), out.size(), 0) < 0) give_up("getrandom");
-                         }};
+        auto opened = server::Network::open({.store = directory_.file("weir.db"),
+                                             .policy = {},
+                                             .catalogue = catalogue,
+                                             .loop = {},
+                                             .say = [](const std::string&) {},
+                                             .fatal = [](const std::string& trouble) { give_up(trouble); }});
+        if (!opened) give_up(opened.error());
+        network_ = std::move(*opened);
+        const auto clocks = server::machine_clocks();
+        settle_in(clocks.wall());
+        auto views = views::Views::open(directory_.file("views.db"));
+        auto trailing = network_->journal().open_reader();
+        if (!views || !trailing) give_up(views ? trailing.error().message : views.error());
+        history_ = std::make_unique<server::ViewsHistory>(std::move(*views), network_->reader(), std::move(*trailing), give_up);
+        watcher_ = network_->reader().on_commit([this](std::uint64_t) { history_->wake(); });
+        api::World world{.reader = network_->reader(), .loop = network_->loop(), .wall = clocks.wall, .steady = clocks.steady, .random = chance};
+        world.history = history_.get();
         api_ = std::make_unique<api::Api>(std::move(world),
                                           api::Options{.rate = {.per_second = 10'000'000, .burst = 10'000'000}, .build = {}});
         http::ServerOptions options;
@@ -229,19 +231,24 @@ public:
         if (!server) give_up(server.error().message);
         server_ = std::make_unique<http::Server>(std::move(*server));
     }
-    Network(const Network&) = delete;
-    Network& operator=(const Network&) = delete;
-    ~Network() {
+    Weir(const Weir&) = delete;
+    Weir& operator=(const Weir&) = delete;
+    ~Weir() {
         api_->stop();
         server_->stop(seconds(5));
-        loop_->stop();
+        network_->reader().forget(watcher_);
+        network_->stop();
     }
     [[nodiscard]] std::uint16_t port() const { return server_->port(); }
     [[nodiscard]] const std::string& token() const { return secret_; }
-    [[nodiscard]] control::LoopFigures figures() const { return loop_->figures(); }
+    [[nodiscard]] control::LoopFigures figures() const { return network_->loop().figures(); }
+    /// What the journal has.
+    [[nodiscard]] std::uint64_t head() const { return network_->reader().revision(); }
+    /// How far the views are.
+    [[nodiscard]] std::uint64_t watermark() const { return history_->watermark(); }
     /// Bytes of journal for each job, of the last thousand records.
     [[nodiscard]] std::size_t bytes_per_job() {
-        auto reader = journal_->open_reader();
+        auto reader = network_->journal().open_reader();
         const auto head = (*reader)->head();
         const auto records = (*reader)->read(head->revision > 1'000 ? head->revision - 999 : 1, 1'000, 64U << 20U);
         std::size_t bytes = 0;
@@ -254,16 +261,11 @@ public:
     }
 
 private:
-    control::Core recovered(const Catalogue& catalogue) {
-        auto recovery = control::recover(*journal_, {}, catalogue);
-        if (!recovery) give_up(recovery.error());
-        return std::move(recovery->core);
+    static void chance(std::span<std::uint8_t> out) {
+        if (::getrandom(out.data(), out.size(), 0) < 0) give_up("getrandom");
     }
     void must(control::Command command) {
-        std::promise<bool> done;
-        loop_->submit(control::Request{control::Actor{}, std::move(command)},
-                      [&](const control::Answer& answer, std::uint64_t) { done.set_value(answer.has_value()); });
-        if (!done.get_future().get()) give_up("a command of the preparation was refused");
+        if (const auto answer = network_->carry_out(std::move(command)); !answer) give_up(answer.error().message);
     }
     void settle_in(Instant now) {
         must(control::SetOrganisation{
@@ -277,9 +279,9 @@ private:
         site.region = "cn/sichuan";
         site.tariff = {{"A100", Fen{600}}};
         must(control::SetSite{site});
-        std::array<std::uint8_t, 32> chance{};
-        if (::getrandom(chance.data(), chance.size(), 0) < 0) give_up("getrandom");
-        secret_ = api::secret_of(chance);
+        std::array<std::uint8_t, 32> bytes{};
+        chance(bytes);
+        secret_ = api::secret_of(bytes);
         Token token;
         token.id = TokenId{make_uid(now, 0, 2)};
         token.subject = SubjectName{"ann"};
@@ -288,13 +290,41 @@ private:
         must(control::IssueToken{token});
     }
     Directory directory_;
-    std::unique_ptr<ports::Journal> journal_;
-    std::unique_ptr<control::Reader> reader_;
-    std::unique_ptr<control::Writer> writer_;
-    std::unique_ptr<control::Loop> loop_;
+    std::unique_ptr<server::Network> network_;
+    std::unique_ptr<server::ViewsHistory> history_;
+    std::uint64_t watcher_ = 0;
     std::unique_ptr<api::Api> api_;
     std::unique_ptr<http::Server> server_;
     std::string secret_;
+};
+
+/// Watches how long ago the oldest revision that the views lack was made durable; as a person who asks every 10 ms sees it.
+class LagWatch {
+public:
+    explicit LagWatch(const Weir& weir) : weir_{weir}, thread_{[this](const std::stop_token& stop) { watch(stop); }} {}
+    /// The greatest lag that was seen, in milliseconds.
+    [[nodiscard]] double most_ms() {
+        thread_.request_stop();
+        if (thread_.joinable()) thread_.join();
+        return most_ms_;
+    }
+
+private:
+    void watch(const std::stop_token& stop) {
+        std::deque<std::pair<std::uint64_t, Clock::time_point>> heads;
+        while (!stop.stop_requested()) {
+            const auto now = Clock::now();
+            if (const auto head = weir_.head(); heads.empty() || heads.back().first < head) heads.emplace_back(head, now);
+            const auto seen = weir_.watermark();
+            while (!heads.empty() && heads.front().first <= seen) heads.pop_front();
+            if (!heads.empty())
+                most_ms_ = std::max(most_ms_, std::chrono::duration<double, std::milli>(now - heads.front().second).count());
+            std::this_thread::sleep_for(std::chrono::milliseconds{10});
+        }
+    }
+    const Weir& weir_;
+    double most_ms_ = 0;
+    std::jthread thread_;
 };
 
 // ---- the report
@@ -303,7 +333,10 @@ struct Round {
     Asked weir;
     Asked floor;
     double jobs_per_commit = 0;
+    double lag_ms = 0;  ///< Most that the views were behind.
 };
+
+double lag_of(const Round& round) { return round.lag_ms; }
 
 std::string series(std::string_view name, const std::vector<Round>& all, double (*of)(const Round&), std::string_view format) {
     std::vector<double> values;
@@ -323,19 +356,21 @@ void measure_all() {
         for (int i = 0; i < rounds; ++i) {
             Round round;
             {
-                Network network;
-                const auto before = network.figures();
-                round.weir = ask(asker, network.port(), connections, 0, network.token());
-                const auto after = network.figures();
+                Weir weir;
+                LagWatch lag{weir};
+                const auto before = weir.figures();
+                round.weir = ask(asker, weir.port(), connections, 0, weir.token());
+                const auto after = weir.figures();
                 round.jobs_per_commit = static_cast<double>(round.weir.answers) / static_cast<double>(after.commits - before.commits);
-                bytes = network.bytes_per_job();
+                round.lag_ms = lag.most_ms();
+                bytes = weir.bytes_per_job();
             }
             Floor floor{bytes};
             round.floor = ask(asker, floor.port(), connections, 0, "weir_" + std::string(64, '0'));
             all.push_back(round);
         }
         best = std::max(best, bench::median({all[0].weir.per_second, all[1].weir.per_second, all[2].weir.per_second}));
-        shapes += fmt::format("{}\n    {{\"connections\": {}, {}, {}, {},\n     {}, {}, {}, {}}}", shapes.empty() ? "" : ",", connections,
+        shapes += fmt::format("{}\n    {{\"connections\": {}, {}, {}, {},\n     {}, {}, {}, {},\n     {}}}", shapes.empty() ? "" : ",", connections,
                               series(
                                   "weir_per_second", all, [](const Round& r) { return r.weir.per_second; }, "{:.0f}"),
                               series(
@@ -348,29 +383,36 @@ void measure_all() {
                                   "weir_p99_ms", all, [](const Round& r) { return static_cast<double>(r.weir.p99_us) / 1e3; }, "{:.2f}"),
                               series(
                                   "floor_p99_ms", all, [](const Round& r) { return static_cast<double>(r.floor.p99_us) / 1e3; }, "{:.2f}"),
-                              series("weir_jobs_per_commit", all, [](const Round& r) { return r.jobs_per_commit; }, "{:.1f}"));
+                              series("weir_jobs_per_commit", all, [](const Round& r) { return r.jobs_per_commit; }, "{:.1f}"),
+                              series("views_lag_most_ms", all, lag_of, "{:.0f}"));
     }
     std::vector<Round> batches;
     for (int i = 0; i < rounds; ++i) {
-        Network network;
-        batches.push_back({ask(asker, network.port(), batch_connections, 0, network.token(), batch_jobs), {}, 0});
+        Weir weir;
+        LagWatch lag{weir};
+        batches.push_back({ask(asker, weir.port(), batch_connections, 0, weir.token(), batch_jobs), {}, 0, 0});
+        batches.back().lag_ms = lag.most_ms();
     }
     std::vector<Round> paced;
     for (int i = 0; i < rounds; ++i) {
-        Network network;
-        paced.push_back({ask(asker, network.port(), 256, best / 2, network.token()), {}, 0});
+        Weir weir;
+        LagWatch lag{weir};
+        paced.push_back({ask(asker, weir.port(), 256, best / 2, weir.token()), {}, 0, 0});
+        paced.back().lag_ms = lag.most_ms();
     }
     fmt::print(
         "{{\"benchmark\": \"http_submit\", {}, \"rounds\": {}, \"measured_ms\": {}, \"journal_bytes_per_job\": {},\n  "
         "\"as_fast_as_it_goes\": [{}\n  ],\n",
         bench::provenance(), rounds, measure_ms, bytes, shapes);
-    fmt::print("  \"batches\": {{\"jobs_of_a_batch\": {}, \"connections\": {}, {}, {}}},\n", batch_jobs, batch_connections,
+    fmt::print("  \"batches\": {{\"jobs_of_a_batch\": {}, \"connections\": {}, {}, {}, {}}},\n", batch_jobs, batch_connections,
                series("jobs_per_second", batches, [](const Round& r) { return r.weir.per_second * batch_jobs; }, "{:.0f}"),
-               series("p99_ms", batches, [](const Round& r) { return static_cast<double>(r.weir.p99_us) / 1e3; }, "{:.2f}"));
-    fmt::print("  \"at_half_rate\": {{\"asked_per_second\": {:.0f}, {}, {}, {}}}}}\n", best / 2,
+               series("p99_ms", batches, [](const Round& r) { return static_cast<double>(r.weir.p99_us) / 1e3; }, "{:.2f}"),
+               series("views_lag_most_ms", batches, lag_of, "{:.0f}"));
+    fmt::print("  \"at_half_rate\": {{\"asked_per_second\": {:.0f}, {}, {}, {}, {}}}}}\n", best / 2,
                series("answered_per_second", paced, [](const Round& r) { return r.weir.per_second; }, "{:.0f}"),
                series("p50_ms", paced, [](const Round& r) { return static_cast<double>(r.weir.p50_us) / 1e3; }, "{:.2f}"),
-               series("p99_ms", paced, [](const Round& r) { return static_cast<double>(r.weir.p99_us) / 1e3; }, "{:.2f}"));
+               series("p99_ms", paced, [](const Round& r) { return static_cast<double>(r.weir.p99_us) / 1e3; }, "{:.2f}"),
+               series("views_lag_most_ms", paced, lag_of, "{:.0f}"));
 }
 
 }  // namespace

@@ -2,6 +2,7 @@
 #include "codec/encode.hpp"
 #include "domain/limits.hpp"
 
+#include <fmt/format.h>
 #include <gtest/gtest.h>
 
 #include <array>
@@ -42,6 +43,48 @@ funding: [prepaid]
     std::string json;
     codec::write_json(*spec, json);
     EXPECT_EQ(codec::decode_json<JobSpec>(json, "journal").value(), *spec);
+}
+
+TEST(JobFile, AcceleratorsMayBeAMappingOfModelToCount) {
+    struct Case {
+        const char* written;
+        std::vector<AcceleratorAsk> meant;
+    };
+    const AcceleratorAsk a100{"A100", MilliCards{1000}, ""};
+    const AcceleratorAsk h100{"H100", MilliCards{8000}, ""};
+    for (const auto& [written, meant] : std::vector<Case>{{"{A100: 1}", {a100}},
+                                                          {"{A100: 1, H100: 8}", {a100, h100}},
+                                                          {"{H100: 8, A100: 1}", {h100, a100}},
+                                                          {"{A100: '1', H100: 8.0}", {a100, h100}},
+                                                          {"{A100:1, H100:8}", {a100, h100}},
+                                                          {"{A100, H100:8}", {a100, h100}},
+                                                          {"{A100: , H100: 8}", {a100, h100}},
+                                                          {"[A100, H100: 8]", {a100, h100}},
+                                                          {"{A100: 0.5}", {{"A100", MilliCards{500}, ""}}},
+                                                          {"{model: H100, count: 8}", {h100}},
+                                                          {"\n    A100: 1\n    H100: 8", {a100, h100}},
+                                                          {"\n    - A100: 1\n    - H100: 8", {a100, h100}}}) {
+        const auto text = fmt::format("name: a\nrun: x\nresources:\n  accelerators: {}\n", written);
+        const auto spec = codec::decode_yaml<JobSpec>(text, "job.yaml");
+        ASSERT_TRUE(spec) << written << ": " << codec::describe(spec.error().front());
+        EXPECT_EQ(spec->resources.accelerators, meant) << written;
+    }
+}
+
+TEST(JobFile, AWrongMappingOfAcceleratorsIsNamedWithItsLineAndModel) {
+    for (const auto& [written, said] : std::vector<std::pair<const char*, const char*>>{
+             {"{A100: lots}", "job.yaml:4:24: resources.accelerators.A100: must be a number of cards, such as 8 or 0.5"},
+             {"{A100: [8]}", "job.yaml:4:24: resources.accelerators.A100: must be a number of cards, such as 8 or 0.5"},
+             {"\n    A100: 1\n    H100: -8", "job.yaml:6:11: resources.accelerators.H100: must be a number of cards, such as 8 or 0.5"},
+             {"{'A100:1': 2}", "job.yaml:4:18: resources.accelerators[\"A100:1\"]: has a number of cards before and behind the colon"},
+             {"{'A100:x': }", "must be a model and a number of cards, such as H800:8 or A100:0.5"},
+             {"{A100: 1, count: 2}", "job.yaml:4:17: resources.accelerators: lacks model"},
+             {"{A100: {count: 8}}", "resources.accelerators.A100: must be a number of cards, such as 8 or 0.5"}}) {
+        const auto text = fmt::format("name: a\nrun: x\nresources:\n  accelerators: {}\n", written);
+        const auto spec = codec::decode_yaml<JobSpec>(text, "job.yaml");
+        ASSERT_FALSE(spec) << written;
+        EXPECT_NE(codec::describe(spec.error().front()).find(said), std::string::npos) << codec::describe(spec.error().front());
+    }
 }
 
 TEST(JobFile, OneAcceleratorNeedsNoList) {

@@ -6,6 +6,8 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
+#include <array>
 #include <cmath>
 
 namespace weir::codec {
@@ -49,6 +51,30 @@ bool read_short(const Value& value, const Place& place, const std::string& text,
         out.per_node = *cards;
     }
     return !out.model.empty() || place.refuse(value, Fault::bad_format, "names no model; write it before the colon, such as H800:8");
+}
+
+/// Whether an object describes one accelerator by its fields; else its keys are models.
+bool has_fields(const Value& value) {
+    constexpr std::array fields{"model", "count", "run"};
+    return std::ranges::any_of(fields, [&](const char* name) { return value.find(name) != nullptr; });
+}
+
+/// `{A100: 8, H100: 4}`, and `{A100:8, H100:4}`, of which YAML makes keys without values.
+bool read_mapping(const Value& value, const Place& place, std::vector<AcceleratorAsk>& out) {
+    bool good = true;
+    for (const auto& [key, count, at] : *value.object()) {
+        const auto field = place.field(key);
+        auto& ask = out.emplace_back();
+        const Value name{key, at};
+        if (!read_short(name, field, key, ask)) {
+            good = false;
+        } else if (key.contains(':') && !count.is_null()) {
+            good = field.refuse(name, Fault::bad_format, "has a number of cards before and behind the colon; write one of them");
+        } else if (!count.is_null()) {
+            good = read_count(count, field, ask.per_node) && good;
+        }
+    }
+    return good;
 }
 
 }  // namespace
@@ -102,10 +128,13 @@ std::string Custom<AcceleratorAsk>::schema(SchemaBook&) {
 bool Custom<std::vector<AcceleratorAsk>>::from_value(const Value& value, const Place& place, std::vector<AcceleratorAsk>& out) {
     out.clear();
     const auto* list = value.array();
-    if (list == nullptr) return Custom<AcceleratorAsk>::from_value(value, place, out.emplace_back());
+    const auto read_one = [&out](const Value& one, const Place& at) {
+        if (one.object() != nullptr && !has_fields(one)) return read_mapping(one, at, out);
+        return Custom<AcceleratorAsk>::from_value(one, at, out.emplace_back());
+    };
+    if (list == nullptr) return read_one(value, place);
     bool good = true;
-    for (std::size_t i = 0; i < list->size(); ++i)
-        good &= Custom<AcceleratorAsk>::from_value((*list)[i], place.item(i), out.emplace_back());
+    for (std::size_t i = 0; i < list->size(); ++i) good = read_one((*list)[i], place.item(i)) && good;
     return good;
 }
 
@@ -119,7 +148,11 @@ void Custom<std::vector<AcceleratorAsk>>::to_json(const std::vector<AcceleratorA
 }
 
 std::string Custom<std::vector<AcceleratorAsk>>::schema(SchemaBook& book) {
-    const auto one = Custom<AcceleratorAsk>::schema(book);
+    const std::string mapping =
+        R"({"type":"object","description":"a model and its number of cards per node; several are alternatives, the preferred first",)"
+        R"("propertyNames":{"pattern":"^(?!(model|count|run)$)[^:]+(:[0-9]+([.][0-9]{1,3})?)?$"},)"
+        R"("additionalProperties":{"oneOf":[{"type":"number"},{"type":"string"},{"type":"null"}]}})";
+    const auto one = R"({"oneOf":[)" + Custom<AcceleratorAsk>::schema(book) + "," + mapping + "]}";
     return R"({"oneOf":[)" + one + R"(,{"type":"array","items":)" + one + "}]}";
 }
 

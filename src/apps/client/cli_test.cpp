@@ -189,6 +189,8 @@ TEST(Submit, NamesFileLineAndFieldBeforeAnythingIsSent) {
          {Case{"name: hello\nresources:\n  accelerators: cpu:1\n  memory: 4\nrun: echo\n", ":4:11: resources.memory: "},
           {"name: hello\nresources:\n  accelerators: cpu:1\nrunn: echo\n", ":4:1: runn: "},
           {"name: hello\nresources:\n  accelerators: [cpu:1, H8000:2]\nrun: echo\n", ":3:25: resources.accelerators[1]"},
+          {"name: hello\nresources:\n  accelerators: {cpu: 1, H8000: 2}\nrun: echo\n", ":3:33: resources.accelerators[1]"},
+          {"name: hello\nresources:\n  accelerators:\n    cpu: 1\n    H800: many\nrun: echo\n", ":5:11: resources.accelerators.H800: "},
           {"name: hello\nresources:\n  accelerators: cpu:1\nrun: echo\nnum_nodes: 0\n", ":5:12: num_nodes: "},
           {"name: hello\nname: again\n", ":2:1: "}}) {
         Rig rig;

@@ -34,11 +34,14 @@ std::pair<std::string_view, std::string_view> step(std::string_view path) {
 }
 
 const codec::Value* child_of(const codec::Value& value, std::string_view name) {
-    const auto* array = value.array();
-    if (array == nullptr) return value.find(name);
+    if (const auto* member = value.find(name); member != nullptr) return member;
     std::size_t index = 0;
     const auto [end, error] = std::from_chars(name.data(), name.data() + name.size(), index);
-    return error == std::errc{} && end == name.data() + name.size() && index < array->size() ? &(*array)[index] : nullptr;
+    if (error != std::errc{} || end != name.data() + name.size()) return nullptr;
+    if (const auto* array = value.array()) return index < array->size() ? &(*array)[index] : nullptr;
+    // A list may be written as a mapping, such as accelerators: {A100: 8, H100: 4}.
+    const auto* object = value.object();
+    return object != nullptr && index < object->size() ? &(*object)[index].value : nullptr;
 }
 
 }  // namespace

@@ -193,6 +193,7 @@ private:
     bool send(const SiteReport& report) {
         const auto sent_at = boot_now();
         const auto answer = parts_.link.post_report(report);
+        const bool for_its_lines = !answer && answer.error().fault == ports::LinkFault::refused && !Refusals::says_nothing(report);
         reconciler_.hear_answer(sent_at, answer, wall_now());
         if (answer) {
             if (cut_off_) spdlog::info("agent.heard site={} server={}", config_.site.text(), config_.server);
@@ -203,7 +204,7 @@ private:
         }
         const auto wait_ms = backoff_.next_ms();
         next_report_ = after_ms(boot_now(), wait_ms);
-        if (!std::exchange(cut_off_, true)) {
+        if (!for_its_lines && !std::exchange(cut_off_, true)) {
             spdlog::warn("agent.cut_off site={} server={} why=\"{}\" again_in_ms={}", config_.site.text(), config_.server,
                          answer.error().message, wait_ms);
         }

@@ -70,6 +70,13 @@ TEST_F(AgentTest, ComesBackAfterTheServerWasAway) {
     ASSERT_TRUE(link.wait_for(told(1, TaskState::running)));
 }
 
+TEST_F(AgentTest, AServerThatRefusesItsNodesStillHearsOfItsTasks) {
+    link.refuse_where([](const SiteReport& report) { return report.nodes.has_value(); });
+    run();
+    link.desire({task(1)});
+    ASSERT_TRUE(link.wait_for(told(1, TaskState::running)));
+}
+
 TEST_F(AgentTest, AThreadPreparesWhatATaskResumesFrom) {
     const auto checkpoint = FakeBackend::checkpoint("step-1", "one");
     ASSERT_TRUE(blobs.put_bytes(sha256("one"), "one"));

@@ -56,10 +56,14 @@ void Reconciler::set_paused(bool paused) {
     spdlog::info("{} site={}", paused ? "agent.paused" : "agent.resumed", options_.site.text());
     paused_ = paused;
     nodes_told_ = false;
+    refusals_.forget_nodes();
 }
 
 void Reconciler::set_nodes(NodeTable nodes) {
-    if (nodes.nodes != nodes_.nodes) nodes_told_ = false;
+    if (nodes.nodes != nodes_.nodes) {
+        nodes_told_ = false;
+        refusals_.forget_nodes();
+    }
     nodes_ = std::move(nodes);
 }
 

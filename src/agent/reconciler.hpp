@@ -17,6 +17,7 @@
 #include "agent/gang.hpp"
 #include "agent/nodes.hpp"
 #include "agent/records.hpp"
+#include "agent/refusals.hpp"
 #include "agent/report_book.hpp"
 #include "base/random.hpp"
 #include "domain/agent_link.hpp"
@@ -69,7 +70,8 @@ public:
     [[nodiscard]] const SiteReport* report(Instant wall);
     /// Renews the leases and says nothing else; none before the first report was taken in.
     [[nodiscard]] std::optional<SiteReport> heartbeat() const { return book_.heartbeat(); }
-    /// What became of a report or heartbeat that was sent at `sent_at`. A stale session begins a new one. After a silence that the
+    /// What became of a report or heartbeat that was sent at `sent_at`. A stale session begins a new one; so does a refused report, and
+    /// what it said is told again in parts (refusals.hpp). After a silence that the
     /// server may have noticed the nodes are told again: only a report that says something makes a site reachable.
     void hear_answer(ports::BootInstant sent_at, const Result<ReportAnswer, ports::LinkError>& answer, Instant wall);
 
@@ -142,7 +144,10 @@ private:
     [[nodiscard]] bool checkpoints_settled(const GenerationKey& key, const Gang& gang) const;
 
     void begin_session(Instant wall);
+    void tell_everything_anew();
     [[nodiscard]] SiteReport changes();
+    void add_lines(SiteReport& report);
+    void hear_refusal(const std::string& why, Instant wall);
     [[nodiscard]] bool add_meters(const GenerationKey& key, const Gang& gang, SiteReport& report) const;
     void add_task(const GenerationKey& key, const Gang& gang, bool all_metered, SiteReport& report);
     void acknowledge(const SiteReport& report);
@@ -161,6 +166,7 @@ private:
     PortPicker pick_port_;
     Random random_;
     ReportBook book_;
+    Refusals refusals_;
     ports::BootInstant now_;
     std::int64_t now_s_ = 0;
     std::optional<Desired> desired_;

@@ -35,6 +35,9 @@ void Reconciler::begin_session(Instant wall) {
     }
     spdlog::info("agent.session site={} session={}", options_.site.text(), *session);
     book_.begin(*session);
+}
+
+void Reconciler::tell_everything_anew() {
     nodes_told_ = false;
     for (auto& [key, memory] : memory_) memory.told.reset();
 }
@@ -44,17 +47,31 @@ const SiteReport* Reconciler::report(Instant wall) {
     if (!book_.has_session()) return nullptr;
     if (book_.waiting()) return &*book_.waiting();
     auto changed = changes();
-    if (!changed.nodes && changed.meters.empty() && changed.checkpoints.empty() && changed.tasks.empty()) return nullptr;
+    // A session begins with a report, though there be nothing to say: only then do heartbeats count.
+    if (Refusals::says_nothing(changed) && !book_.is_new()) return nullptr;
     return &book_.cut(std::move(changed));
 }
 
 SiteReport Reconciler::changes() {
     SiteReport report;
-    if (!nodes_told_ || was_silent_) {
+    if (refusals_.greets()) return report;
+    const bool apart = refusals_.tells_nodes_apart();
+    if (apart) add_lines(report);
+    const bool tells_nodes = (!nodes_told_ || was_silent_) && refusals_.may_tell_nodes(now_);
+    if (tells_nodes && (!apart || Refusals::says_nothing(report))) {
         report.nodes = nodes_.nodes;
         for (auto& node : *report.nodes) node.healthy = node.healthy && !paused_;
     }
+    if (!apart) add_lines(report);
+    return report;
+}
+
+void Reconciler::add_lines(SiteReport& report) {
+    std::size_t generations = 0;
     for (const auto& [key, gang] : gangs_) {
+        if (generations >= refusals_.generations_max()) return;
+        if (refusals_.waits(key, now_)) continue;
+        const auto lines_before = report.meters.size() + report.checkpoints.size() + report.tasks.size();
         const auto found = memory_.find(key);
         if (found != memory_.end() && !found->second.stored.empty()) {
             // An end is told with its last checkpoint or after it, never before.
@@ -63,8 +80,8 @@ SiteReport Reconciler::changes() {
         }
         const bool all_metered = add_meters(key, gang, report);
         if (report.tasks.size() < options_.lines_per_report) add_task(key, gang, all_metered, report);
+        if (report.meters.size() + report.checkpoints.size() + report.tasks.size() > lines_before) ++generations;
     }
-    return report;
 }
 
 /// True where the whole meter of a generation that ended is told with this report.
@@ -110,9 +127,11 @@ void Reconciler::add_task(const GenerationKey& key, const Gang& gang, bool all_m
 void Reconciler::hear_answer(ports::BootInstant sent_at, const Result<ReportAnswer, ports::LinkError>& answer, Instant wall) {
     if (!answer) {
         was_silent_ = true;
+        if (answer.error().fault == ports::LinkFault::refused) return hear_refusal(answer.error().message, wall);
         if (answer.error().fault != ports::LinkFault::stale_sequence) return;
         spdlog::warn("agent.session site={} why=\"{}\"", options_.site.text(), answer.error().message);
         ++refused_sessions_;
+        tell_everything_anew();
         begin_session(wall);
         return;
     }
@@ -125,7 +144,22 @@ void Reconciler::hear_answer(ports::BootInstant sent_at, const Result<ReportAnsw
     if (const auto report = book_.acknowledge(answer->sequence)) acknowledge(*report);
 }
 
+/// Nothing of the report was taken in, and a copy of it that is late must not be: its session ends. What was taken in before still is.
+/// A report that says nothing stays as it is.
+void Reconciler::hear_refusal(const std::string& why, Instant wall) {
+    if (!book_.waiting()) return;
+    const auto refused = *book_.waiting();
+    refusals_.note_refused(refused, now_);
+    if (Refusals::says_nothing(refused)) return;
+    spdlog::error("report.refused site={} nodes={} meters={} checkpoints={} tasks={} why=\"{}\" what_next=\"renews the leases, and sends "
+                  "it again in parts\"",
+                  options_.site.text(), refused.nodes ? refused.nodes->size() : 0, refused.meters.size(), refused.checkpoints.size(),
+                  refused.tasks.size(), why);
+    begin_session(wall);
+}
+
 void Reconciler::acknowledge(const SiteReport& report) {
+    refusals_.note_taken(report);
     if (report.nodes) {
         auto now = nodes_.nodes;
         for (auto& node : now) node.healthy = node.healthy && !paused_;

@@ -386,6 +386,106 @@ TEST_F(ReconcilerTest, SessionsGrowThoughTheClockGoesBack) {
     EXPECT_LT(refusals, 20);
 }
 
+TEST_F(ReconcilerTest, ARefusedInventoryEndsNoTask) {
+    greet();
+    desire({task(1)});
+    at(101);
+    EXPECT_EQ(tell(), "#2 1:running");
+    NodeTable other;
+    Node node;
+    node.name = *NodeName::parse("n1");
+    node.cards.resize(1);
+    node.cards[0].model = "RENAMED";
+    other.nodes.push_back(node);
+    agent->set_nodes(other);
+    at(110);
+    EXPECT_EQ(words(), "#3 nodes");
+    const auto before = session;
+    lose(LinkFault::refused);
+    // The server hears that the agent lives, all but the nodes, and the leases go on.
+    EXPECT_EQ(at(120), Calls{});
+    EXPECT_EQ(tell(), "#1");
+    EXPECT_GT(session, before);
+    EXPECT_EQ(at(121), (Calls{"renew 1/0 until 150"}));
+    EXPECT_EQ(tell(), "#2 m1/0:1[101,111) m1/0:2[111,121)");
+    EXPECT_EQ(words(), "");
+    EXPECT_TRUE(agent->heartbeat());
+    EXPECT_EQ(at(122), (Calls{"renew 1/0 until 151"}));
+    // Nodes and lines go apart until nodes were taken; the nodes after a while, or at once when they are others.
+    at(169);
+    EXPECT_EQ(tell(), "#3 m1/0:3[121,131) m1/0:4[131,141) m1/0:5[141,151) m1/0:6[151,161)");
+    EXPECT_EQ(words(), "");
+    at(170);
+    EXPECT_EQ(words(), "#4 nodes");
+    lose(LinkFault::refused);
+    EXPECT_EQ(tell(), "#1");
+    EXPECT_EQ(words(), "");
+    other.nodes[0].cards[0].model = "L20";
+    agent->set_nodes(other);
+    EXPECT_EQ(tell(), "#2 nodes");
+    EXPECT_EQ(words(), "");
+}
+
+TEST_F(ReconcilerTest, ALineThatIsRefusedWaitsWhileAllOthersAreTold) {
+    greet();
+    std::vector<DesiredTask> wanted;
+    for (std::uint32_t i = 1; i <= 4; ++i) {
+        auto one = task(i);
+        one.job = *JobId::parse(fmt::format("job-01k0000000000000000000000{}", i));
+        wanted.push_back(one);
+    }
+    const auto disliked = wanted[2].job;
+    desire(wanted);
+    at(101);
+    std::set<JobId> heard;
+    std::set<std::string> sessions;
+    const auto talk = [&](std::int64_t s) {
+        at(s);
+        for (int message = 0; message < 20; ++message) {
+            const auto text = words();
+            if (text.empty()) return;
+            const auto report = *agent->report(wall());
+            sessions.insert(report.session);
+            if (std::ranges::any_of(report.tasks, [&](const auto& line) { return line.job == disliked; })) {
+                lose(LinkFault::refused);
+                continue;
+            }
+            for (const auto& line : report.tasks) heard.insert(line.job);
+            tell();
+        }
+        FAIL() << "the agent does not come to rest";
+    };
+    talk(101);
+    EXPECT_EQ(heard.size(), 3U);
+    EXPECT_FALSE(heard.contains(disliked));
+    EXPECT_TRUE(agent->heartbeat());
+    // It is tried again, and not all the time.
+    const auto sessions_before = sessions.size();
+    talk(150);
+    EXPECT_EQ(sessions.size(), sessions_before);
+    talk(162);
+    EXPECT_LE(sessions.size(), sessions_before + 3);
+    at(230);
+    while (!words().empty()) {
+        for (const auto& line : agent->report(wall())->tasks) heard.insert(line.job);
+        tell();
+    }
+    EXPECT_TRUE(heard.contains(disliked));
+}
+
+TEST_F(ReconcilerTest, AnAgentThatIsRefusedAltogetherTellsItsNodesAsSoonAsItIsNot) {
+    at(100);
+    EXPECT_EQ(words(), "#1 nodes");
+    lose(LinkFault::refused);
+    EXPECT_EQ(words(), "#1");
+    const auto second = session;
+    lose(LinkFault::refused);
+    EXPECT_EQ(words(), "#1");
+    EXPECT_EQ(session, second);
+    tell();
+    EXPECT_EQ(words(), "#2 nodes");
+}
+
 TEST_F(ReconcilerTest, AHeartbeatHasTheNumberOfTheLastReport) {
     at(100);
     EXPECT_FALSE(agent->heartbeat());

@@ -17,13 +17,15 @@ class ReportBook {
 public:
     explicit ReportBook(SiteName site) : site_{std::move(site)} {}
 
-    /// Forgets what was not acknowledged: the caller tells everything anew. The next report has number 1.
+    /// Forgets what was not acknowledged. The next report has number 1.
     void begin(std::string session) {
         session_ = std::move(session);
         acknowledged_ = 0;
         waiting_.reset();
     }
     [[nodiscard]] bool has_session() const { return !session_.empty(); }
+    /// Nothing of this session was taken in yet.
+    [[nodiscard]] bool is_new() const { return acknowledged_ == 0; }
 
     /// The report that waits for its acknowledgement.
     [[nodiscard]] const std::optional<SiteReport>& waiting() const { return waiting_; }

@@ -26,6 +26,7 @@ public:
             --failures_;
             return fail(ports::LinkError{ports::LinkFault::unreachable, "nobody listens"});
         }
+        if (refuses_ && refuses_(report)) return fail(ports::LinkError{ports::LinkFault::refused, "a model that nobody knows"});
         reports_.push_back(report);
         changed_.notify_all();
         return ReportAnswer{report.sequence, 30'000, 3'600'000, 10'000, desired_.revision};
@@ -68,6 +69,10 @@ public:
         const std::lock_guard lock{mutex_};
         failures_ = times;
     }
+    void refuse_where(std::function<bool(const SiteReport&)> refuses) {
+        const std::lock_guard lock{mutex_};
+        refuses_ = std::move(refuses);
+    }
     /// Waits until a report holds.
     bool wait_for(const std::function<bool(const SiteReport&)>& holds) {
         std::unique_lock lock{mutex_};
@@ -86,6 +91,7 @@ private:
     std::vector<SiteReport> reports_;
     Desired desired_;
     std::vector<DesiredQuestion> questions_;
+    std::function<bool(const SiteReport&)> refuses_;
     int failures_ = 0;
     int damaged_ = 0;
     bool interrupted_ = false;

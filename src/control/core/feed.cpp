@@ -75,12 +75,15 @@ void tell_quota(Core& core, const Project* old, const Project& project) {
     }
 }
 
-std::string key_of(const std::map<std::string, scheduler::FundingAnswer>& answers) {
+std::string key_of(const scheduler::FundingAnswers& answers) {
     std::string text;
-    for (const auto& [site, answer] : answers) {
-        text += site + (answer.eligible ? "+" : "-");
-        for (const auto& clause : answer.clauses) text += clause.source + "\x1f" + clause.clause + "\x1e";
-        text += "\n";
+    for (const auto& [site, models] : answers) {
+        text += site + "\n";
+        for (const auto& [model, answer] : models) {
+            text += model + (answer.eligible ? "+" : "-");
+            for (const auto& clause : answer.clauses) text += clause.source + "\x1f" + clause.clause + "\x1e";
+            text += "\n";
+        }
     }
     return sha256(text).text().substr(0, 24);
 }

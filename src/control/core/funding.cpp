@@ -111,6 +111,41 @@ std::string name_of(const FundingSource& source) { return source.voucher ? sourc
 
 std::string yuan(Fen fen) { return fmt::format("{}.{:02}", fen.value / 100, fen.value % 100); }
 
+/// Who asks for a quote, with what.
+struct Asked {
+    const Core& core;
+    const OrganisationName& organisation;
+    const JobSpec& spec;
+    std::vector<FundingSource> sources;
+    const std::vector<Fen>& free;  ///< By source.
+    Instant now;
+};
+
+/// What each source takes of the job's cost, in their order.
+void share(const Asked& asked, const Site& site, Quote& quote) {
+    const Instant end = asked.now + seconds(asked.spec.max_duration.value);
+    for (std::size_t i = 0; i < asked.sources.size(); ++i) {
+        const auto answer = ask_source(asked.core, asked.organisation, asked.sources[i], site, quote.model, asked.now, end);
+        if (answer.per_mille == 0) quote.clauses.push_back({name_of(asked.sources[i]), answer.clause});
+        const auto most = mul_div(quote.cost_max.value, answer.per_mille, 1000, Rounding::down).value_or(0);
+        const Fen part = std::min({Fen{most}, quote.uncovered, asked.free[i]});
+        quote.parts.push_back(part);
+        quote.uncovered -= part;
+    }
+}
+
+/// A quote for each model of the job that the site has a price for.
+void add_quotes(const Asked& asked, const Site& site, std::vector<Quote>& all) {
+    for (const auto& ask : asked.spec.resources.accelerators) {
+        const auto* price = price_of(site, ask.model);
+        if (price == nullptr) continue;
+        const auto cost = cost_max(asked.spec, ask, price->fen_per_card_hour);
+        all.push_back({.site = site.name, .model = ask.model, .fen_per_card_hour = price->fen_per_card_hour,
+                       .cost_max = cost, .parts = {}, .uncovered = cost, .clauses = {}});
+        share(asked, site, all.back());
+    }
+}
+
 /// Why no site can be paid: the clause that refuses where no source is eligible at all, else the cheapest site's numbers.
 Refusal cannot_pay(const std::vector<Quote>& all, const JobSpec& spec) {
     if (all.empty()) {
@@ -161,27 +196,10 @@ SourceAnswer ask_source(const Core& core, const OrganisationName& organisation, 
 }
 
 std::vector<Quote> quotes(const Core& core, const Project& project, const JobSpec& spec, const std::vector<Fen>& free, Instant now) {
-    const auto sources = sources_of(spec);
-    const Instant end = now + seconds(spec.max_duration.value);
+    const Asked asked{core, project.organisation, spec, sources_of(spec), free, now};
     std::vector<Quote> all;
     for (const auto& [name, site] : core.state.sites) {
-        if (!may_enter(project, spec, site.site)) continue;
-        for (const auto& ask : spec.resources.accelerators) {
-            const auto* price = price_of(site.site, ask.model);
-            if (price == nullptr) continue;
-            Quote quote{.site = name, .model = ask.model, .fen_per_card_hour = price->fen_per_card_hour,
-                        .cost_max = cost_max(spec, ask, price->fen_per_card_hour), .parts = {}, .uncovered = {}, .clauses = {}};
-            quote.uncovered = quote.cost_max;
-            for (std::size_t i = 0; i < sources.size(); ++i) {
-                const auto answer = ask_source(core, project.organisation, sources[i], site.site, ask.model, now, end);
-                if (answer.per_mille == 0) quote.clauses.push_back({name_of(sources[i]), answer.clause});
-                const auto share = mul_div(quote.cost_max.value, answer.per_mille, 1000, Rounding::down).value_or(0);
-                const Fen part = std::min({Fen{share}, quote.uncovered, free[i]});
-                quote.parts.push_back(part);
-                quote.uncovered -= part;
-            }
-            all.push_back(std::move(quote));
-        }
+        if (may_enter(project, spec, site.site)) add_quotes(asked, site.site, all);
     }
     return all;
 }
@@ -232,26 +250,26 @@ Result<HoldPlan, Refusal> plan_holds(const Core& core, const Project& project, c
     return plan;
 }
 
-std::map<std::string, scheduler::FundingAnswer> funding_answers(const Core& core, const LiveJob& job, Instant now) {
+scheduler::FundingAnswers funding_answers(const Core& core, const LiveJob& job, Instant now) {
     const auto& project = core.state.projects.at(job.project);
-    const auto sources = sources_of(job.spec);
+    auto sources = sources_of(job.spec);
     std::vector<Fen> held(sources.size());
     for (std::size_t i = 0; i < sources.size(); ++i) {
         const auto hold = std::ranges::find(job.holds, sources[i], &Hold::source);
         if (hold != job.holds.end()) held[i] = hold->amount;
     }
-    std::map<std::string, scheduler::FundingAnswer> answers;
-    for (const auto& quote : quotes(core, project, job.spec, held, now)) {
-        auto [entry, is_new] = answers.try_emplace(quote.site.value, scheduler::FundingAnswer{true, {}});
-        if (quote.uncovered.value > 0) {
-            entry->second.eligible = false;
-            entry->second.clauses.insert(entry->second.clauses.end(), quote.clauses.begin(), quote.clauses.end());
-            if (quote.clauses.empty()) {
-                entry->second.clauses.push_back(
-                    {"all sources", fmt::format("up to {} yuan are needed for {} here and {} yuan are held", yuan(quote.cost_max),
-                                                quote.model, yuan(quote.cost_max - quote.uncovered))});
-            }
-        }
+    const Asked asked{core, project.organisation, job.spec, std::move(sources), held, now};
+    std::vector<Quote> all;
+    for (const auto& [name, site] : core.state.sites) add_quotes(asked, site.site, all);
+    scheduler::FundingAnswers answers;
+    for (auto& quote : all) {
+        auto& answer = answers[quote.site.value][quote.model];
+        answer.eligible = quote.uncovered.value == 0;
+        if (answer.eligible) continue;
+        answer.clauses = std::move(quote.clauses);
+        if (!answer.clauses.empty()) continue;
+        answer.clauses.push_back({"all sources", fmt::format("up to {} yuan are needed for it and {} yuan are held", yuan(quote.cost_max),
+                                                             yuan(quote.cost_max - quote.uncovered))});
     }
     return answers;
 }

@@ -1,7 +1,7 @@
 // control/core/funding.hpp: which money can pay a job, where, and what must be held back for it.
 //
-// For each site and each funding source the answer is eligible, or refused with the clause. A site that the job's
-// sources together cannot pay is never entered: not by placement, not by a move.
+// For each site, model and funding source the answer is eligible, or refused with the clause. A model that the job's sources
+// together cannot pay at a site is never entered there: not by placement, not by a move.
 #pragma once
 
 #include "control/core/core.hpp"
@@ -70,7 +70,8 @@ struct HoldPlan {
 };
 [[nodiscard]] Result<HoldPlan, Refusal> plan_holds(const Core& core, const Project& project, const JobSpec& spec, JobId job, Instant now);
 
-/// The scheduler's hard constraint: for each site, whether what the job holds back can pay it there.
-[[nodiscard]] std::map<std::string, scheduler::FundingAnswer> funding_answers(const Core& core, const LiveJob& job, Instant now);
+/// The scheduler's hard constraint: for each site and each model of the job that is priced there, whether what the job holds back
+/// can pay for it. Whether the job may enter the site is not asked here: the scheduler knows that itself.
+[[nodiscard]] scheduler::FundingAnswers funding_answers(const Core& core, const LiveJob& job, Instant now);
 
 }  // namespace weir::control

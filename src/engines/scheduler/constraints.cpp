@@ -27,15 +27,12 @@ bool is_in_residency(const Entry& e) {
 }
 bool is_of_tier(const Entry& e) { return !e.ask.required_tier || *e.ask.required_tier == e.site.tier; }
 
-const FundingAnswer* answer_for(const Entry& e) {
+const FundingAnswer* answer_for(const Entry& e, const std::string& model) {
     if (e.funding == nullptr) return nullptr;
-    const auto at = e.funding->find(e.site.site);
-    return at == e.funding->end() ? nullptr : &at->second;
-}
-bool is_answered(const Entry& e) { return e.ask.funding.empty() || answer_for(e) != nullptr; }
-bool is_paid_for(const Entry& e) {
-    const FundingAnswer* answer = answer_for(e);
-    return e.ask.funding.empty() || answer == nullptr || answer->eligible;
+    const auto site = e.funding->find(e.site.site);
+    if (site == e.funding->end()) return nullptr;
+    const auto answer = site->second.find(model);
+    return answer == site->second.end() ? nullptr : &answer->second;
 }
 bool has_level(const Entry& e) { return e.ask.nodes == 1 || level_depth(e.site, e.ask.required_level) >= 0; }
 
@@ -45,8 +42,6 @@ constexpr Constraint constraints[] = {
     {ReasonCode::site_excluded, is_not_excluded, false},
     {ReasonCode::outside_residency, is_in_residency, false},
     {ReasonCode::tier_differs, is_of_tier, false},
-    {ReasonCode::funding_unanswered, is_answered, false},
-    {ReasonCode::funding_refused, is_paid_for, false},
     {ReasonCode::level_unknown, has_level, false},
 };
 
@@ -73,7 +68,21 @@ Reason refusal(const Constraint& constraint, const Entry& entry) {
         reason.asked = std::to_underlying(*entry.ask.required_tier);
         reason.has = std::to_underlying(entry.site.tier);
     }
-    if (constraint.code == ReasonCode::funding_refused) reason.clauses = answer_for(entry)->clauses;
+    return reason;
+}
+
+bool may_pay(const Entry& entry, const std::string& model) {
+    if (entry.ask.funding.empty()) return true;
+    const FundingAnswer* answer = answer_for(entry, model);
+    return answer != nullptr && answer->eligible;
+}
+
+Reason funding_refusal(const Entry& entry, const std::string& model) {
+    Reason reason{.code = ReasonCode::funding_unanswered, .site = entry.site.site, .model = model};
+    const FundingAnswer* answer = answer_for(entry, model);
+    if (answer == nullptr) return reason;
+    reason.code = ReasonCode::funding_refused;
+    reason.clauses = answer->clauses;
     return reason;
 }
 

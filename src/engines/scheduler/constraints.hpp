@@ -1,6 +1,7 @@
 // engines/scheduler/constraints.hpp: the hard constraints that a site must satisfy, each a value with a name.
 //
-// Answers one question: may this ask enter this site at all? Constraints filter and never score; room is not one of them.
+// Answers one question: may this ask enter this site at all, and by which of its alternatives? Constraints filter and never
+// score; room is not one of them.
 #pragma once
 
 #include "engines/scheduler/plan.hpp"
@@ -8,9 +9,6 @@
 #include <span>
 
 namespace weir::scheduler {
-
-/// The answers that control gave for one funding order, and the classes that depend on them.
-using FundingAnswers = std::map<std::string, FundingAnswer>;
 
 struct Entry {
     const Ask& ask;
@@ -31,6 +29,11 @@ struct Constraint {
 
 /// The refusal of a constraint, with its numbers.
 [[nodiscard]] Reason refusal(const Constraint& constraint, const Entry& entry);
+
+/// Whether the ask's funding may pay for this model here. Unlike the constraints of a site it is asked of each alternative.
+[[nodiscard]] bool may_pay(const Entry& entry, const std::string& model);
+/// The refusal where it may not.
+[[nodiscard]] Reason funding_refusal(const Entry& entry, const std::string& model);
 
 /// The soft terms that are known before nodes are chosen: everything but packing.
 [[nodiscard]] Score standing_score(const Policy& policy, const Ask& ask, std::size_t alternative, const SiteSet& site);

@@ -47,25 +47,28 @@ struct NodeRemoved {
     friend bool operator==(const NodeRemoved&, const NodeRemoved&) = default;
 };
 
-/// Why one source of money does not pay at a site.
+/// Why one source of money does not pay for a model at a site.
 struct FundingClause {
     std::string source{};
     std::string clause{};
     friend auto operator<=>(const FundingClause&, const FundingClause&) = default;
 };
 
-/// Control's judgement of one site for one funding order.
+/// Control's judgement of one model at one site for one funding order.
 struct FundingAnswer {
     bool eligible = false;
     std::vector<FundingClause> clauses{};  ///< The refusals; may be present beside `eligible` (another source pays).
     friend bool operator==(const FundingAnswer&, const FundingAnswer&) = default;
 };
 
-/// The answers for every job whose ask names `funding`. A site without an answer is refused: a new site is
-/// not entered before somebody has judged it.
+/// By site, then model.
+using FundingAnswers = std::map<std::string, std::map<std::string, FundingAnswer>>;
+
+/// The answers for every job whose ask names `funding`. A model without an answer at a site is refused there: what
+/// nobody has judged, or has a price for, is not entered.
 struct FundingSet {
     std::string funding{};
-    std::map<std::string, FundingAnswer> sites{};
+    FundingAnswers sites{};
     friend bool operator==(const FundingSet&, const FundingSet&) = default;
 };
 

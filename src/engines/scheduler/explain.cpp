@@ -146,7 +146,8 @@ std::optional<Reason> reason_of_quota(const State& state, const Ask& ask, const 
     return reason;
 }
 
-/// Adds what the site says: its refusals, or what each alternative lacks that the quota allows.
+/// Adds what the site says: its refusals and those of the funding, or what each alternative lacks that is paid for and that the
+/// quota allows.
 void explain_site(const State& state, const Site& site, const Ask& ask, std::span<const bool> quota_allows, Condition condition,
                   std::vector<Reason>& reasons) {
     const Entry entry{ask, site.facts, state.funding_of(ask)};
@@ -156,8 +157,12 @@ void explain_site(const State& state, const Site& site, const Ask& ask, std::spa
         reasons.push_back(refusal(constraint, entry));
         refused = true;
     }
-    if (refused) return;
     for (std::size_t way = 0; way < ask.alternatives.size(); ++way) {
+        if (!may_pay(entry, ask.alternatives[way].model)) {
+            reasons.push_back(funding_refusal(entry, ask.alternatives[way].model));
+            continue;
+        }
+        if (refused) continue;
         Reason reason = reason_of_room(state.inventory, site, ask, ask.alternatives[way], condition);
         if (quota_allows[way] || reason.code != ReasonCode::awaits_plan) reasons.push_back(std::move(reason));
     }
@@ -208,9 +213,10 @@ EverFit Scheduler::can_ever_fit(const Ask& asked) const {
     const Ask ask = normal_form(asked);
     for (const auto& [name, slot] : state_->inventory.sites()) {
         const Site& site = state_->inventory.site(slot);
-        if (!site.present || !could_enter({ask, site.facts, state_->funding_of(ask)})) continue;
+        const Entry entry{ask, site.facts, state_->funding_of(ask)};
+        if (!site.present || !could_enter(entry)) continue;
         for (const Alternative& way : ask.alternatives) {
-            if (reason_of_quota(*state_, ask, way, Condition::ideal)) continue;
+            if (!may_pay(entry, way.model) || reason_of_quota(*state_, ask, way, Condition::ideal)) continue;
             const Slot pool = pool_of(state_->inventory, site, way.model);
             if (pool == no_slot || !fits_ideally(state_->inventory, site, pool, need_of(ask, way))) continue;
             return {.fits = true, .reasons = {}};

@@ -100,7 +100,7 @@ void check_plan(const std::vector<Delta>& facts, const Plan& plan, Instant now) 
         const SiteSet& site = ledger.sites.at(given.site);
         RC_ASSERT(site.open);
         RC_ASSERT((!job.ask.required_tier || *job.ask.required_tier == site.tier));
-        RC_ASSERT((job.ask.funding.empty() || ledger.fundings.at(job.ask.funding).sites.at(given.site).eligible));
+        RC_ASSERT((job.ask.funding.empty() || ledger.fundings.at(job.ask.funding).sites.at(given.site).at(way.model).eligible));
         RC_ASSERT(given.project == job.ask.project);
         RC_ASSERT(given.nodes.size() == static_cast<std::size_t>(job.ask.nodes));
         std::set<std::string> names;
@@ -244,7 +244,9 @@ private:
     FundingSet random_funding() {
         FundingSet made{.funding = pick({"f", "g"})};
         for (const char* name : {"a", "b", "c"}) {
-            if (chance_.chance(3, 4)) made.sites[name] = {chance_.chance(2, 3), {{"voucher", "clause 1"}}};
+            for (const char* model : {"H800", "A800", ""}) {
+                if (chance_.chance(3, 4)) made.sites[name][model] = {chance_.chance(2, 3), {{"voucher", "clause 1"}}};
+            }
         }
         return made;
     }

@@ -290,8 +290,10 @@ void State::list_candidates(AskClass& one) {
     const FundingAnswers* funding = funding_of(*one.ask);
     for (const auto& [name, slot] : inventory.sites()) {
         const Site& site = inventory.site(slot);
-        if (!site.present || !may_enter({*one.ask, site.facts, funding})) continue;
+        const Entry entry{*one.ask, site.facts, funding};
+        if (!site.present || !may_enter(entry)) continue;
         for (std::uint32_t way = 0; way < one.ask->alternatives.size(); ++way) {
+            if (!may_pay(entry, one.ask->alternatives[way].model)) continue;
             const Slot model = inventory.find_model(one.ask->alternatives[way].model);
             const Slot pool = model == no_slot ? no_slot : inventory.find_pool(slot, model);
             if (pool == no_slot) continue;

@@ -22,8 +22,8 @@ enum class ReasonCode : std::uint8_t {
     site_excluded = 12,
     outside_residency = 13,  ///< text: the site's region.
     tier_differs = 14,       ///< asked, has: values of Tier.
-    funding_refused = 15,    ///< clauses.
-    funding_unanswered = 16,
+    funding_refused = 15,     ///< Of one model: clauses.
+    funding_unanswered = 16,  ///< Of one model: the site has no price for it.
     level_unknown = 17,  ///< text: the topology level that the site does not have.
     // Of one model in one site that no constraint refuses.
     model_absent = 20,

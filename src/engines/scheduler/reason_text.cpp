@@ -66,6 +66,8 @@ std::string clauses(const Reason& r) {
     return text.empty() ? std::string{"no source of the funding order pays here"} : text;
 }
 
+std::string_view name_of_model(const std::string& model) { return model.empty() ? "CPU cores" : std::string_view{model}; }
+
 std::string of_the_job(const Reason& r) {
     switch (r.code) {
         case ReasonCode::dependency_unresolved:
@@ -94,9 +96,9 @@ std::string of_the_site(const Reason& r) {
             return fmt::format("tier {} is required, the site is {}; prefer the tier instead of requiring it", tier_name(r.asked),
                                tier_name(r.has));
         case ReasonCode::funding_refused:
-            return fmt::format("the job's funding may not pay here ({}); add a source that may", clauses(r));
+            return fmt::format("the job's funding may not pay for {} here ({}); add a source that may", name_of_model(r.model), clauses(r));
         case ReasonCode::funding_unanswered:
-            return "the site had no price for the job's models when its funding was judged; ask for one that it lists, or submit again";
+            return fmt::format("the site has no price for {}; ask for a model that it lists", name_of_model(r.model));
         default:
             return fmt::format("the job must stay in one {}, the site declares no such level; ask for another level", r.text);
     }

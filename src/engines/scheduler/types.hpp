@@ -71,7 +71,7 @@ struct Ask {
     std::int64_t memory_mib = 0;            ///< Per node.
 
     // Hard: a site or node that does not satisfy these is never used.
-    std::string funding{};                     ///< Key of a FundingSet; empty: nothing to pay, every site is eligible.
+    std::string funding{};                     ///< Key of a FundingSet; empty: nothing to pay, all is eligible.
     std::vector<std::string> trusted_sites{};  ///< Empty: any.
     std::vector<std::string> excluded_sites{};
     std::vector<NodeRef> excluded_nodes{};  ///< Quarantine: where this job has crashed.

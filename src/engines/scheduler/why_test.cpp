@@ -91,13 +91,14 @@ TEST(Why, EveryConstraintRefusesByItsName) {
         {ReasonCode::tier_differs, [](Ask& a, SiteSet&, Scheduler&) { a.required_tier = Tier::core; },
          "chengdu: tier core is required, the site is cloud; prefer the tier instead of requiring it"},
         {ReasonCode::funding_unanswered, [](Ask& a, SiteSet&, Scheduler&) { a.funding = "voucher"; },
-         "chengdu: the site had no price for the job's models when its funding was judged; ask for one that it lists, or submit again"},
+         "chengdu: the site has no price for H800; ask for a model that it lists"},
         {ReasonCode::funding_refused,
          [](Ask& a, SiteSet&, Scheduler& scheduler) {
              a.funding = "voucher";
-             tell(scheduler, FundingSet{"voucher", {{"chengdu", {false, {{"voucher-2026", "only sites of tier core, clause 4"}}}}}});
+             tell(scheduler,
+                  FundingSet{"voucher", {{"chengdu", {{"H800", {false, {{"voucher-2026", "only sites of tier core, clause 4"}}}}}}}});
          },
-         "chengdu: the job's funding may not pay here (voucher-2026: only sites of tier core, clause 4); add a source that may"},
+         "chengdu: the job's funding may not pay for H800 here (voucher-2026: only sites of tier core, clause 4); add a source that may"},
         {ReasonCode::level_unknown, [](Ask& a, SiteSet&, Scheduler&) { a.required_level = "block"; },
          "chengdu: the job must stay in one block, the site declares no such level; ask for another level"},
     };
@@ -119,7 +120,7 @@ TEST(Why, EveryConstraintRefusesByItsName) {
 
 TEST(Why, ConstraintsLetPassWhatTheyShould) {
     Scheduler scheduler = city(0);
-    tell(scheduler, FundingSet{"cash", {{"chengdu", {true, {{"voucher", "spent"}}}}}});
+    tell(scheduler, FundingSet{"cash", {{"chengdu", {{"H800", {true, {{"voucher", "spent"}}}}}}}});
     Ask wanted = ask(2, 1);
     wanted.trusted_sites = {"mianyang", "chengdu"};
     wanted.excluded_sites = {"mianyang"};
@@ -128,8 +129,30 @@ TEST(Why, ConstraintsLetPassWhatTheyShould) {
     wanted.funding = "cash";
     tell(scheduler, queued(1, wanted));
     EXPECT_EQ(scheduler.plan({}).placements.size(), 1U);
-    tell(scheduler, FundingSet{"cash", {{"chengdu", {false, {{"cash", "spent"}}}}}});
+    tell(scheduler, FundingSet{"cash", {{"chengdu", {{"H800", {false, {{"cash", "spent"}}}}}}}});
     EXPECT_TRUE(scheduler.plan({}).placements.empty()) << "the answer counts at the moment of the plan";
+}
+
+TEST(Why, FundingIsAskedOfEachAlternative) {
+    Scheduler scheduler = city(0);
+    tell(scheduler, FundingSet{"voucher", {{"chengdu", {{"H800", {false, {{"voucher", "domestic cards only"}}}}, {"910B", {true, {}}}}}}});
+    Ask wanted = ask(1, 8);
+    wanted.funding = "voucher";
+    wanted.alternatives.push_back({.model = "910B", .milli_cards = 8'000});
+    wanted.alternatives.push_back({.model = "H20", .milli_cards = 8'000});
+    tell(scheduler, queued(1, wanted));
+    EXPECT_TRUE(scheduler.plan({}).placements.empty());
+    EXPECT_THAT(texts(scheduler, uid(1)),
+                ElementsAre("chengdu: the job's funding may not pay for H800 here (voucher: domestic cards only); add a source that may",
+                            "chengdu: 8 x 910B on one node were asked, the site has no 910B; name another model as an alternative",
+                            "chengdu: the site has no price for H20; ask for a model that it lists"));
+    EXPECT_FALSE(scheduler.can_ever_fit(wanted).fits);
+    tell(scheduler, node("chengdu", "c", 8, "910B"));
+    tell(scheduler, node("chengdu", "d", 8, "H20"));
+    EXPECT_TRUE(scheduler.can_ever_fit(wanted).fits);
+    const Plan plan = scheduler.plan({});
+    ASSERT_EQ(plan.placements.size(), 1U);
+    EXPECT_EQ(plan.placements[0].allocation.model, "910B") << "preferred cards that are free are no reason to owe what cannot be paid";
 }
 
 TEST(Why, QuarantinedNodesAreNotUsed) {

@@ -221,7 +221,8 @@ public:
         if (!views || !trailing) give_up(views ? trailing.error().message : views.error());
         history_ = std::make_unique<server::ViewsHistory>(std::move(*views), network_->reader(), std::move(*trailing), give_up);
         watcher_ = network_->reader().on_commit([this](std::uint64_t) { history_->wake(); });
-        api::World world{.reader = network_->reader(), .loop = network_->loop(), .wall = clocks.wall, .steady = clocks.steady, .random = chance};
+        api::World world{
+            .reader = network_->reader(), .loop = network_->loop(), .wall = clocks.wall, .steady = clocks.steady, .random = chance};
         world.history = history_.get();
         api_ = std::make_unique<api::Api>(std::move(world),
                                           api::Options{.rate = {.per_second = 10'000'000, .burst = 10'000'000}, .build = {}});
@@ -370,7 +371,8 @@ void measure_all() {
             all.push_back(round);
         }
         best = std::max(best, bench::median({all[0].weir.per_second, all[1].weir.per_second, all[2].weir.per_second}));
-        shapes += fmt::format("{}\n    {{\"connections\": {}, {}, {}, {},\n     {}, {}, {}, {},\n     {}}}", shapes.empty() ? "" : ",", connections,
+        shapes += fmt::format("{}\n    {{\"connections\": {}, {}, {}, {},\n     {}, {}, {}, {},\n     {}}}", shapes.empty() ? "" : ",",
+                              connections,
                               series(
                                   "weir_per_second", all, [](const Round& r) { return r.weir.per_second; }, "{:.0f}"),
                               series(
@@ -383,7 +385,8 @@ void measure_all() {
                                   "weir_p99_ms", all, [](const Round& r) { return static_cast<double>(r.weir.p99_us) / 1e3; }, "{:.2f}"),
                               series(
                                   "floor_p99_ms", all, [](const Round& r) { return static_cast<double>(r.floor.p99_us) / 1e3; }, "{:.2f}"),
-                              series("weir_jobs_per_commit", all, [](const Round& r) { return r.jobs_per_commit; }, "{:.1f}"),
+                              series(
+                                  "weir_jobs_per_commit", all, [](const Round& r) { return r.jobs_per_commit; }, "{:.1f}"),
                               series("views_lag_most_ms", all, lag_of, "{:.0f}"));
     }
     std::vector<Round> batches;

@@ -30,6 +30,7 @@ inline constexpr std::string_view required_probes[] = {
     "append outcome unknown and written",
     "append outcome unknown and lost",
     "append refused on a full disk",
+    "a transaction was full",
     "kept a snapshot",
     "recovered from a snapshot",
     "recovered from the whole journal",

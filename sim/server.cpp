@@ -12,6 +12,12 @@ Server::Server(Timeline& timeline, Random random, Probes& probes, Policy policy,
     : timeline_{timeline}, random_{random}, probes_{probes}, policy_{policy}, catalogue_{std::move(catalogue)} {}
 
 void Server::start(bool use_snapshots) {
+    // The operator may have changed the lease terms while the server was down.
+    if (life_ > 0 && random_.chance(1, 3)) {
+        policy_.task_lease = seconds(random_.between(15, 40));
+        policy_.run_on_lease = seconds(random_.between(40, 170));
+        policy_.kill_grace = seconds(random_.between(2, 8));
+    }
     journal_ = std::make_unique<MemoryJournal>(disk_);
     // Each life hashes with a secret of its own, and the fold that it is compared with by another: no answer may depend on it.
     policy_.hash_seed = life_ + 1;
@@ -29,8 +35,8 @@ void Server::start(bool use_snapshots) {
     reader_ = std::make_unique<Reader>(std::move(*first->twin));
     auto behind = journal_->open_reader();
     snapshots_ = std::make_unique<SnapshotKeeper>(first->core.state, first->snapshot_revision, *reader_, *journal_, std::move(*behind), 1);
-    writer_ = std::make_unique<Writer>(std::move(first->core), *journal_);
-    leases_.emplace(policy_, timeline_.now());
+    writer_ = std::make_unique<Writer>(std::move(first->core), *journal_, TransactionSize{.records = 12, .bytes = 16U << 10U});
+    leases_.emplace(policy_, timeline_.now(), terms_to_respect(writer_->core().state, policy_, timeline_.now() + wall_offset_));
     ++life_;
     inbox_.clear();
     answers_.clear();
@@ -113,6 +119,7 @@ void Server::work() {
     for (auto& command : leases_->due(writer_->core().state, timeline_.now())) requests.push_back(Request{Actor{}, std::move(command)});
     requests.push_back(Request{Actor{}, Tick{}});
     const auto wall = timeline_.now() + wall_offset_;
+    const auto asked = requests.size();
     auto outcome = writer_->commit(requests, wall);
     if (!outcome) {
         // The process ends; whoever waited for an answer waits in vain.
@@ -129,6 +136,16 @@ void Server::work() {
         probes_.hit("server crashed with commands unanswered");  // durable, and nobody was told
         crash();
         return;
+    }
+    const auto taken = outcome->answers.size();
+    if (taken < asked) {
+        probes_.hit("a transaction was full");
+        // Timers and leases come again by themselves; what was asked waits for the next transaction.
+        for (auto i = taken; i < answers.size(); ++i) {
+            inbox_.push_back(std::move(requests[i]));
+            answers_.push_back(std::move(answers[i]));
+        }
+        answers.resize(std::min(taken, answers.size()));
     }
     for (std::size_t i = 0; i < answers.size(); ++i) answers[i](outcome->answers[i]);
     if (up()) plan_work(milliseconds(200));

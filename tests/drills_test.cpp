@@ -234,6 +234,80 @@ TEST_F(Drill, TheSecretOfTheTablesReachesNoState) {
     }
 }
 
+// What waits for a job that failed leaves with it, a bounded number of jobs at a time, down to the last of them.
+TEST_F(Drill, ThousandsThatWaitForOneJobLeaveInBoundedTransactions) {
+    must(SetProject{{ProjectName{"vision"}, OrganisationName{"lab"}, {}, {}, 10'000}});
+    JobSpec spec;
+    spec.name = "train";
+    spec.run = "true";
+    spec.resources.accelerators = {{"A100", MilliCards{16'000}, ""}};  // more than its node has: it waits
+    spec.max_duration = Seconds{1};
+    const JobId first{make_uid(now_, 9, 0)};
+    must(SubmitJob{first, ProjectName{"vision"}, spec, sha256("body")});
+    constexpr std::uint64_t count = 3'000;
+    std::vector<Request> requests;
+    for (std::uint64_t i = 1; i <= count; ++i) {
+        // Half wait for the first, half for one of these.
+        spec.after = {i <= count / 2 ? first : JobId{make_uid(now_, 9, i - count / 2)}};
+        requests.push_back({Actor{}, SubmitJob{JobId{make_uid(now_, 9, i)}, ProjectName{"vision"}, spec, sha256("body")}});
+    }
+    auto submitted = writer_->commit(requests, now_);
+    ASSERT_TRUE(submitted) << submitted.error().message;
+    ASSERT_EQ(submitted->answers.size(), requests.size());
+    for (const auto& answer : submitted->answers) ASSERT_TRUE(answer) << answer.error().message;
+    const Request cancel{Actor{}, CancelJob{first}};
+    auto outcome = writer_->commit({&cancel, 1}, now_);
+    ASSERT_TRUE(outcome) << outcome.error().message;
+    const std::size_t most = 2 * writer_->core().policy.timers_per_pass + 2;
+    EXPECT_LE(outcome->committed->entries.size(), most);
+    close();
+    open();  // what is left to do is known after a restart too
+    for (int pass = 0; pass < 10 && !writer_->core().state.jobs.empty(); ++pass) {
+        const Request tick{Actor{}, Tick{}};
+        auto next = writer_->commit({&tick, 1}, now_);
+        ASSERT_TRUE(next) << next.error().message;
+        EXPECT_LE(next->committed->entries.size(), most);
+    }
+    EXPECT_TRUE(writer_->core().state.jobs.empty());
+    EXPECT_EQ(writer_->core().state.finished.size(), count + 1);
+    EXPECT_EQ(writer_->core().state.ledger.export_state().holds.size(), 0U);
+}
+
+TEST_F(Drill, ATransactionThatIsFullLeavesTheRestForTheNext) {
+    writer_.reset();
+    auto recovered = recover(*journal_, {}, catalogue());
+    ASSERT_TRUE(recovered) << recovered.error();
+    writer_ = std::make_unique<Writer>(std::move(recovered->core), *journal_,
+                                       TransactionSize{.records = 5, .bytes = 1U << 20U, .records_most = 8, .bytes_most = 1U << 20U});
+    std::vector<Request> requests;
+    for (std::uint64_t i = 1; i <= 7; ++i)
+        requests.push_back({Actor{}, Deposit{make_uid(now_, 2, i), OrganisationName{"lab"}, Fen{1}}});
+    std::vector<std::size_t> taken;
+    for (std::size_t done = 0; done < requests.size();) {
+        auto outcome = writer_->commit(std::span{requests}.subspan(done), now_);
+        ASSERT_TRUE(outcome) << outcome.error().message;
+        for (const auto& answer : outcome->answers) EXPECT_TRUE(answer);
+        taken.push_back(outcome->answers.size());
+        done += taken.back();
+    }
+    EXPECT_EQ(taken, (std::vector<std::size_t>{5, 2}));
+
+    // One request that makes more than a transaction takes is refused, and leaves nothing behind.
+    SiteReport report;
+    report.site = SiteName{"east"};
+    report.session = "s";
+    report.sequence = writer_->core().state.sites.at(report.site).sequence + 1;
+    report.nodes.emplace();
+    for (int i = 0; i < 9; ++i) report.nodes->push_back({NodeName{"n" + std::to_string(i)}, {}, MilliCpus{1000}, MiB{1024}, {}, true, ""});
+    const auto before = state();
+    const Request request{Actor{}, report};
+    auto outcome = writer_->commit({&request, 1}, now_);
+    ASSERT_TRUE(outcome) << outcome.error().message;
+    ASSERT_FALSE(outcome->answers[0]);
+    EXPECT_EQ(outcome->answers[0].error().code, RefusalCode::too_large);
+    EXPECT_EQ(state(), before);
+}
+
 TEST_F(Drill, ABackupRestoresToAnyPointInTime) {
     for (std::uint64_t i = 1; i <= 4; ++i) run_job(i, 60, true);
     const auto wanted = writer_->core().state.revision;

@@ -34,16 +34,19 @@ std::optional<Digest> Digest::parse(std::string_view hex) {
     return digest;
 }
 
+// The one-shot functions of OpenSSL 3 look their algorithm up at each call, which costs more than a short message does; the
+// plain SHA256_* functions are marked deprecated, and are what a chain of millions of short records needs.
+#pragma clang diagnostic push
+#pragma clang diagnostic ignored "-Wdeprecated-declarations"
 Digest sha256(std::string_view bytes) {
+    SHA256_CTX context;
+    SHA256_Init(&context);
+    SHA256_Update(&context, bytes.data(), bytes.size());
     Digest digest;
-    SHA256(reinterpret_cast<const unsigned char*>(bytes.data()), bytes.size(), digest.bytes.data());
+    SHA256_Final(digest.bytes.data(), &context);
     return digest;
 }
 
-// The one-shot context of OpenSSL 3 costs more than a short message does; the plain SHA256_* functions are
-// marked deprecated, and are what a chain of millions of short records needs.
-#pragma clang diagnostic push
-#pragma clang diagnostic ignored "-Wdeprecated-declarations"
 Digest chain(const Digest& before, std::string_view bytes) {
     SHA256_CTX context;
     SHA256_Init(&context);

@@ -248,6 +248,7 @@ bool read_fields(const Value& value, const Place& place, std::span<const FieldIn
     bool good = true;
     std::size_t next = 0;  // Documents tend to keep the order of the declaration.
     for (const Member& member : *members) {
+        if (place.full()) return false;  // more problems are not told, and each costs a search for what was meant
         std::size_t i = next;
         if (i >= fields.size() || fields[i].name != member.key) {
             for (i = 0; i < fields.size() && fields[i].name != member.key; ++i) {}

@@ -101,6 +101,15 @@ TEST(Decode, WhatTheDocumentSaysReplacesADefaultAndAddsNothingToIt) {
         << "an item of the default is no repetition";
 }
 
+// Each unknown key costs a search for the name that was meant: a body of a million of them must not buy a minute of the server.
+TEST(Decode, StopsAtTheProblemsThatItTells) {
+    std::string text = "{";
+    for (int i = 0; i < 200'000; ++i) text += (i == 0 ? "\"k" : ",\"k") + std::to_string(i) + "\":1";
+    const auto value = decode_json<Spec>(text + "}", "test");
+    ASSERT_FALSE(value);
+    EXPECT_EQ(value.error().size(), most_problems);
+}
+
 TEST(Decode, NamesWhatIsWrongWithAField) {
     for (const auto& [text, expected] : {
              Row{"[]", "1:1: must be an object, is a list\n"},

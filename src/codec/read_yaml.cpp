@@ -69,8 +69,8 @@ Value resolve(const std::string& text, Position at) {
 
 class TreeBuilder : public YAML::EventHandler {
 public:
-    explicit TreeBuilder(const Limits& limits)
-        : max_depth_(std::min(limits.max_depth, deepest_nesting)), nodes_left_(limits.max_nodes) {}
+    TreeBuilder(const Limits& limits, std::size_t bytes)
+        : max_depth_(std::min(limits.max_depth, deepest_nesting)), nodes_left_(limits.max_nodes), copies_left_(16 * bytes + 1'000) {}
 
     [[nodiscard]] Value take() { return std::move(root_); }
 
@@ -91,6 +91,9 @@ public:
         if (wants_key()) refuse(at, Fault::bad_syntax, "a key must be a name, not an alias");
         if (stack_.size() + known->second.depth > max_depth_) refuse_depth(at);
         count(known->second.nodes, at);
+        const auto weight = weight_of(known->second.value);
+        if (weight > copies_left_) refuse(at, Fault::too_large, "the aliases copy many times what the document says; write it out");
+        copies_left_ -= weight;
         if (!stack_.empty()) stack_.back().deepest_inside = std::max(stack_.back().deepest_inside, known->second.depth);
         place(Value{known->second.value});
     }
@@ -135,6 +138,19 @@ private:
 
     [[nodiscard]] bool wants_key() const {
         return !stack_.empty() && stack_.back().value.object() != nullptr && !stack_.back().key_pending;
+    }
+
+    /// Values and the bytes of their texts: what a copy costs.
+    static std::size_t weight_of(const Value& value) {
+        std::size_t sum = 1;
+        if (const auto* text = value.string()) sum += text->size();
+        if (const auto* items = value.array()) {
+            for (const auto& item : *items) sum += weight_of(item);
+        }
+        if (const auto* members = value.object()) {
+            for (const auto& member : *members) sum += member.key.size() + weight_of(member.value);
+        }
+        return sum;
     }
 
     [[noreturn]] void refuse_depth(Position at) const {
@@ -202,6 +218,7 @@ private:
 
     std::size_t max_depth_;
     std::size_t nodes_left_;
+    std::size_t copies_left_;  ///< Weight of what aliases may still copy.
     std::vector<Open> stack_;
     std::map<YAML::anchor_t, Anchored> anchors_;
     Value root_;
@@ -249,10 +266,10 @@ Value parse(std::string_view text, const Limits& limits) {
     // Without an explicit end yaml-cpp takes a text whose quotes are never closed.
     std::istringstream input{std::string{text} + (text.ends_with('\n') || text.empty() ? "...\n" : "\n...\n")};
     YAML::Parser parser{input};
-    TreeBuilder tree{limits};
+    TreeBuilder tree{limits, text.size()};
     if (!parser.HandleNextDocument(tree)) return Value::null({1, 1});
     Value root = tree.take();
-    TreeBuilder second{limits};
+    TreeBuilder second{limits, text.size()};
     if (parser.HandleNextDocument(second)) {
         const Position at = second.take().at();
         refuse(at, Fault::bad_syntax, "a second document begins here; one file holds one document");

@@ -95,6 +95,19 @@ TEST(ReadYaml, AliasesThatMultiplyAreRefused) {
     EXPECT_EQ(value.error().code, Fault::too_large);
 }
 
+// A few hundred bytes must not buy a second of work, nor one long text a thousand copies of itself.
+TEST(ReadYaml, AliasesCopyNoMoreThanAFewTimesTheDocument) {
+    std::string small = "a0: &a0 [x, x, x, x, x, x, x, x, x, x]\n";
+    for (int i = 1; i < 5; ++i) small += fmt::format("a{0}: &a{0} [*a{1}, *a{1}, *a{1}, *a{1}, *a{1}, *a{1}, *a{1}, *a{1}]\n", i, i - 1);
+    const auto bomb = read_yaml(small);
+    ASSERT_FALSE(bomb.has_value());
+    EXPECT_EQ(bomb.error().code, Fault::too_large);
+    std::string wide = "a: &a " + std::string(100'000, 'x') + "\nb: [*a";
+    for (int i = 0; i < 100; ++i) wide += ", *a";
+    EXPECT_FALSE(read_yaml(wide + "]\n").has_value());
+    EXPECT_TRUE(read_yaml("a: &a [one, two]\nb: *a\nc: *a\n").has_value());
+}
+
 TEST(ReadYaml, AliasesCannotDeepenADocument) {
     std::string text = "a0: &a0 [x]\n";
     for (int i = 1; i < 80; ++i) text += fmt::format("a{0}: &a{0} [*a{1}]\n", i, i - 1);

@@ -91,6 +91,37 @@ TEST(LeaseKeeper, ANewLeaderGrantsEverySiteOneFullLeaseOfEachClass) {
     EXPECT_EQ(due(keeper, two_jobs(false), 5312), "lose1 lose2");
 }
 
+TEST(LeaseKeeper, AStricterLeaderWaitsForWhatItsPredecessorsGranted) {
+    auto strict = policy();
+    strict.task_lease = seconds(10);
+    strict.run_on_lease = seconds(60);
+    strict.kill_grace = seconds(1);
+    LeaseKeeper keeper{strict, at(5000), {Seconds{30}, Seconds{300}, Seconds{10}}};
+    // Heard by this leader, but the answer with the new terms may be lost: the old ones hold from its start on.
+    keeper.heard(east, at(5001));
+    EXPECT_EQ(due(keeper, two_jobs(false), 5041), "");
+    EXPECT_EQ(due(keeper, two_jobs(false), 5042), "lose1");
+    EXPECT_EQ(due(keeper, two_jobs(false), 5311), "lose1");
+    EXPECT_EQ(due(keeper, two_jobs(false), 5312), "lose1 lose2");
+    // Later only the present terms count, with the grace that a task may have begun with.
+    keeper.heard(east, at(9000));
+    EXPECT_EQ(due(keeper, two_jobs(false), 9021), "");
+    EXPECT_EQ(due(keeper, two_jobs(false), 9022), "lose1");
+}
+
+TEST(LeaseKeeper, SaysHowMuchIsLostALittleAtATime) {
+    auto made = policy();
+    made.timers_per_pass = 1;
+    const LeaseKeeper keeper{made, at(0)};
+    EXPECT_EQ(due(keeper, two_jobs(true), 1000), "silent lose1");
+}
+
+TEST(LeaseKeeper, ClocksPartMoreOverALongLease) {
+    auto made = policy();
+    EXPECT_EQ(drift_over(made, seconds(40)), seconds(2));
+    EXPECT_EQ(drift_over(made, hours(6)), milliseconds(21'600)) << "one in a thousand: two clocks, each slewed by 500 ppm";
+}
+
 /// A supervisor counts its lease from before the report came to us; its clock may differ by the drift bound; then it takes the grace.
 RC_GTEST_PROP(LeaseKeeper, NobodyIsGivenUpBeforeItsSupervisorHasEndedIt, ()) {
     const auto sent_s = *rc::gen::inRange<std::int64_t>(0, 1000);

@@ -4,13 +4,22 @@
 
 #include <chrono>
 #include <iterator>
+#include <span>
 #include <utility>
 
 namespace weir::control {
+namespace {
+
+Refusal stopping() {
+    return {RefusalCode::shutting_down, "the server is stopping and takes nothing more; send it again to its successor", {}, {}};
+}
+
+}  // namespace
 
 Loop::Loop(Writer& writer, Reader& reader, Clocks clocks, LoopOptions options, std::function<void(const ports::JournalError&)> fatal)
     : writer_{writer}, reader_{reader}, clocks_{std::move(clocks)}, options_{options}, fatal_{std::move(fatal)},
-      leases_{writer.core().policy, clocks_.steady()}, thread_{[this] { run(); }} {}
+      leases_{writer.core().policy, clocks_.steady(),
+              terms_to_respect(writer.core().state, writer.core().policy, clocks_.wall())}, thread_{[this] { run(); }} {}
 
 Loop::~Loop() { stop(); }
 
@@ -24,7 +33,7 @@ void Loop::submit(Request request, AnswerTo answer) {
             return;
         }
         if (stopping_) {
-            refusal = {RefusalCode::shutting_down, "the server is stopping and takes nothing more; send it again to its successor", {}, {}};
+            refusal = stopping();
         } else {
             ++figures_.refused_queue_full;
             refusal = {
@@ -72,25 +81,39 @@ void Loop::add_due(std::vector<Waiting>& batch) {
     add(Tick{});
 }
 
-void Loop::commit(std::vector<Waiting> batch) {
+/// Nothing more is carried out. Those of the failed batch get no answer: whether it is durable nobody knows.
+void Loop::give_up(const ports::JournalError& error) {
+    fatal_(error);
+    std::deque<Waiting> refused;
+    {
+        const std::lock_guard lock{mutex_};
+        stopping_ = true;
+        refused.swap(queue_);
+    }
+    for (auto& waiting : refused) waiting.answer(fail(stopping()), 0);
+}
+
+bool Loop::commit(std::vector<Waiting> batch) {
     std::vector<Request> requests;
     requests.reserve(batch.size());
     for (auto& waiting : batch) requests.push_back(std::move(waiting.request));
-    auto outcome = writer_.commit(requests, clocks_.wall());
-    if (!outcome) {
-        fatal_(outcome.error());
-        const std::lock_guard lock{mutex_};
-        stopping_ = true;
-        return;
+    // Most often one transaction takes them all.
+    for (std::size_t done = 0; done < batch.size();) {
+        auto outcome = writer_.commit(std::span{requests}.subspan(done), clocks_.wall());
+        if (!outcome) {
+            give_up(outcome.error());
+            return false;
+        }
+        reader_.take(outcome->committed);
+        {
+            const std::lock_guard lock{mutex_};
+            ++figures_.commits;
+            figures_.requests += outcome->answers.size();
+            figures_.events += outcome->committed->entries.size();
+        }
+        for (auto& answer : outcome->answers) batch[done++].answer(std::move(answer), outcome->committed->revision);
     }
-    reader_.take(outcome->committed);
-    {
-        const std::lock_guard lock{mutex_};
-        ++figures_.commits;
-        figures_.requests += batch.size();
-        figures_.events += outcome->committed->entries.size();
-    }
-    for (std::size_t i = 0; i < batch.size(); ++i) batch[i].answer(std::move(outcome->answers[i]), outcome->committed->revision);
+    return true;
 }
 
 void Loop::run() {
@@ -109,7 +132,7 @@ void Loop::run() {
             next_tick = now + options_.tick;
             add_due(batch);
         }
-        if (!batch.empty()) commit(std::move(batch));
+        if (!batch.empty() && !commit(std::move(batch))) return;
     }
 }
 

@@ -1,7 +1,8 @@
 // control/loop.hpp: the one writer thread: takes commands from a bounded queue, commits them in batches, answers.
 //
 // Everything that comes while a commit waits for the disk goes into the next one, so the batch grows with the load and
-// the latency stays that of one or two commits. A failed append ends the loop; `fatal` is called and the process must end.
+// the latency stays that of one or two commits. A failed append ends the loop: what waits
+// in the queue is refused, what was in the failed batch gets no answer, `fatal` is called and the process must end.
 #pragma once
 
 #include "control/leases.hpp"
@@ -65,7 +66,9 @@ private:
         AnswerTo answer;
     };
     void run();
-    void commit(std::vector<Waiting> batch);
+    /// False: the loop is over.
+    [[nodiscard]] bool commit(std::vector<Waiting> batch);
+    void give_up(const ports::JournalError& error);
     void add_due(std::vector<Waiting>& batch);
 
     Writer& writer_;

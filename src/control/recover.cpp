@@ -26,9 +26,9 @@ constexpr std::size_t state_bytes_max = 4ULL << 30;
 /// Every field of a state that is not derived, in the order of a snapshot.
 template <class S, class Visit>
 bool each_field(S& s, Visit&& visit) {
-    return visit(s.revision) && visit(s.now) && visit(s.epoch) && visit(s.organisations) && visit(s.projects) && visit(s.network_roles) &&
-           visit(s.members) && visit(s.tokens) && visit(s.sites) && visit(s.programmes) && visit(s.vouchers) && visit(s.jobs) &&
-           visit(s.finished) && visit(s.keys) && visit(s.forgotten_before);
+    return visit(s.revision) && visit(s.now) && visit(s.epoch) && visit(s.leader) && visit(s.organisations) && visit(s.projects) &&
+           visit(s.network_roles) && visit(s.members) && visit(s.tokens) && visit(s.sites) && visit(s.programmes) && visit(s.vouchers) &&
+           visit(s.jobs) && visit(s.finished) && visit(s.keys) && visit(s.forgotten_before);
 }
 
 template <class T>

@@ -1,38 +1,93 @@
 #include "control/writer.hpp"
 
+#include <fmt/format.h>
+
 #include <algorithm>
 #include <utility>
 
 namespace weir::control {
 
-Writer::Writer(Core core, ports::Journal& journal) : core_{std::move(core)}, journal_{journal} {
+namespace {
+
+Refusal too_large(std::size_t events, const TransactionSize& size) {
+    return {RefusalCode::too_large,
+            fmt::format("the request makes {} events, and one transaction takes {} of them, {} bytes in all and {} bytes each; send it in "
+                        "parts",
+                        events, size.records_most, size.bytes_most, ports::max_record_bytes),
+            {},
+            {}};
+}
+
+}  // namespace
+
+Writer::Writer(Core core, ports::Journal& journal, TransactionSize size) : core_{std::move(core)}, journal_{journal}, size_{size} {
     if (const auto head = journal_.head()) head_ = *head;
 }
 
-void Writer::take(Event event, const std::string& actor, Instant at, Committed& committed) {
-    Entry entry{head_.revision + 1, at, actor, std::move(event)};
-    apply(core_, entry.event, entry.revision, at);
-    ports::Record record;
-    record.revision = entry.revision;
-    write_entry(entry, record.text);
-    record.hash = chain(head_.hash, record.text);
-    head_ = {record.revision, record.hash};
-    records_.push_back(std::move(record));
-    committed.entries.push_back(std::move(entry));
+Writer::Fit Writer::take(std::vector<Event>& events, const std::string& actor, Instant at, Draft& draft) {
+    const auto first = draft.entries.size();
+    auto revision = head_.revision;
+    std::size_t bytes = 0;
+    bool fits = events.size() <= size_.records_most;
+    draft.texts.resize(std::max(draft.texts.size(), events.size()));
+    for (std::size_t i = 0; i < events.size() && fits; ++i) {
+        auto& text = draft.texts[i];
+        text.clear();
+        write_entry(draft.entries.emplace_back(Entry{++revision, at, actor, std::move(events[i])}), text);
+        bytes += text.size();
+        fits = text.size() <= ports::max_record_bytes && bytes <= size_.bytes_most;
+    }
+    const bool full = first > 0 && (first + events.size() > size_.records || draft.bytes + bytes > size_.bytes);
+    if (!fits || full) {
+        draft.entries.resize(first);
+        return fits ? Fit::full : Fit::too_large;
+    }
+    draft.bytes += bytes;
+    for (auto i = first; i < draft.entries.size(); ++i) {
+        const auto& entry = draft.entries[i];
+        apply(core_, entry.event, entry.revision, at);
+        ports::Record record;
+        record.revision = entry.revision;
+        record.text = std::move(draft.texts[i - first]);
+        record.hash = chain(head_.hash, record.text);
+        head_ = {record.revision, record.hash};
+        records_.push_back(std::move(record));
+    }
+    return Fit::taken;
+}
+
+/// What follows from the requests by itself. Where the transaction is full, the rest follows in the next.
+void Writer::follow_up(Instant at, Draft& draft) {
+    std::size_t room = core_.policy.timers_per_pass;
+    while (room > 0 && !core_.state.forsaken.empty()) {
+        // A few at a time: those that waited for these are known only when these have left.
+        const auto some = std::min<std::size_t>({room, core_.state.forsaken.size(), 100});
+        auto events = decide_forsaken(core_, at, some);
+        if (take(events, "system", at, draft) != Fit::taken) return;
+        room -= some;
+    }
+    for (auto& placed : decide_placements(core_, at)) {
+        std::vector<Event> one;
+        one.push_back(std::move(placed));
+        if (take(one, "system", at, draft) != Fit::taken) return;
+    }
 }
 
 ports::JournalResult<BatchOutcome> Writer::commit(std::span<const Request> requests, Instant now) {
     const Instant at = std::max(now, core_.state.now);
     BatchOutcome outcome;
-    auto committed = std::make_shared<Committed>();
+    Draft draft;
+    draft.entries.reserve(2 * requests.size());
+    outcome.answers.reserve(requests.size());
     records_.clear();
     for (const auto& request : requests) {
         auto decision = decide(core_, request, at);
-        const auto actor = request.actor.text();
-        for (auto& event : decision.events) take(std::move(event), actor, at, *committed);
-        outcome.answers.push_back(std::move(decision.answer));
+        const auto events = decision.events.size();
+        const auto fit = take(decision.events, request.actor.text(), at, draft);
+        if (fit == Fit::full) break;
+        outcome.answers.push_back(fit == Fit::taken ? std::move(decision.answer) : fail(too_large(events, size_)));
     }
-    for (auto& event : decide_placements(core_, at)) take(std::move(event), "system", at, *committed);
+    follow_up(at, draft);
     if (core_.state.ledger_broken) {
         return fail(ports::JournalError{ports::JournalFault::does_not_continue,
                                         "what was decided breaks a law of the ledger, and was not written; this is a bug of the program: "
@@ -41,6 +96,8 @@ ports::JournalResult<BatchOutcome> Writer::commit(std::span<const Request> reque
     if (!records_.empty()) {
         if (auto done = journal_.append(records_, journal_.epoch()); !done) return fail(std::move(done).error());
     }
+    auto committed = std::make_shared<Committed>();
+    committed->entries = std::move(draft.entries);
     committed->revision = head_.revision;
     committed->head = head_.hash;
     outcome.committed = std::move(committed);

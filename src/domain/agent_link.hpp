@@ -106,8 +106,11 @@ struct CheckpointReport {
     std::string name;
     Digest manifest;
     std::int64_t bytes = 0;
+    /// Seconds since 1970 by the clock that meters: when the agent saw it published; what was used later is not in it. An agent that does
+    /// not say vouches for all that it has metered.
+    std::optional<std::int64_t> taken_s{};
 };
-BOOST_DESCRIBE_STRUCT(CheckpointReport, (), (job, generation, name, manifest, bytes))
+BOOST_DESCRIBE_STRUCT(CheckpointReport, (), (job, generation, name, manifest, bytes, taken_s))
 
 /// Changes that a site's agent has seen since the report before. Order within: meters, then checkpoints, then tasks.
 struct SiteReport {

@@ -171,5 +171,21 @@ TEST(JobStates, OnlyLegalStepsAreTaken) {
     EXPECT_FALSE(may_follow(JobState::running, JobState::starting));
 }
 
+TEST(Flaws, AreNotSoughtBeyondTwenty) {
+    JobSpec spec;
+    spec.name = "train";
+    spec.run = "true";
+    spec.resources.accelerators = {{"A100", MilliCards{1000}, ""}};
+    spec.funding.resize(100'000);  // all of them the prepaid balance; comparing each with each would take minutes
+    Catalogue catalogue;
+    catalogue["A100"].model = "A100";
+    const auto found = flaws(spec, catalogue);
+    EXPECT_EQ(found.size(), 20U);
+    EXPECT_EQ(found.front().path, "funding");
+    spec.funding.clear();
+    spec.retry.exit_codes.assign(100'000, 0);
+    EXPECT_EQ(flaws(spec, catalogue).size(), 20U);
+}
+
 }  // namespace
 }  // namespace weir

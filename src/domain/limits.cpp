@@ -38,10 +38,15 @@ public:
         size(path, value.size(), most, "bytes");
         if (value.find('\0') != std::string_view::npos) add(path, "holds a zero byte, which no program can be given");
     }
-    void add(std::string_view path, std::string message) { flaws_.push_back({std::string{path}, std::move(message)}); }
+    void add(std::string_view path, std::string message) {
+        if (!full()) flaws_.push_back({std::string{path}, std::move(message)});
+    }
+    /// Enough to correct; what is far beyond every bound is not looked at further.
+    [[nodiscard]] bool full() const { return flaws_.size() >= flaws_max; }
     std::vector<Flaw> take() { return std::move(flaws_); }
 
 private:
+    static constexpr std::size_t flaws_max = 20;
     static std::string clip(std::string_view text) { return std::string{text.substr(0, 80)}; }
     static std::string nearest(const std::string& text, const Catalogue& catalogue) {
         std::string wanted = text;
@@ -60,7 +65,7 @@ void check_accelerators(Checker& check, const ResourceAsk& ask, const Catalogue&
     if (ask.accelerators.empty()) check.add("resources.accelerators", "is empty; name at least one model, such as H800:8 or cpu:1");
     check.size("resources.accelerators", ask.accelerators.size(), limits::alternatives_max, "alternatives");
     std::set<std::string> seen;
-    for (std::size_t i = 0; i < ask.accelerators.size(); ++i) {
+    for (std::size_t i = 0; i < ask.accelerators.size() && !check.full(); ++i) {
         const auto& one = ask.accelerators[i];
         const auto path = fmt::format("resources.accelerators[{}]", i);
         check.model(path, one.model, catalogue);
@@ -80,6 +85,7 @@ void check_envs(Checker& check, const std::map<std::string, std::string>& envs) 
     check.size("envs", envs.size(), limits::envs_max, "variables");
     std::size_t total = 0;
     for (const auto& [key, value] : envs) {
+        if (check.full()) return;
         total += key.size() + value.size();
         const auto path = fmt::format("envs.{}", key.substr(0, 80));
         const auto fine = [](char c) { return c == '_' || (c >= 'A' && c <= 'Z') || (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9'); };
@@ -98,10 +104,17 @@ void check_retry(Checker& check, const RetryAsk& retry) {
     check.range("retry.max_restarts_on_site_fault", retry.max_restarts_on_site_fault, 0, limits::restarts_max);
     check.range("retry.backoff", retry.backoff.value, 0, 3600, " s");
     check.size("retry.exit_codes", retry.exit_codes.size(), limits::list_max, "codes");
-    for (const auto code : retry.exit_codes) check.range("retry.exit_codes", code, 1, 255);
+    for (std::size_t i = 0; i < retry.exit_codes.size() && !check.full(); ++i) check.range("retry.exit_codes", retry.exit_codes[i], 1, 255);
 }
 
 }  // namespace
+
+std::size_t bytes_of(const JobSpec& spec) {
+    std::size_t bytes = spec.setup.size() + spec.run.size();
+    for (const auto& ask : spec.resources.accelerators) bytes += ask.run.size();
+    for (const auto& [key, value] : spec.envs) bytes += key.size() + value.size();
+    return bytes;
+}
 
 std::vector<Flaw> flaws(const JobSpec& spec, const Catalogue& catalogue) {
     Checker check;
@@ -135,11 +148,10 @@ std::vector<Flaw> flaws(const JobSpec& spec, const Catalogue& catalogue) {
     }
     if (spec.budget) check.range("budget", spec.budget->fen.value, 1, limits::fen_max, " fen");
     check.size("funding", spec.funding.size(), limits::list_max, "sources");
-    for (std::size_t i = 0; i < spec.funding.size(); ++i) {
-        for (std::size_t j = 0; j < i; ++j) {
-            if (spec.funding[i] == spec.funding[j])
-                check.add(fmt::format("funding[{}]", i), "names a source a second time; each may be named once");
-        }
+    std::set<std::optional<VoucherId>> sources;
+    for (std::size_t i = 0; i < spec.funding.size() && !check.full(); ++i) {
+        if (!sources.insert(spec.funding[i].voucher).second)
+            check.add(fmt::format("funding[{}]", i), "names a source a second time; each may be named once");
     }
     return check.take();
 }
@@ -168,13 +180,11 @@ std::vector<Flaw> flaws(const Project& project) {
     check.name("name", project.name.value);
     check.name("organisation", project.organisation.value);
     check.size("quota", project.quota.size(), limits::quota_lines_max, "lines");
-    for (std::size_t i = 0; i < project.quota.size(); ++i) {
+    std::set<std::string_view> models;
+    for (std::size_t i = 0; i < project.quota.size() && !check.full(); ++i) {
         check.range(fmt::format("quota[{}].milli_cards", i), project.quota[i].milli_cards.value, 0, INT64_MAX / 2, " milli-cards");
-        for (std::size_t j = 0; j < i; ++j) {
-            if (project.quota[i].model == project.quota[j].model) {
-                check.add(fmt::format("quota[{}].model", i), fmt::format("names {} a second time", project.quota[i].model));
-            }
-        }
+        if (!models.insert(project.quota[i].model).second)
+            check.add(fmt::format("quota[{}].model", i), fmt::format("names {} a second time", project.quota[i].model));
     }
     check.size("trusted", project.trusted.size(), limits::list_max, "sites");
     check.range("live_jobs_max", project.live_jobs_max, 1, static_cast<std::int64_t>(limits::live_jobs_per_project_max));
@@ -189,7 +199,7 @@ std::vector<Flaw> flaws(const Site& site, const Catalogue& catalogue) {
     check.region("region", site.region);
     check.size("tariff", site.tariff.size(), limits::list_max, "lines");
     std::set<std::string> priced;
-    for (std::size_t i = 0; i < site.tariff.size(); ++i) {
+    for (std::size_t i = 0; i < site.tariff.size() && !check.full(); ++i) {
         const auto path = fmt::format("tariff[{}]", i);
         check.model(path + ".model", site.tariff[i].model, catalogue);
         check.range(path + ".fen_per_card_hour", site.tariff[i].fen_per_card_hour.value, 0, 100'000'000, " fen");
@@ -197,7 +207,7 @@ std::vector<Flaw> flaws(const Site& site, const Catalogue& catalogue) {
             check.add(path + ".model", fmt::format("prices {} a second time", site.tariff[i].model));
     }
     check.size("links", site.links.size(), limits::list_max, "links");
-    for (std::size_t i = 0; i < site.links.size(); ++i) {
+    for (std::size_t i = 0; i < site.links.size() && !check.full(); ++i) {
         const auto path = fmt::format("links[{}]", i);
         check.name(path + ".to", site.links[i].to.value);
         check.range(path + ".megabit_per_s", site.links[i].megabit_per_s, 1, 100'000'000);
@@ -212,7 +222,7 @@ std::vector<Flaw> flaws(const Node& node) {
     Checker check;
     check.name("name", node.name.value);
     check.size("cards", node.cards.size(), 16, "card groups");
-    for (std::size_t i = 0; i < node.cards.size(); ++i) {
+    for (std::size_t i = 0; i < node.cards.size() && !check.full(); ++i) {
         const auto path = fmt::format("cards[{}]", i);
         check.range(path + ".count", node.cards[i].count, 1, limits::cards_per_node_max);
         check.range(path + ".memory", node.cards[i].memory.value, 0, limits::memory_mib_max, " MiB");

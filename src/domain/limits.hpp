@@ -23,6 +23,7 @@ inline constexpr std::size_t script_bytes_max = 65'536;
 inline constexpr std::size_t envs_max = 256;
 inline constexpr std::size_t env_bytes_max = 32'768;      ///< Of one value.
 inline constexpr std::size_t envs_bytes_max = 131'072;    ///< Of all together.
+inline constexpr std::size_t session_max = 64;            ///< Characters of the name of an agent's session.
 inline constexpr std::size_t list_max = 256;              ///< after, trust, exit_codes, funding.
 inline constexpr std::int64_t duration_s_max = 31 * 86'400;
 inline constexpr std::int64_t restarts_max = 100;
@@ -31,6 +32,7 @@ inline constexpr std::int64_t memory_mib_max = 64LL * 1024 * 1024;
 inline constexpr std::int64_t fen_max = 100'000'000'000'00;  ///< A hundred milliard yuan: no single amount is larger.
 inline constexpr std::size_t title_bytes_max = 200;
 inline constexpr std::size_t live_jobs_per_project_max = 1'000'000;
+inline constexpr std::size_t live_bytes_per_project_max = 256U << 20U;  ///< Of the texts of its live jobs: each is kept several times.
 inline constexpr std::size_t nodes_per_site_max = 65'536;
 inline constexpr std::size_t keys_per_project_max = 10'000; ///< Idempotency keys of requests about one project.
 inline constexpr std::size_t keys_per_sender_max = 10'000;  ///< Those of one sender about no project.
@@ -45,7 +47,10 @@ struct Flaw {
     bool operator==(const Flaw&) const = default;
 };
 
-/// All that is wrong with a job, the catalogue included; empty where it may be submitted.
+/// Bytes that a job's texts take: what of it can be large.
+[[nodiscard]] std::size_t bytes_of(const JobSpec& spec);
+
+/// What is wrong with a job, the catalogue included; empty where it may be submitted.
 [[nodiscard]] std::vector<Flaw> flaws(const JobSpec& spec, const Catalogue& catalogue);
 [[nodiscard]] std::vector<Flaw> flaws(const Organisation& organisation);
 [[nodiscard]] std::vector<Flaw> flaws(const Project& project);

@@ -75,7 +75,7 @@ struct Voucher {
 BOOST_DESCRIBE_STRUCT(Voucher, (), (id, programme, organisation, amount, valid_from, valid_to))
 
 /// Why card-seconds were lost, and who pays for them. The policy is this table: exactly one payer for each cause.
-BOOST_DEFINE_ENUM_CLASS(LossCause, tenant_error, tenant_cancel, provider_fault, lease_lost, grid, move, preemption)
+BOOST_DEFINE_ENUM_CLASS(LossCause, tenant_error, tenant_cancel, provider_fault, lease_lost, grid, move, preemption, network_cancel)
 BOOST_DEFINE_ENUM_CLASS(Payer, tenant, provider, network)
 
 [[nodiscard]] constexpr Payer payer_of(LossCause cause) {
@@ -86,7 +86,8 @@ BOOST_DEFINE_ENUM_CLASS(Payer, tenant, provider, network)
         case LossCause::lease_lost: return Payer::provider;
         case LossCause::grid:
         case LossCause::move:
-        case LossCause::preemption: return Payer::network;
+        case LossCause::preemption:
+        case LossCause::network_cancel: return Payer::network;
     }
     return Payer::network;
 }

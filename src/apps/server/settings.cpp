@@ -65,8 +65,21 @@ Result<control::Policy, std::string> read_policy(const std::string& path) {
     take(file->drift_bound, policy.drift_bound);
     take(file->site_silence, policy.site_silence);
     take(file->remember, policy.remember);
-    if (policy.task_lease < seconds(1))
-        return fail(fmt::format("{}: task_lease is {}, and must be at least 1 s", path, format_duration(policy.task_lease)));
+    struct Least {
+        std::string_view name;
+        Duration given;
+        Duration least;
+    };
+    // A bound of zero would let a task be given up while its processes still run, or refuse every id that a client made.
+    for (const auto& [name, given, least] : {Least{"task_lease", policy.task_lease, seconds(1)},
+                                             Least{"run_on_lease", policy.run_on_lease, policy.task_lease},
+                                             Least{"kill_grace", policy.kill_grace, seconds(1)},
+                                             Least{"drift_bound", policy.drift_bound, milliseconds(100)},
+                                             Least{"site_silence", policy.site_silence, seconds(1)},
+                                             Least{"remember", policy.remember, hours(1)}}) {
+        if (given < least)
+            return fail(fmt::format("{}: {} is {}, and must be at least {}", path, name, format_duration(given), format_duration(least)));
+    }
     return policy;
 }
 

@@ -4,6 +4,7 @@
 #include "control/core/feed.hpp"
 #include "control/core/job_use.hpp"
 #include "domain/desired_list.hpp"
+#include "domain/limits.hpp"
 
 #include <algorithm>
 #include <cassert>
@@ -58,7 +59,10 @@ void leave_site(State& state, LiveJob& job, At at) {
 
 // ---- one function per event
 
-void make(State& s, const LeaderStarted& e, At) { s.epoch = e.epoch; }
+void make(State& s, const LeaderStarted& e, At at) {
+    s.epoch = e.epoch;
+    s.leader = {at.time, e.grants.value_or(LeaseTerms{}), e.respects.value_or(LeaseTerms{})};
+}
 
 void make(State& s, const OrganisationSet& e, At) { s.organisations[e.organisation.name] = e.organisation; }
 
@@ -138,6 +142,7 @@ void make(State& s, const JobSubmitted& e, At at) {
     set_state(s, job, JobState::queued, Reason::submitted, at);
     for (const auto& awaited : e.waits_for) s.dependents[awaited].insert(e.job);
     ++s.live_jobs[e.project];
+    s.live_bytes[e.project] += bytes_of(e.spec);
     s.jobs.insert_or_assign(e.job, std::move(job));
 }
 
@@ -147,7 +152,7 @@ void make(State& s, const JobPlaced& e, At at) {
     job.placement = e.placement;
     set_state(s, job, JobState::placed, Reason::placed, at);
     job.usage.push_back(
-        {e.generation, e.placement.site, e.placement.model, e.placement.emulated, e.placement.fen_per_card_hour, {}, {}, {}});
+        {e.generation, e.placement.site, e.placement.model, e.placement.emulated, e.placement.fen_per_card_hour, at.time, {}, {}, {}});
     s.tasks[e.placement.site][e.job] = e.generation;
     auto& log = s.desired_log[e.placement.site];
     toggle_line(log, job);
@@ -212,9 +217,13 @@ void make(State& s, const JobFinished& e, At at) {
     }
     if (e.outcome == JobState::succeeded) {
         for (const auto& dependent : s.dependents[e.job]) std::erase(s.jobs.at(dependent).waits_for, e.job);
+    } else if (const auto waiting = s.dependents.find(e.job); waiting != s.dependents.end()) {
+        s.forsaken.insert(waiting->second.begin(), waiting->second.end());
     }
     s.dependents.erase(e.job);
+    s.forsaken.erase(e.job);
     --s.live_jobs[job.project];
+    s.live_bytes[job.project] -= bytes_of(job.spec);
     leave_state(s, job.state);
     s.finished[e.job] = {job.project, job.body, e.outcome, at.time};
     s.jobs.erase(found);
@@ -260,7 +269,9 @@ void rebuild(State& s) {
     s.token_by_hash.clear();
     s.run_ends.clear();
     s.dependents.clear();
+    s.forsaken.clear();
     s.live_jobs.clear();
+    s.live_bytes.clear();
     s.jobs_by_state.clear();
     s.tasks.clear();
     s.desired_log.clear();
@@ -276,8 +287,16 @@ void rebuild(State& s) {
     for (const auto& [id, voucher] : s.vouchers) s.vouchers_of[voucher.organisation].insert(id);
     for (const auto& [id, job] : s.jobs) {
         ++s.live_jobs[job.project];
+        s.live_bytes[job.project] += bytes_of(job.spec);
         ++s.jobs_by_state[job.state];
-        for (const auto& awaited : job.waits_for) s.dependents[awaited].insert(id);
+        for (const auto& awaited : job.waits_for) {
+            // An awaited job that succeeded is no longer named: one that is not live left without success.
+            if (s.jobs.contains(awaited)) {
+                s.dependents[awaited].insert(id);
+            } else {
+                s.forsaken.insert(id);
+            }
+        }
         if (job.placement) {
             s.tasks[job.placement->site][id] = job.generation;
             toggle_line(s.desired_log[job.placement->site], job);

@@ -43,6 +43,10 @@ struct Core {
     std::map<std::string, std::uint32_t> funding_users;  ///< Derived: how many waiting jobs share a funding answer.
 };
 
+/// What leaders before a new one may have granted, and what may still run by it at `now`. The policy may have become stricter meanwhile:
+/// supervisors that have heard nothing since count on what was promised to them.
+[[nodiscard]] LeaseTerms terms_to_respect(const State& state, const Policy& policy, Instant now);
+
 struct Decision {
     std::vector<Event> events;
     Answer answer;
@@ -51,6 +55,9 @@ struct Decision {
 /// What follows from a request at `now`: events to make durable, and the answer to give once they are.
 /// `now` is not before the time of any event applied so far.
 [[nodiscard]] Decision decide(const Core& core, const Request& request, Instant now);
+
+/// Lets go of jobs that wait for one which will never succeed, at most so many. Those that waited for these come with the next call.
+[[nodiscard]] std::vector<Event> decide_forsaken(const Core& core, Instant now, std::size_t at_most);
 
 /// Places what waits, as far as it fits: at most policy.placements_per_pass placements.
 /// Not const: planning warms the scheduler's memory of what did not fit, which no answer depends on.

@@ -1,140 +1,9 @@
 // Goal: one job's way through the core, in events and in fen.
 // Method: a small town with one programme and two sites; each test plays commands and reads the state and the ledger.
-#include "control/core/funding.hpp"
-#include "control/core/rules.hpp"
-#include "control/core/settle.hpp"
-
-#include <gtest/gtest.h>
-
-#include <string>
+#include "control/core/test_town.hpp"
 
 namespace weir::control {
 namespace {
-
-constexpr Instant start{1'800'000'000'000'000'000};
-
-class Town {
-public:
-    Town() {
-        for (const std::string model : {"A100", "cpu"}) core.catalogue[model].model = model;
-        must(SetOrganisation{
-            {OrganisationName{"lab"}, OrganisationKind::university, "Lab", "", SizeClass::small, "cn/sichuan/chengdu", ""}});
-        must(SetOrganisation{
-            {OrganisationName{"owner"}, OrganisationKind::enterprise, "Owner", "", SizeClass::large, "cn/sichuan/chengdu", ""}});
-        must(SetProject{{ProjectName{"vision"}, OrganisationName{"lab"}, {{"A100", MilliCards{4000}}}, {}, 100}});
-        must(SetRoles{SubjectName{"ann"}, ProjectName{"vision"}, {Role::member}});
-        add_site("east", Tier::edge, 600);
-        add_site("west", Tier::core, 900);
-    }
-
-    void add_site(const std::string& name, Tier tier, std::int64_t price) {
-        Site site;
-        site.name = SiteName{name};
-        site.owner = OrganisationName{"owner"};
-        site.region = "cn/sichuan/chengdu";
-        site.tier = tier;
-        site.tariff = {{"A100", Fen{price}}};
-        must(SetSite{site});
-        report(name, [&](SiteReport& r) { r.nodes = {{node("n1"), node("n2")}}; });
-    }
-    static Node node(const std::string& name) {
-        return {
-            NodeName{name}, {{"A100", 2, MiB{40960}, Slicing::fractional, true}}, MilliCpus{16000}, MiB{65536}, {"z1", "b1", "r1"}, true,
-            "127.0.0.1"};
-    }
-
-    Decision play(Command command, const std::string& key = {}) {
-        auto decision = decide(core, Request{Actor{}, std::move(command), key, sha256(key)}, now);
-        for (const auto& event : decision.events) apply(core, event, ++revision, now);
-        return decision;
-    }
-    std::string must(Command command) {
-        auto decision = play(std::move(command));
-        EXPECT_TRUE(decision.answer) << (decision.answer ? "" : decision.answer.error().message);
-        return decision.answer ? decision.answer->id : "";
-    }
-    Refusal refused(Command command) {
-        auto decision = play(std::move(command));
-        EXPECT_FALSE(decision.answer);
-        return decision.answer ? Refusal{} : decision.answer.error();
-    }
-    void place() {
-        for (const auto& event : decide_placements(core, now)) apply(core, event, ++revision, now);
-    }
-    template <class Fill>
-    Decision report(const std::string& site, Fill fill) {
-        SiteReport r;
-        r.site = SiteName{site};
-        r.session = "s1";
-        r.sequence = core.state.sites.at(r.site).sequence + 1;
-        fill(r);
-        auto decision = play(r);
-        EXPECT_TRUE(decision.answer) << (decision.answer ? "" : decision.answer.error().message);
-        return decision;
-    }
-    void wait(std::int64_t s) { now = now + seconds(s); }
-
-    JobId id() { return {make_uid(now, 0, ++ids)}; }
-    static JobSpec spec(std::int64_t cards = 1, std::int64_t nodes = 1) {
-        JobSpec s;
-        s.name = "train";
-        s.run = "true";
-        s.resources.accelerators = {{"A100", MilliCards{cards * 1000}, ""}};
-        s.num_nodes = nodes;
-        s.max_duration = Seconds{3600};
-        return s;
-    }
-    JobId submit(const JobSpec& s) {
-        const auto job = id();
-        must(SubmitJob{job, ProjectName{"vision"}, s, sha256("body")});
-        return job;
-    }
-    void deposit(std::int64_t fen) { must(Deposit{make_uid(now, 1, ++ids), OrganisationName{"lab"}, Fen{fen}}); }
-    VoucherId award(std::int64_t fen, std::int64_t validity_days = 365) {
-        Programme p;
-        p.name = ProgrammeName{"chengdu-2026"};
-        p.title = "Demo";
-        p.fiscal_year = 2026;
-        p.effective_from = start - hours(24);
-        p.effective_to = start + hours(24 * 365);
-        p.funder = "city";
-        p.budget = Fen{1'000'000};
-        p.entity_cap = Fen{100'000};
-        p.ratio = {{{OrganisationKind::university}, std::nullopt, 600, "universities: 60 %"}};
-        p.sites = {{SiteName{"east"}}, "article 4: only the east site"};
-        p.validity_days = validity_days;
-        must(OpenProgramme{p});
-        const VoucherId voucher{make_uid(now, 2, ++ids)};
-        must(AwardVoucher{voucher, p.name, OrganisationName{"lab"}, Fen{fen}});
-        return voucher;
-    }
-    void run(JobId job, const std::string& site) {
-        report(site, [&](SiteReport& r) { r.tasks = {{job, live(job).generation, TaskState::running, Reason::none, 0, std::nullopt}}; });
-    }
-    void meter(JobId job, const std::string& site, std::int64_t sequence, std::int64_t s, std::uint32_t generation = 0) {
-        const auto from = floor_seconds(now);
-        wait(s);
-        report(site, [&](SiteReport& r) {
-            r.meters = {
-                {job, generation == 0 ? live(job).generation : generation, 0, static_cast<std::uint64_t>(sequence), from, from + s}};
-        });
-    }
-    void end(JobId job, const std::string& site, Reason reason, std::int64_t code = 0, std::optional<NodeName> blamed = {}) {
-        report(site, [&](SiteReport& r) { r.tasks = {{job, live(job).generation, TaskState::ended, reason, code, blamed}}; });
-    }
-    const LiveJob& live(JobId job) const { return core.state.jobs.at(job); }
-    Fen prepaid() const { return free_in(core.state, account::prepaid(OrganisationName{"lab"})); }
-    Fen earned() const {
-        const auto* account = core.state.ledger.account(account::supplier(OrganisationName{"owner"}));
-        return Fen{account->credits_posted - account->debits_posted};
-    }
-    JobState outcome(JobId job) const { return core.state.finished.at(job).outcome; }
-
-    Core core;
-    Instant now = start;
-    std::uint64_t revision = 0;
-    std::uint64_t ids = 0;
-};
 
 // ---- money
 
@@ -167,6 +36,7 @@ TEST(Job, TheLastSecondsAndTheEndMayComeInOneReport) {
     const auto job = town.submit(Town::spec());
     town.place();
     const auto at = floor_seconds(town.now);
+    town.wait(600);
     town.report("east", [&](SiteReport& r) {
         r.meters = {{job, 1, 0, 1, at, at + 300}, {job, 1, 0, 2, at + 300, at + 600}};
         r.tasks = {{job, 1, TaskState::ended, Reason::exited, 0, std::nullopt}};
@@ -295,6 +165,89 @@ TEST(Job, LostSecondsAreThePayersOfTheirCause) {
     EXPECT_EQ(before_end.bill[1].payer, Payer::provider);
     EXPECT_EQ(before_end.bill[1].used, MilliCardSeconds{360'000});
     EXPECT_EQ(before_end.bill[1].amount, Fen{0});
+}
+
+TEST(Job, SecondsAfterACheckpointWasTakenAreAtRiskThoughItWasStoredLater) {
+    Town town;
+    town.deposit(10'000);
+    auto spec = Town::spec();
+    spec.checkpoint.protocol = CheckpointProtocol::self;
+    const auto job = town.submit(spec);
+    town.place();
+    town.run(job, "east");
+    town.meter(job, "east", 1, 600);
+    const auto taken = floor_seconds(town.now);
+    town.meter(job, "east", 2, 300);  // on its way to the store
+    town.report("east", [&](SiteReport& r) { r.checkpoints = {{job, 1, "step-100", sha256("m"), 1000, taken}}; });
+    EXPECT_EQ(town.live(job).usage[0].secured, MilliCardSeconds{600'000});
+    EXPECT_EQ(town.live(job).usage[0].at_risk, MilliCardSeconds{300'000});
+    town.report("east", [&](SiteReport& r) { r.checkpoints = {{job, 1, "forged", sha256("n"), 1000, std::int64_t{-5}}}; });
+    EXPECT_EQ(town.live(job).usage[0].secured, MilliCardSeconds{600'000}) << "what is secured stays secured";
+    town.report("east", [&](SiteReport& r) { r.checkpoints = {{job, 1, "later", sha256("o"), 1000, taken + 1'000'000}}; });
+    EXPECT_EQ(town.live(job).usage[0].at_risk, MilliCardSeconds{0});
+}
+
+TEST(Job, ItsBudgetHoldsAlsoWhereItsSourcesHoldMore) {
+    Town town;
+    town.deposit(10'000);
+    const auto voucher = town.award(50'000);
+    auto spec = Town::spec();
+    spec.budget = Budget{Fen{50}};
+    spec.funding = {{voucher}, {}};
+    const auto job = town.submit(spec);
+    EXPECT_EQ(held(town.live(job)), Fen{30 + 50}) << "the voucher pays 60 % at the east site only, cash pays all of it at the west";
+    town.place();
+    const auto site = town.live(job).placement->site.value;
+    town.run(job, site);
+    town.meter(job, site, 1, 300);  // 50 fen at the east site
+    EXPECT_EQ(town.live(job).stop_ordered, Reason::budget_reached);
+}
+
+TEST(Job, EndedByAnOperatorCostsTheTenantWhatACheckpointSecuredOnly) {
+    Town town;
+    town.deposit(10'000);
+    const auto job = town.submit(Town::spec());
+    town.place();
+    town.run(job, "east");
+    town.meter(job, "east", 1, 600);
+    town.must(CancelJob{job});
+    EXPECT_EQ(town.live(job).stop_ordered, Reason::cancelled_by_operator);
+    town.end(job, "east", Reason::signalled, 143);
+    EXPECT_EQ(town.outcome(job), JobState::cancelled);
+    EXPECT_EQ(town.prepaid(), Fen{10'000});
+    EXPECT_EQ(town.earned(), Fen{100}) << "the network pays the owner";
+}
+
+TEST(Job, WhoseStartIsRefusedWaitsALittleLongerEachTime) {
+    Town town;
+    town.deposit(10'000);
+    const auto job = town.submit(Town::spec());
+    for (const std::int64_t pause : {1, 2, 4, 8}) {
+        town.place();
+        ASSERT_TRUE(town.live(job).placement);
+        town.end(job, town.live(job).placement->site.value, Reason::start_failed);
+        EXPECT_EQ(town.live(job).not_before, town.now + seconds(pause));
+        town.place();
+        EXPECT_FALSE(town.live(job).placement);
+        town.wait(pause);
+    }
+}
+
+TEST(Leader, RespectsWhatItsPredecessorsGrantedForAsLongAsItMayRun) {
+    Town town;
+    town.core.policy.run_on_lease = hours(6);
+    town.core.policy.kill_grace = seconds(60);
+    town.must(StartLeader{1, "a"});
+    town.core.policy.run_on_lease = hours(1);
+    town.core.policy.kill_grace = seconds(10);
+    town.must(StartLeader{2, "b"});
+    EXPECT_EQ(town.core.state.leader.respects, (LeaseTerms{Seconds{30}, Seconds{6 * 3600}, Seconds{60}}));
+    town.wait(60);
+    town.must(StartLeader{3, "c"});
+    EXPECT_EQ(town.core.state.leader.respects.run_on_lease, Seconds{6 * 3600}) << "two starts later it may still run";
+    town.wait(8 * 3600);
+    town.must(StartLeader{4, "d"});
+    EXPECT_EQ(town.core.state.leader.respects, (LeaseTerms{Seconds{30}, Seconds{3600}, Seconds{60}})) << "a grace stays with its task";
 }
 
 TEST(Job, StopsWhenItsBudgetIsUsedUp) {
@@ -490,6 +443,49 @@ TEST(Report, TheSameTwiceChangesNothing) {
     EXPECT_EQ(town.refused(r).code, RefusalCode::stale_sequence) << "an agent's former life";
 }
 
+TEST(Report, MetersCountNoMoreSecondsThanWentBy) {
+    Town town;
+    town.deposit(10'000);
+    const auto job = town.submit(Town::spec());
+    town.place();
+    const auto site = town.live(job).placement->site.value;
+    town.run(job, site);
+    town.wait(60);
+    const auto now = floor_seconds(town.now);
+    const auto counts = [&](std::int64_t from, std::int64_t to) {
+        const auto before = town.live(job).usage[0].at_risk;
+        const auto sequence = town.live(job).meters.empty() ? 1 : town.live(job).meters[0].sequence + 1;
+        town.report(site, [&](SiteReport& r) { r.meters = {{job, 1, 0, sequence, from, to}}; });
+        return (town.live(job).usage[0].at_risk - before).value;
+    };
+    EXPECT_EQ(counts(now - 60, now + 31 * 86'400), 0) << "from the future";
+    EXPECT_EQ(counts(now - 86'400, now), 0) << "from before the cards were given";
+    EXPECT_EQ(counts(now - 60, now), 60'000);
+    EXPECT_EQ(counts(now, now + 100), 100'000) << "clocks may differ by minutes";
+}
+
+TEST(Job, TheTextsOfAProjectsLiveJobsAreBounded) {
+    Town town;
+    town.deposit(1'000'000);
+    auto spec = Town::spec();
+    spec.run = std::string(limits::script_bytes_max, 'x');
+    EXPECT_EQ(bytes_of(spec), limits::script_bytes_max);
+    town.core.state.live_bytes[ProjectName{"vision"}] = limits::live_bytes_per_project_max - limits::script_bytes_max;
+    const auto job = town.submit(spec);
+    EXPECT_EQ(town.refused(SubmitJob{town.id(), ProjectName{"vision"}, spec, {}}).code, RefusalCode::limit_reached);
+    town.must(CancelJob{job});
+    town.submit(spec);
+}
+
+TEST(Report, OfASessionWithAnEndlessNameIsRefused) {
+    Town town;
+    SiteReport r;
+    r.site = SiteName{"east"};
+    r.session = std::string(65, 's');
+    r.sequence = 1;
+    EXPECT_EQ(town.refused(r).code, RefusalCode::bad_value);
+}
+
 TEST(Report, WithNothingNewIsEnoughToBeHeardAgain) {
     Town town;
     town.must(SilenceSite{SiteName{"east"}});
@@ -575,135 +571,6 @@ TEST(Report, MetersAreTakenOnceInOrderAndWithoutOverlap) {
     EXPECT_EQ(used(), 10'000) << "longer than any task can run";
     send(2, 10, 20);
     EXPECT_EQ(used(), 20'000);
-}
-
-// ---- who may
-
-TEST(Access, AnotherTenantsThingsAreNotFound) {
-    Town town;
-    town.deposit(10'000);
-    town.must(SetRoles{SubjectName{"bob"}, {}, {Role::finance}});
-    Token token;
-    token.id = {make_uid(town.now, 3, 1)};
-    token.subject = SubjectName{"bob"};
-    token.hash = sha256("secret");
-    token.scopes = {Scope::admin};
-    town.must(IssueToken{token});
-    const auto job = town.submit(Town::spec());
-    const Actor bob{Actor::Kind::subject, SubjectName{"bob"}, token.id, {}};
-    EXPECT_EQ(decide(town.core, Request{bob, CancelJob{job}, "", {}}, town.now).answer.error().code, RefusalCode::not_found);
-    EXPECT_EQ(decide(town.core, Request{bob, SubmitJob{town.id(), ProjectName{"vision"}, Town::spec(), {}}, "", {}}, town.now)
-                  .answer.error()
-                  .code,
-              RefusalCode::not_found);
-    EXPECT_EQ(authenticate(town.core.state, sha256("secret"), town.now)->subject.value, "bob");
-    EXPECT_FALSE(authenticate(town.core.state, sha256("other"), town.now));
-    town.must(RevokeToken{token.id});
-    EXPECT_FALSE(authenticate(town.core.state, sha256("secret"), town.now));
-}
-
-TEST(Access, ATokenIssuesItsLikeAndNothingWider) {
-    Town town;
-    const auto issue = [&](TokenId with, std::uint64_t number, Scope scope) {
-        Token token;
-        token.id = {make_uid(town.now, 3, number)};
-        token.subject = SubjectName{"ann"};
-        token.hash = sha256(std::to_string(number));
-        token.scopes = {scope};
-        const Actor ann{Actor::Kind::subject, token.subject, with, {}};
-        const auto decision =
-            with == TokenId{} ? town.play(IssueToken{token}) : decide(town.core, Request{ann, IssueToken{token}, "", {}}, town.now);
-        return decision.answer.has_value() ? token.id : TokenId{};
-    };
-    const auto admin = issue({}, 1, Scope::admin);
-    const auto write = issue({}, 2, Scope::write);
-    const auto read = issue({}, 3, Scope::read);
-    EXPECT_NE(issue(admin, 4, Scope::read), TokenId{});
-    EXPECT_NE(issue(admin, 4, Scope::write), TokenId{});
-    EXPECT_NE(issue(write, 4, Scope::read), TokenId{});
-    EXPECT_EQ(issue(write, 4, Scope::admin), TokenId{});
-    EXPECT_EQ(issue(read, 4, Scope::write), TokenId{});
-    EXPECT_EQ(issue(admin, 4, Scope::agent), TokenId{});
-}
-
-TEST(Access, ATokenOfTheSameIdIsIssuedOnceWhateverItsSecret) {
-    Town town;
-    Token token;
-    token.id = {make_uid(town.now, 3, 1)};
-    token.subject = SubjectName{"ann"};
-    token.hash = sha256("first");
-    token.scopes = {Scope::read};
-    town.must(IssueToken{token});
-    token.hash = sha256("second");
-    EXPECT_TRUE(town.play(IssueToken{token}).answer->repeated) << "the server makes a new secret for every request";
-    EXPECT_TRUE(authenticate(town.core.state, sha256("first"), town.now));
-    EXPECT_FALSE(authenticate(town.core.state, sha256("second"), town.now));
-    token.scopes = {Scope::write};
-    EXPECT_EQ(town.refused(IssueToken{token}).code, RefusalCode::already_exists_different);
-}
-
-// The table of rights, row by row: who may do what in a project of theirs, and in the network.
-TEST(Access, TheTableOfRightsIsWhatItSays) {
-    struct Row {
-        Role role;
-        bool in_project;
-        std::string_view granted;  // one letter for each action, in the order of the enum; '.' where refused
-    };
-    // see submit cancel members network manage token award money ledger audit report
-    for (const auto& row : std::initializer_list<Row>{
-             {Role::owner, true, "sscm........"},      {Role::owner, false, "............"},    {Role::member, true, "ssc........."},
-             {Role::viewer, true, "s..........."},     {Role::operator_, false, "s.cm.mt..la."}, {Role::operator_, true, "............"},
-             {Role::approver, false, ".......a...."},  {Role::finance, false, "........ml.."},   {Role::auditor, false, "s........la."},
-             {Role::provider, false, "............"}}) {
-        for (std::size_t i = 0; i < row.granted.size(); ++i) {
-            EXPECT_EQ(grants(row.role, static_cast<Action>(i + 1), row.in_project), row.granted[i] != '.')
-                << boost::describe::enum_to_string(row.role, "") << " action " << i + 1;
-        }
-    }
-}
-
-TEST(Key, TheSameKeyAndBodyGetTheSameAnswer) {
-    Town town;
-    const SetOrganisation command{{OrganisationName{"new"}, OrganisationKind::startup, "New", "", SizeClass::micro, "", ""}};
-    town.play(command, "k1");
-    EXPECT_TRUE(town.play(command, "k1").answer->repeated);
-    auto decision = decide(town.core, Request{Actor{}, command, "k1", sha256("other")}, town.now);
-    EXPECT_EQ(decision.answer.error().code, RefusalCode::key_reused);
-}
-
-TEST(Key, TheCapIsTheProjectsWhoeverSends) {
-    Town town;
-    const ProjectName vision{"vision"};
-    town.must(SetProject{{ProjectName{"speech"}, OrganisationName{"lab"}, {}, {}, 100}});
-    const auto expires_at = town.now + hours(24);
-    for (std::size_t i = 0; i + 1 < limits::keys_per_project_max; ++i)
-        apply(town.core, KeyRecorded{"subject:bob", std::to_string(i), {}, "x", expires_at, vision}, ++town.revision, town.now);
-    const auto set = [&](const std::string& subject, const std::string& project, const std::string& key) {
-        return town.play(SetRoles{SubjectName{subject}, ProjectName{project}, {Role::viewer}}, key).answer;
-    };
-    EXPECT_TRUE(set("kim", "vision", "the last")) << "exactly the cap";
-    const auto refused = set("lee", "vision", "one more");
-    ASSERT_FALSE(refused);
-    EXPECT_EQ(refused.error().code, RefusalCode::limit_reached);
-    EXPECT_EQ(refused.error().message,
-              "10000 idempotency keys are remembered for project vision, at most 10000 are; wait until some expire, or send without a key");
-    EXPECT_FALSE(town.core.state.members.at(vision).contains(SubjectName{"lee"})) << "refused is not done";
-    EXPECT_TRUE(set("lee", "speech", "one more")) << "another project has a cap of its own";
-    EXPECT_TRUE(set("kim", "vision", "the last")->repeated) << "what is remembered is still answered";
-    EXPECT_TRUE(town.play(SetOrganisation{{OrganisationName{"new"}, OrganisationKind::startup, "New", "", SizeClass::micro, "", ""}},
-                          "of no project")
-                    .answer);
-
-    const auto told = town.core.state.keys_of;
-    auto scratch = town.core.state;
-    rebuild(scratch);
-    EXPECT_EQ(scratch.keys_of, told);
-
-    town.wait(25 * 3600);
-    town.must(Tick{});
-    EXPECT_TRUE(town.core.state.keys.empty()) << "they expire by event";
-    EXPECT_TRUE(town.core.state.keys_of.empty());
-    EXPECT_TRUE(set("lee", "vision", "one more"));
 }
 
 }  // namespace

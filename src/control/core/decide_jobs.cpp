@@ -7,7 +7,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <set>
+#include <cassert>
 
 namespace weir::control {
 namespace {
@@ -72,6 +72,11 @@ Duration backoff(const RetryAsk& retry, std::uint32_t restarts) {
     return seconds(std::min<std::int64_t>(wait, 3600));
 }
 
+/// 1 s, 2 s, 4 s and so on, up to a minute.
+Duration pause_after_refusal(std::uint32_t restarts) {
+    return seconds(std::min<std::int64_t>(std::int64_t{1} << std::min(restarts, 6U), 60));
+}
+
 bool retries_on(const RetryAsk& retry, std::int64_t exit_code) {
     return retry.exit_codes.empty() || std::ranges::find(retry.exit_codes, exit_code) != retry.exit_codes.end();
 }
@@ -90,7 +95,8 @@ JobState outcome_of_stop(Reason ordered) {
 }
 
 LossCause cause_of_stop(Reason ordered) {
-    return outcome_of_stop(ordered) == JobState::cancelled ? LossCause::tenant_cancel : LossCause::tenant_error;
+    if (ordered == Reason::cancelled_by_operator) return LossCause::network_cancel;
+    return ordered == Reason::cancelled_by_tenant ? LossCause::tenant_cancel : LossCause::tenant_error;
 }
 
 }  // namespace
@@ -111,6 +117,15 @@ Decision decide(const Core& core, const Actor& actor, const SubmitJob& command, 
             RefusalCode::limit_reached,
             fmt::format("project {} has {} live jobs, at most {} may wait and run; wait for some to end or ask an operator for more",
                         command.project.value, live->second, project->second.live_jobs_max));
+    }
+    const auto known_bytes = state.live_bytes.find(command.project);
+    const auto have = known_bytes == state.live_bytes.end() ? 0 : known_bytes->second;
+    if (const auto more = bytes_of(command.spec); more > 0 && have + more > limits::live_bytes_per_project_max) {
+        return refuse(
+            RefusalCode::limit_reached,
+            fmt::format("the commands and variables of the live jobs of project {} take {} bytes and this one {}, {} fit; put what is "
+                        "long into files, or wait for some jobs to end",
+                        command.project.value, have, more, limits::live_bytes_per_project_max));
     }
     for (const auto& site : command.spec.trust) {
         if (!state.sites.contains(site))
@@ -158,7 +173,7 @@ Decision decide(const Core& core, const Actor& actor, const CancelJob& command, 
     const auto reason = member ? Reason::cancelled_by_tenant : Reason::cancelled_by_operator;
     std::vector<Event> events;
     if (!job->second.placement) {
-        finish(core, job->second, JobState::cancelled, reason, 0, LossCause::tenant_cancel, now, events);
+        finish(core, job->second, JobState::cancelled, reason, 0, cause_of_stop(reason), now, events);
         return accept(command.job.text(), std::move(events));
     }
     if (job->second.stop_ordered) return repeat(command.job.text());
@@ -208,43 +223,33 @@ void end_generation(const Core& core, const LiveJob& job, const TaskEnd& end, In
         default: break;
     }
     const auto cause = end.reason == Reason::lease_lost ? LossCause::lease_lost : LossCause::provider_fault;
-    if (std::cmp_less(job.fault_restarts, retry.max_restarts_on_site_fault)) return requeue(cause, now);
+    if (std::cmp_less(job.fault_restarts, retry.max_restarts_on_site_fault)) {
+        // A site that refuses a start refuses the next one a moment later too: the pause keeps it from using up all restarts at once.
+        return requeue(cause, end.reason == Reason::start_failed ? now + pause_after_refusal(job.fault_restarts) : now);
+    }
     finish(core, job, JobState::failed, Reason::restarts_exhausted, end.exit_code, cause, now, events);
 }
 
 void finish(const Core& core, const LiveJob& job, JobState outcome, Reason reason, std::int64_t exit_code,
             std::optional<LossCause> unsecured, Instant now, std::vector<Event>& events) {
-    struct Leaving {
-        const LiveJob* job;
-        JobState outcome;
-        Reason reason;
-        std::int64_t exit_code;
-        std::optional<LossCause> unsecured;
-    };
-    // Those that wait for a job which did not succeed leave with it, and those that wait for them; each once, also where one
-    // report ends several jobs and some of them have left already by the events at hand.
-    std::vector<Leaving> leaving{{&job, outcome, reason, exit_code, unsecured}};
-    std::set<JobId> listed{job.id};
-    for (const auto& event : events) {
-        if (const auto* gone = std::get_if<JobFinished>(&event)) listed.insert(gone->job);
+    auto settlement = settle(core, job, unsecured, now);
+    if (!settlement.transfers.empty()) {
+        auto facts = post(core, settlement.transfers, now);
+        // The holds were made for this: a capture within them and payments from it cannot be refused (ledger, M3; the ledger keeps
+        // room for what settles its holds). A job that left without it would be billed for what nobody paid.
+        assert(facts);
+        events.push_back(std::move(*facts));
     }
-    for (std::size_t i = 0; i < leaving.size(); ++i) {
-        const auto next = leaving[i];
-        auto settlement = settle(core, *next.job, next.unsecured, now);
-        if (!settlement.transfers.empty()) {
-            // The holds were made for this: a capture within them and payments from it cannot be refused (ledger, M3).
-            if (auto facts = post(core, settlement.transfers, now)) events.push_back(std::move(*facts));
-        }
-        events.push_back(
-            JobFinished{next.job->id, next.outcome, next.reason, next.exit_code, std::move(settlement.bill), std::move(settlement.paid)});
-        if (next.outcome == JobState::succeeded) continue;
-        const auto dependents = core.state.dependents.find(next.job->id);
-        if (dependents == core.state.dependents.end()) continue;
-        for (const auto& id : dependents->second) {
-            if (!listed.insert(id).second) continue;
-            leaving.push_back({&core.state.jobs.at(id), JobState::failed, Reason::dependency_failed, 0, LossCause::tenant_error});
-        }
+    events.push_back(JobFinished{job.id, outcome, reason, exit_code, std::move(settlement.bill), std::move(settlement.paid)});
+}
+
+std::vector<Event> decide_forsaken(const Core& core, Instant now, std::size_t at_most) {
+    std::vector<Event> events;
+    for (const auto& id : core.state.forsaken) {
+        if (at_most-- == 0) break;
+        finish(core, core.state.jobs.at(id), JobState::failed, Reason::dependency_failed, 0, LossCause::tenant_error, now, events);
     }
+    return events;
 }
 
 }  // namespace weir::control

@@ -78,6 +78,24 @@ Decision decide(const Core& core, const Actor& actor, const SetRoles& command, I
         return known == members->second.end() ? std::vector<Role>{} : known->second;
     }();
     if (held == roles) return repeat(command.subject.value);
+    const auto gives_up = [&](Role role) {
+        return std::ranges::find(held, role) != held.end() && std::ranges::find(roles, role) == roles.end();
+    };
+    const auto holders = [](const std::map<SubjectName, std::vector<Role>>& all, Role role) {
+        return std::ranges::count_if(all, [&](const auto& one) { return std::ranges::find(one.second, role) != one.second.end(); });
+    };
+    if (command.project.empty() && gives_up(Role::operator_) && holders(core.state.network_roles, Role::operator_) == 1) {
+        return refuse(RefusalCode::bad_value,
+                      fmt::format("{} is the last operator, and nobody could make another; make another one first", command.subject.value),
+                      "roles");
+    }
+    if (!command.project.empty() && gives_up(Role::owner) && holders(core.state.members.at(command.project), Role::owner) == 1 &&
+        !permit(core.state, actor, Action::manage_network)) {
+        return refuse(RefusalCode::bad_value,
+                      fmt::format("{} is the last owner of project {}; make another one first, or ask an operator", command.subject.value,
+                                  command.project.value),
+                      "roles");
+    }
     return accept(command.subject.value, {RolesSet{command.subject, command.project, roles}});
 }
 
@@ -117,6 +135,9 @@ Decision decide(const Core& core, const Actor& actor, const IssueToken& command,
         // Nobody widens what they hold: a token that one issues for oneself covers no more than the one that asks.
         const auto& mine = core.state.tokens.at(actor.token);
         const auto have = [&](Scope scope) { return std::ranges::find(mine.scopes, scope) != mine.scopes.end(); };
+        if (!have(Scope::write) && !have(Scope::admin))
+            return refuse(RefusalCode::forbidden, "the token you use may only read, and makes no others; use one with the scope write",
+                          "scopes");
         for (const auto scope : token.scopes) {
             const bool within =
                 have(scope) || (have(Scope::admin) && scope != Scope::agent) || (have(Scope::write) && scope == Scope::read);
@@ -124,6 +145,13 @@ Decision decide(const Core& core, const Actor& actor, const IssueToken& command,
                 return refuse(RefusalCode::forbidden,
                               "the new token would have a scope that the one you use does not have; ask for fewer scopes", "scopes");
             }
+        }
+        if (mine.expires_at && (!token.expires_at || *token.expires_at > *mine.expires_at)) {
+            return refuse(RefusalCode::forbidden,
+                          fmt::format("the new token would be good {}, and the one you use ends at {}; ask for an earlier end",
+                                      token.expires_at ? "until " + format_utc(*token.expires_at) : "without end",
+                                      format_utc(*mine.expires_at)),
+                          "expires_at");
         }
     }
     const auto count = std::ranges::count_if(
@@ -147,6 +175,14 @@ Decision decide(const Core& core, const Actor& actor, const RevokeToken& command
     if (known == core.state.tokens.end())
         return refuse(RefusalCode::not_found,
                       fmt::format("{} is not known here; it may have expired or been revoked", command.token.text()), "id");
+    if (own && command.token != actor.token && core.state.tokens.contains(actor.token)) {
+        const auto& scopes = core.state.tokens.at(actor.token).scopes;
+        const auto have = [&](Scope scope) { return std::ranges::find(scopes, scope) != scopes.end(); };
+        if (!have(Scope::write) && !have(Scope::admin)) {
+            return refuse(RefusalCode::forbidden,
+                          "the token you use may only read, and ends no other than itself; use one with the scope write", "id");
+        }
+    }
     return accept(command.token.text(), {TokenEnded{command.token, false}});
 }
 

@@ -77,6 +77,9 @@ private:
     std::map<JobId, LiveJob> drafts_;
 };
 
+/// How far a site's clock may be from ours before its meters are passed over.
+constexpr std::int64_t meter_clock_ahead_s = 300;
+
 /// Cards of a rank times the length; a rank beyond the gang, or a length beyond reason, is nothing.
 std::optional<MilliCardSeconds> used_by(const LiveJob& job, const GenerationUsage& usage, const MeterReport& report) {
     if (report.node_rank >= static_cast<std::uint64_t>(job.spec.num_nodes)) return std::nullopt;
@@ -88,11 +91,14 @@ std::optional<MilliCardSeconds> used_by(const LiveJob& job, const GenerationUsag
 
 /// Takes a meter interval once: the next number of its meter, after the interval before. Others are passed over; the
 /// agent sends them again or never.
-void take_interval(Drafts& drafts, const SiteName& site, const MeterReport& report, std::vector<Event>& events) {
+void take_interval(Drafts& drafts, const SiteName& site, const MeterReport& report, Instant now, std::vector<Event>& events) {
     auto* job = drafts.find(report.job);
     if (job == nullptr || report.from_s < 0 || report.to_s <= report.from_s) return;
     const auto* usage = usage_of(*job, report.generation);
     if (usage == nullptr || usage->site != site) return;
+    // Nothing was used before the cards were given, nor after now: a meter cannot count more seconds than went by. Clocks may differ.
+    if (report.from_s < floor_seconds(usage->placed_at) - meter_clock_ahead_s || report.to_s > floor_seconds(now) + meter_clock_ahead_s)
+        return;
     MeterState before{report.generation, report.node_rank, 0, 0};
     for (const auto& meter : job->meters) {
         if (meter.generation == report.generation && meter.node_rank == report.node_rank) before = meter;
@@ -115,16 +121,19 @@ void take_point(Drafts& drafts, const SiteName& site, const CheckpointReport& po
     const bool known =
         std::ranges::any_of(job->checkpoints, [&](const auto& have) { return have.manifest == point.manifest && have.name == point.name; });
     if (known) return;
-    const CheckpointStored stored{point.job, point.generation, point.name, point.manifest, point.bytes};
+    const CheckpointStored stored{point.job, point.generation, point.name, point.manifest, point.bytes, point.taken_s};
     take_checkpoint(*job, stored, now);
     events.push_back(stored);
 }
 
-/// A job whose use has reached what is held for it stops before it owes what nobody promised.
+/// What the job's payers promised in all. What is held may be more: each source holds what it would pay where it pays most.
+Fen promised(const LiveJob& job) { return job.spec.budget ? std::min(held(job), job.spec.budget->fen) : held(job); }
+
+/// A job whose use has reached what is promised for it stops before it owes what nobody promised.
 void stop_spent(const Drafts& drafts, const std::set<JobId>& ended, std::vector<Event>& events) {
     for (const auto& [id, job] : drafts.all()) {
         if (ended.contains(id) || !job.placement || job.stop_ordered || job.placement->fen_per_card_hour.value == 0) continue;
-        if (accrued(job) >= held(job)) events.push_back(JobStopOrdered{id, job.generation, Reason::budget_reached});
+        if (accrued(job) >= promised(job)) events.push_back(JobStopOrdered{id, job.generation, Reason::budget_reached});
     }
 }
 
@@ -149,6 +158,13 @@ void take_task(const Core& core, Drafts& drafts, const SiteName& site, const Tas
 
 /// Whether this report is the next of its agent's life; or a refusal that says what would be.
 Result<bool, Refusal> is_next(const SiteState& site, const SiteReport& report) {
+    if (report.session.size() > limits::session_max) {
+        return fail(Refusal{RefusalCode::bad_value,
+                            fmt::format("the session's name has {} characters, at most {} are taken; agents name theirs by when they began",
+                                        report.session.size(), limits::session_max),
+                            "session",
+                            {}});
+    }
     if (report.session == site.session) {
         if (report.sequence == site.sequence) return false;
         if (report.sequence == site.sequence + 1) return true;
@@ -220,7 +236,7 @@ Decision decide(const Core& core, const Actor& actor, const SiteReport& command,
     if (!site->second.reachable) events.push_back(SiteReachable{command.site, true});
     if (command.nodes) compare_nodes(site->second, *command.nodes, events);
     Drafts drafts{core.state};
-    for (const auto& meter : command.meters) take_interval(drafts, command.site, meter, events);
+    for (const auto& meter : command.meters) take_interval(drafts, command.site, meter, now, events);
     for (const auto& point : command.checkpoints) take_point(drafts, command.site, point, now, events);
     std::set<JobId> ended;
     for (const auto& task : command.tasks) take_task(core, drafts, command.site, task, now, ended, events);

@@ -62,11 +62,29 @@ void forget(const Core& core, Instant now, std::vector<Event>& events) {
     if (auto fact = core.state.ledger.decide_forget(now)) events.push_back(LedgerPosted{{}, {}, *fact});
 }
 
+Seconds whole(Duration time) { return Seconds{(time.ns + 999'999'999) / 1'000'000'000}; }
+
+LeaseTerms terms_of(const Policy& policy) { return {whole(policy.task_lease), whole(policy.run_on_lease), whole(policy.kill_grace)}; }
+
+LeaseTerms longer_of(const LeaseTerms& a, const LeaseTerms& b) {
+    return {std::max(a.task_lease, b.task_lease), std::max(a.run_on_lease, b.run_on_lease), std::max(a.kill_grace, b.kill_grace)};
+}
+
 }  // namespace
 
-Decision decide(const Core&, const Actor& actor, const StartLeader& command, Instant) {
+LeaseTerms terms_to_respect(const State& state, const Policy& policy, Instant now) {
+    const auto& last = state.leader;
+    // Every grant of the leaders before the last one was given before that one started, and ends by itself. The wall clock may be wrong by
+    // as much as the policy tolerates. A task keeps the grace that it began with for as long as it runs.
+    const auto longest = std::max(last.respects.task_lease, last.respects.run_on_lease) + last.respects.kill_grace;
+    if (now <= last.started_at + seconds(longest.value) + policy.clock_tolerance) return longer_of(last.grants, last.respects);
+    return longer_of(last.grants, {Seconds{0}, Seconds{0}, last.respects.kill_grace});
+}
+
+Decision decide(const Core& core, const Actor& actor, const StartLeader& command, Instant now) {
     if (actor.kind != Actor::Kind::system) return refuse(RefusalCode::forbidden, "only the server itself starts a leader");
-    return accept(fmt::format("{}", command.epoch), {LeaderStarted{command.epoch, command.build}});
+    return accept(fmt::format("{}", command.epoch), {LeaderStarted{command.epoch, command.build, terms_of(core.policy),
+                                                                   terms_to_respect(core.state, core.policy, now)}});
 }
 
 Decision decide(const Core& core, const Actor& actor, const Tick&, Instant now) {

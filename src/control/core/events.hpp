@@ -22,13 +22,24 @@
 
 namespace weir::control {
 
+/// How long work may run on unheard; the longest time from a heard report to its surely ended processes is lease + kill_grace + drift.
+struct LeaseTerms {
+    Seconds task_lease;
+    Seconds run_on_lease;
+    Seconds kill_grace;
+    bool operator==(const LeaseTerms&) const = default;
+};
+BOOST_DESCRIBE_STRUCT(LeaseTerms, (), (task_lease, run_on_lease, kill_grace))
+
 /// A store was opened for writing: one line for each life of a leader.
 struct LeaderStarted {
     static constexpr std::uint16_t type = 1;
     std::uint64_t epoch = 0;
     std::string build;
+    std::optional<LeaseTerms> grants{};     ///< What it grants; nothing: written by a program that did not say.
+    std::optional<LeaseTerms> respects{};   ///< What leaders before it may have granted and may still run.
 };
-BOOST_DESCRIBE_STRUCT(LeaderStarted, (), (epoch, build))
+BOOST_DESCRIBE_STRUCT(LeaderStarted, (), (epoch, build, grants, respects))
 
 // ---- who takes part
 
@@ -188,7 +199,7 @@ struct TaskMetered {
 };
 BOOST_DESCRIBE_STRUCT(TaskMetered, (), (job, generation, node_rank, sequence, from_s, to_s, used, lost_to))
 
-/// A checkpoint of this generation is whole and lies in the network's store. What was used so far is no longer at risk.
+/// A checkpoint of this generation is whole and lies in the network's store. What was used until it was taken is no longer at risk.
 struct CheckpointStored {
     static constexpr std::uint16_t type = 44;
     JobId job;
@@ -196,8 +207,9 @@ struct CheckpointStored {
     std::string name;
     Digest manifest;
     std::int64_t bytes = 0;
+    std::optional<std::int64_t> taken_s{};  ///< As in CheckpointReport.
 };
-BOOST_DESCRIBE_STRUCT(CheckpointStored, (), (job, generation, name, manifest, bytes))
+BOOST_DESCRIBE_STRUCT(CheckpointStored, (), (job, generation, name, manifest, bytes, taken_s))
 
 /// The generation is over and the job goes back to the queue.
 struct JobRequeued {

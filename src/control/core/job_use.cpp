@@ -29,13 +29,32 @@ void take_meter(LiveJob& job, const TaskMetered& e) {
     }
 }
 
+namespace {
+
+/// What the generation's meters have counted after the checkpoint was taken, at most `most`: it was on its way to the store meanwhile.
+MilliCardSeconds metered_since(const LiveJob& job, const CheckpointStored& e, MilliCardSeconds most) {
+    MilliCardSeconds sum{0};
+    if (!e.taken_s || !job.placement) return sum;
+    for (const auto& meter : job.meters) {
+        if (meter.generation != e.generation || meter.to_s <= *e.taken_s) continue;
+        // A moment before all that was metered secures nothing, however long before.
+        const auto seconds = meter.to_s - std::max<std::int64_t>(*e.taken_s, 0);
+        const MilliCardSeconds used{checked_mul(job.placement->per_node.value, seconds).value_or(most.value)};
+        sum = std::min(most, sum + std::min(most, used));
+    }
+    return sum;
+}
+
+}  // namespace
+
 void take_checkpoint(LiveJob& job, const CheckpointStored& e, Instant at) {
     job.checkpoints.push_back({e.generation, e.name, e.manifest, e.bytes, at});
     if (job.checkpoints.size() > 2) job.checkpoints.erase(job.checkpoints.begin());
-    if (auto* usage = usage_of(job, e.generation)) {
-        usage->secured += usage->at_risk;
-        usage->at_risk = {};
-    }
+    auto* usage = usage_of(job, e.generation);
+    if (usage == nullptr) return;
+    const auto risked = metered_since(job, e, usage->at_risk);
+    usage->secured += usage->at_risk - risked;
+    usage->at_risk = risked;
 }
 
 }  // namespace weir::control

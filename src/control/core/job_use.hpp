@@ -9,7 +9,7 @@ namespace weir::control {
 
 /// The interval counts: at risk since the last checkpoint, or lost where it came too late.
 void take_meter(LiveJob& job, const TaskMetered& meter);
-/// The checkpoint is kept (the newest two are) and secures what its generation has used so far.
+/// The checkpoint is kept (the newest two are) and secures what its generation had used when it was taken.
 void take_checkpoint(LiveJob& job, const CheckpointStored& checkpoint, Instant at);
 
 /// The usage of a generation; nullptr where it never held cards.

@@ -66,7 +66,7 @@ struct TaskEnd {
 };
 /// What follows from the end of a job's present generation: it succeeds, fails, or goes back to the queue.
 void end_generation(const Core& core, const LiveJob& job, const TaskEnd& end, Instant now, std::vector<Event>& events);
-/// A job leaves, and with it those that waited for it in vain. `unsecured`: see settle().
+/// A job leaves; those that waited for it in vain are the business of decide_forsaken(). `unsecured`: see settle().
 void finish(const Core& core, const LiveJob& job, JobState outcome, Reason reason, std::int64_t exit_code,
             std::optional<LossCause> unsecured, Instant now, std::vector<Event>& events);
 

@@ -26,12 +26,13 @@ struct GenerationUsage {
     std::string model;
     bool emulated = false;
     Fen fen_per_card_hour;
+    Instant placed_at;          ///< No meter of it counts from much earlier.
     MilliCardSeconds secured;   ///< Up to the last stored checkpoint, or to a good end.
     MilliCardSeconds at_risk;   ///< Since then.
     std::map<std::string, MilliCardSeconds> lost;  ///< By name of the LossCause.
     bool operator==(const GenerationUsage&) const = default;
 };
-BOOST_DESCRIBE_STRUCT(GenerationUsage, (), (generation, site, model, emulated, fen_per_card_hour, secured, at_risk, lost))
+BOOST_DESCRIBE_STRUCT(GenerationUsage, (), (generation, site, model, emulated, fen_per_card_hour, placed_at, secured, at_risk, lost))
 
 /// Where a meter stands: what may come next.
 struct MeterState {
@@ -114,10 +115,20 @@ struct RecordedKey {
 };
 BOOST_DESCRIBE_STRUCT(RecordedKey, (), (body, answer, expires_at, project))
 
+/// The leader of now, or the last one.
+struct Leader {
+    Instant started_at;
+    LeaseTerms grants;
+    LeaseTerms respects;    ///< What those before it granted, as far as it may still run.
+    bool operator==(const Leader&) const = default;
+};
+BOOST_DESCRIBE_STRUCT(Leader, (), (started_at, grants, respects))
+
 struct State {
     std::uint64_t revision = 0;
     Instant now;                     ///< Of the last event; never decreases.
     std::uint64_t epoch = 0;
+    Leader leader;
     std::map<OrganisationName, Organisation> organisations;
     std::map<ProjectName, Project> projects;
     std::map<SubjectName, std::vector<Role>> network_roles;
@@ -138,7 +149,9 @@ struct State {
     std::map<Digest, TokenId> token_by_hash;
     std::set<std::pair<Instant, JobId>> run_ends;        ///< When a running job reaches its max_duration.
     std::map<JobId, std::set<JobId>> dependents;         ///< Jobs that wait for the key.
+    std::set<JobId> forsaken;                            ///< Live jobs that wait for one which left without success.
     std::map<ProjectName, std::uint32_t> live_jobs;
+    std::map<ProjectName, std::size_t> live_bytes;       ///< bytes_of() their live jobs; 0 where they take none.
     std::map<JobState, std::uint64_t> jobs_by_state;     ///< How many live jobs are in each; never 0.
     std::map<ProjectName, std::size_t> keys_of;          ///< How many keys count against a project's cap; never 0.
     std::map<SiteName, std::map<JobId, std::uint32_t>> tasks;  ///< What should run where: job and generation.

@@ -335,7 +335,8 @@ TEST(Ledger, LimitsRefuse) {
         post p1 h1 1
         hold h2 a b 1
         move m3 a b 1 -> too_many_ids
-        void r2 h2    -> too_many_ids
+        void r2 h2
+        hold h3 a b 1 -> too_many_ids
     )");
     BatchResult result;
     const std::vector<Transfer> batch(batch_max + 1);

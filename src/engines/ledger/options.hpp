@@ -20,7 +20,7 @@ struct Options {
     std::uint64_t hash_seed = 0;
     std::size_t accounts_max = std::size_t{1} << 24;
     std::size_t holds_max = std::size_t{1} << 24;
-    std::size_t ids_max = std::size_t{1} << 26;
+    std::size_t ids_max = std::size_t{1} << 26;  ///< Ends of holds, and what pays them out, may go beyond.
 };
 
 }  // namespace weir::ledger

@@ -53,6 +53,8 @@ bool frozen_may_give(TransferCode code) {
            code == TransferCode::cap_return;
 }
 
+bool pays_out(TransferCode code) { return code == TransferCode::charge || code == TransferCode::pay_subsidy; }
+
 Fingerprint fingerprint_of(const Transfer& t) {
     const std::uint64_t pending_id = mix(t.pending_id.uid);
     const std::uint64_t timeout = mix(static_cast<std::uint64_t>(t.timeout.ns), 1);

@@ -64,6 +64,9 @@ enum class TransferCode : std::uint16_t {
 /// Whether this code may debit a frozen account: what the authority does (expire, revoke, clawback, cap_return) it may;
 /// what the holder does it may not. Releasing a hold is always possible.
 [[nodiscard]] bool frozen_may_give(TransferCode code);
+/// Whether this code pays out what a hold captured: refusing it for want of ids would leave a captured hold unpaid. There are only as
+/// many of these as open holds give rise to, so they need no limit of their own.
+[[nodiscard]] bool pays_out(TransferCode code);
 
 /// Bits of Transfer::flags.
 namespace flag {

@@ -54,6 +54,7 @@ int status_of(RefusalCode code) {
         case RefusalCode::limit_reached:
         case RefusalCode::queue_full: return 429;
         case RefusalCode::shutting_down: return 503;
+        case RefusalCode::too_large: return 413;
         case RefusalCode::id_too_old:
         case RefusalCode::id_from_the_future:
         case RefusalCode::bad_value:

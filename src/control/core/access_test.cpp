@@ -1,0 +1,187 @@
+// Goal: who may do what, what tokens may make of themselves, and how often a key is remembered.
+// Method: a small town; each test plays commands as somebody and reads the answer.
+#include "control/core/test_town.hpp"
+
+namespace weir::control {
+namespace {
+
+TEST(Access, AnotherTenantsThingsAreNotFound) {
+    Town town;
+    town.deposit(10'000);
+    town.must(SetRoles{SubjectName{"bob"}, {}, {Role::finance}});
+    Token token;
+    token.id = {make_uid(town.now, 3, 1)};
+    token.subject = SubjectName{"bob"};
+    token.hash = sha256("secret");
+    token.scopes = {Scope::admin};
+    town.must(IssueToken{token});
+    const auto job = town.submit(Town::spec());
+    const Actor bob{Actor::Kind::subject, SubjectName{"bob"}, token.id, {}};
+    EXPECT_EQ(decide(town.core, Request{bob, CancelJob{job}, "", {}}, town.now).answer.error().code, RefusalCode::not_found);
+    EXPECT_EQ(decide(town.core, Request{bob, SubmitJob{town.id(), ProjectName{"vision"}, Town::spec(), {}}, "", {}}, town.now)
+                  .answer.error()
+                  .code,
+              RefusalCode::not_found);
+    EXPECT_EQ(authenticate(town.core.state, sha256("secret"), town.now)->subject.value, "bob");
+    EXPECT_FALSE(authenticate(town.core.state, sha256("other"), town.now));
+    town.must(RevokeToken{token.id});
+    EXPECT_FALSE(authenticate(town.core.state, sha256("secret"), town.now));
+}
+
+TEST(Access, ATokenIssuesItsLikeAndNothingWider) {
+    Town town;
+    const auto issue = [&](TokenId with, std::uint64_t number, Scope scope) {
+        Token token;
+        token.id = {make_uid(town.now, 3, number)};
+        token.subject = SubjectName{"ann"};
+        token.hash = sha256(std::to_string(number));
+        token.scopes = {scope};
+        const Actor ann{Actor::Kind::subject, token.subject, with, {}};
+        const auto decision =
+            with == TokenId{} ? town.play(IssueToken{token}) : decide(town.core, Request{ann, IssueToken{token}, "", {}}, town.now);
+        return decision.answer.has_value() ? token.id : TokenId{};
+    };
+    const auto admin = issue({}, 1, Scope::admin);
+    const auto write = issue({}, 2, Scope::write);
+    const auto read = issue({}, 3, Scope::read);
+    EXPECT_NE(issue(admin, 4, Scope::read), TokenId{});
+    EXPECT_NE(issue(admin, 4, Scope::write), TokenId{});
+    EXPECT_NE(issue(write, 4, Scope::read), TokenId{});
+    EXPECT_EQ(issue(write, 4, Scope::admin), TokenId{});
+    EXPECT_EQ(issue(read, 4, Scope::write), TokenId{});
+    EXPECT_EQ(issue(admin, 4, Scope::agent), TokenId{});
+}
+
+TEST(Access, ATokenOfTheSameIdIsIssuedOnceWhateverItsSecret) {
+    Town town;
+    Token token;
+    token.id = {make_uid(town.now, 3, 1)};
+    token.subject = SubjectName{"ann"};
+    token.hash = sha256("first");
+    token.scopes = {Scope::read};
+    town.must(IssueToken{token});
+    token.hash = sha256("second");
+    EXPECT_TRUE(town.play(IssueToken{token}).answer->repeated) << "the server makes a new secret for every request";
+    EXPECT_TRUE(authenticate(town.core.state, sha256("first"), town.now));
+    EXPECT_FALSE(authenticate(town.core.state, sha256("second"), town.now));
+    token.scopes = {Scope::write};
+    EXPECT_EQ(town.refused(IssueToken{token}).code, RefusalCode::already_exists_different);
+}
+
+// The table of rights, row by row: who may do what in a project of theirs, and in the network.
+TEST(Access, TheTableOfRightsIsWhatItSays) {
+    struct Row {
+        Role role;
+        bool in_project;
+        std::string_view granted;  // one letter for each action, in the order of the enum; '.' where refused
+    };
+    // see submit cancel members network manage token award money ledger audit report
+    for (const auto& row : std::initializer_list<Row>{
+             {Role::owner, true, "sscm........"},      {Role::owner, false, "............"},    {Role::member, true, "ssc........."},
+             {Role::viewer, true, "s..........."},     {Role::operator_, false, "s.cm.mt..la."}, {Role::operator_, true, "............"},
+             {Role::approver, false, ".......a...."},  {Role::finance, false, "........ml.."},   {Role::auditor, false, "s........la."},
+             {Role::provider, false, "............"}}) {
+        for (std::size_t i = 0; i < row.granted.size(); ++i) {
+            EXPECT_EQ(grants(row.role, static_cast<Action>(i + 1), row.in_project), row.granted[i] != '.')
+                << boost::describe::enum_to_string(row.role, "") << " action " << i + 1;
+        }
+    }
+}
+
+TEST(Key, TheSameKeyAndBodyGetTheSameAnswer) {
+    Town town;
+    const SetOrganisation command{{OrganisationName{"new"}, OrganisationKind::startup, "New", "", SizeClass::micro, "", ""}};
+    town.play(command, "k1");
+    EXPECT_TRUE(town.play(command, "k1").answer->repeated);
+    auto decision = decide(town.core, Request{Actor{}, command, "k1", sha256("other")}, town.now);
+    EXPECT_EQ(decision.answer.error().code, RefusalCode::key_reused);
+}
+
+TEST(Key, TheCapIsTheProjectsWhoeverSends) {
+    Town town;
+    const ProjectName vision{"vision"};
+    town.must(SetProject{{ProjectName{"speech"}, OrganisationName{"lab"}, {}, {}, 100}});
+    const auto expires_at = town.now + hours(24);
+    for (std::size_t i = 0; i + 1 < limits::keys_per_project_max; ++i)
+        apply(town.core, KeyRecorded{"subject:bob", std::to_string(i), {}, "x", expires_at, vision}, ++town.revision, town.now);
+    const auto set = [&](const std::string& subject, const std::string& project, const std::string& key) {
+        return town.play(SetRoles{SubjectName{subject}, ProjectName{project}, {Role::viewer}}, key).answer;
+    };
+    EXPECT_TRUE(set("kim", "vision", "the last")) << "exactly the cap";
+    const auto refused = set("lee", "vision", "one more");
+    ASSERT_FALSE(refused);
+    EXPECT_EQ(refused.error().code, RefusalCode::limit_reached);
+    EXPECT_EQ(refused.error().message,
+              "10000 idempotency keys are remembered for project vision, at most 10000 are; wait until some expire, or send without a key");
+    EXPECT_FALSE(town.core.state.members.at(vision).contains(SubjectName{"lee"})) << "refused is not done";
+    EXPECT_TRUE(set("lee", "speech", "one more")) << "another project has a cap of its own";
+    EXPECT_TRUE(set("kim", "vision", "the last")->repeated) << "what is remembered is still answered";
+    EXPECT_TRUE(town.play(SetOrganisation{{OrganisationName{"new"}, OrganisationKind::startup, "New", "", SizeClass::micro, "", ""}},
+                          "of no project")
+                    .answer);
+
+    const auto told = town.core.state.keys_of;
+    auto scratch = town.core.state;
+    rebuild(scratch);
+    EXPECT_EQ(scratch.keys_of, told);
+
+    town.wait(25 * 3600);
+    town.must(Tick{});
+    EXPECT_TRUE(town.core.state.keys.empty()) << "they expire by event";
+    EXPECT_TRUE(town.core.state.keys_of.empty());
+    EXPECT_TRUE(set("lee", "vision", "one more"));
+}
+
+TEST(Access, TheLastOperatorAndTheLastOwnerStay) {
+    Town town;
+    town.must(SetRoles{SubjectName{"op"}, ProjectName{}, {Role::operator_}});
+    town.must(SetRoles{SubjectName{"bob"}, ProjectName{"vision"}, {Role::owner}});
+    EXPECT_EQ(town.refused(SetRoles{SubjectName{"op"}, ProjectName{}, {Role::auditor}}).code, RefusalCode::bad_value);
+    town.must(SetRoles{SubjectName{"op2"}, ProjectName{}, {Role::operator_}});
+    town.must(SetRoles{SubjectName{"op"}, ProjectName{}, {}});
+    Token token;
+    token.id = {make_uid(town.now, 5, 1)};
+    token.subject = SubjectName{"bob"};
+    token.scopes = {Scope::write};
+    token.hash = sha256("bob");
+    town.must(IssueToken{token});
+    const Actor bob{Actor::Kind::subject, token.subject, token.id, {}};
+    const auto leave = decide(town.core, {bob, SetRoles{SubjectName{"bob"}, ProjectName{"vision"}, {}}}, town.now);
+    ASSERT_FALSE(leave.answer);
+    EXPECT_EQ(leave.answer.error().code, RefusalCode::bad_value);
+    town.must(SetRoles{SubjectName{"bob"}, ProjectName{"vision"}, {}});  // an operator may
+}
+
+TEST(Access, ATokenOutlivesNoneThatIssuedItAndReadsOnlyWhereThatReads) {
+    Town town;
+    Token mine;
+    mine.id = {make_uid(town.now, 5, 1)};
+    mine.subject = SubjectName{"ann"};
+    mine.scopes = {Scope::write};
+    mine.hash = sha256("mine");
+    mine.expires_at = town.now + hours(1);
+    town.must(IssueToken{mine});
+    const Actor ann{Actor::Kind::subject, mine.subject, mine.id, {}};
+    auto next = mine;
+    next.id = {make_uid(town.now, 5, 2)};
+    next.scopes = {Scope::read};
+    next.hash = sha256("next");
+    for (const auto& end : {std::optional<Instant>{}, std::optional{town.now + hours(2)}}) {
+        next.expires_at = end;
+        const auto longer = decide(town.core, {ann, IssueToken{next}}, town.now);
+        ASSERT_FALSE(longer.answer);
+        EXPECT_EQ(longer.answer.error().field, "expires_at");
+    }
+    next.expires_at = town.now + hours(1);
+    for (const auto& event : decide(town.core, {ann, IssueToken{next}}, town.now).events)
+        apply(town.core, event, ++town.revision, town.now);
+    const Actor reader{Actor::Kind::subject, next.subject, next.id, {}};
+    auto third = next;
+    third.id = {make_uid(town.now, 5, 3)};
+    EXPECT_FALSE(decide(town.core, {reader, IssueToken{third}}, town.now).answer);
+    EXPECT_FALSE(decide(town.core, {reader, RevokeToken{mine.id}}, town.now).answer);
+    EXPECT_TRUE(decide(town.core, {reader, RevokeToken{next.id}}, town.now).answer) << "itself it may end";
+}
+
+}  // namespace
+}  // namespace weir::control

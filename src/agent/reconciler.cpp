@@ -245,7 +245,7 @@ bool Reconciler::open(const GenerationKey& key, Gang& gang) {
     if (record == nullptr) return false;
     bool acted = false;
     for (std::size_t i = 0; i < gang.ranks.size(); ++i) {
-        if (gang.ranks[i] != nullptr) {
+        if (gang.ranks[i] != nullptr && gang.ranks[i]->begun) {
             renew(key, *gang.ranks[i], *deadline);
         } else if (is_prepared(key, *record, *gang.desired)) {
             acted = start(key, gang, static_cast<std::int32_t>(i), *deadline) || acted;

@@ -137,6 +137,19 @@ TEST_F(ReconcilerTest, StartsOnceHoweverOftenItIsAsked) {
     EXPECT_EQ(words(), "");
 }
 
+// Found by killing supervisors at random: one that died before its first word left a task whose lease was renewed for ever.
+TEST_F(ReconcilerTest, AnOrderWhoseSupervisorDiedBeforeItBeganIsStartedAgain) {
+    greet();
+    desire({task(1)});
+    EXPECT_EQ(at(101), (Calls{"start 1/0"}));
+    auto& left = backend.tasks.begin()->second.seen;
+    left.state = ports::TaskState::starting;
+    left.begun = false;
+    desire({task(1)});
+    EXPECT_EQ(at(102), (Calls{"start 1/0"}));
+    EXPECT_EQ(at(103), Calls{}) << "it runs now";
+}
+
 TEST_F(ReconcilerTest, StartsNothingWithoutALease) {
     desire({task(1)});
     EXPECT_EQ(at(100), Calls{});

@@ -83,7 +83,10 @@ public:
 
     ports::BackendResult<ports::StartOutcome> start(const ports::TaskSpec& spec) override {
         if (start_fault) return fail(ports::BackendError{*start_fault, "not here"});
-        if (tasks.contains(spec.key)) return ports::StartOutcome::already_running;
+        if (const auto known = tasks.find(spec.key); known != tasks.end()) {
+            if (known->second.seen.begun) return ports::StartOutcome::already_running;
+            tasks.erase(known);
+        }
         if (spec.key.generation <= fenced) return fail(ports::BackendError{ports::BackendFault::fenced, "fenced"});
         for (const auto& [key, task] : tasks) {
             EXPECT_TRUE(key.job != spec.key.job || key.generation == spec.key.generation || task.seen.state == ports::TaskState::ended)

@@ -173,6 +173,7 @@ struct TaskObserved {
     TaskKey key{};
     std::string project{};
     TaskState state = TaskState::starting;
+    bool begun = true;                   ///< False: it was ordered, and who should have begun it is gone. Start it again, or stop it.
     std::optional<EndReason> reason{};   ///< Set once ended.
     std::int32_t exit_code = 0;        ///< Of the task: 0, the first failing process's code, or 128 + signal.
     std::vector<ProcessExit> exits{};    ///< By local rank; those known so far.

@@ -248,8 +248,10 @@ BackendResult<ports::StartOutcome> ProcessSite::launch(int folder, const ports::
     }
     if (ended) return ports::StartOutcome::already_ended;
     if (record.alive) return ports::StartOutcome::already_running;
-    return refuse(BackendFault::unavailable, fmt::format("the supervisor of task {} said `{}` within {} ms; try again", key_text(key), line,
-                                                         config_.start_deadline_ms));
+    return refuse(BackendFault::unavailable, line.empty()
+                                                 ? fmt::format("the supervisor of task {} ended, or said nothing for {} ms; try again",
+                                                               key_text(key), config_.start_deadline_ms)
+                                                 : fmt::format("the supervisor of task {} said `{}`; try again", key_text(key), line));
 }
 
 /// A task that was ordered and never begun ends here, under the lock that a supervisor would need.

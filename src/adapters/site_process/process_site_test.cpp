@@ -602,9 +602,12 @@ TEST(ProcessSite, AnUnbegunTaskIsBegunByTheNextStart) {
     site.config.supervisor = "/bin/false";
     site.crash();
     EXPECT_FALSE(site.backend->start(order).has_value());
+    EXPECT_FALSE(site.look(order.key).begun);
     site.config.supervisor = WEIR_SUPERVISOR;
     site.crash();
+    EXPECT_FALSE(site.look(order.key).begun);
     EXPECT_EQ(site.backend->start(order), StartOutcome::started);
+    EXPECT_TRUE(site.look(order.key).begun);
     EXPECT_EQ(site.await_end(order.key).exit_code, 6);
 }
 

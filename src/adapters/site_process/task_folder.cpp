@@ -146,6 +146,7 @@ SpecFacts read_spec_facts(int folder) {
 ports::TaskObserved observe_record(const ports::TaskKey& key, const TaskRecord& record) {
     ports::TaskObserved observed{.key = key, .project = record.project};
     if (!record.status) {
+        observed.begun = record.alive;
         observed.detail = "ordered, not yet begun";
         return observed;
     }

@@ -110,6 +110,7 @@ void logs(CLI::App& command, LogAsk& ask) {
     command.add_flag("--stderr", ask.errors, "what it printed to stderr");
     command.add_option("--node", ask.node_rank, "node of the gang, from 0");
     command.add_option("--generation", ask.generation, "of which start; none: the present one");
+    command.add_flag("--raw", ask.raw, "as it was printed on a terminal, too, colours and control characters and all");
 }
 
 void watching(CLI::App& command, WatchAsk& ask) {
@@ -142,6 +143,8 @@ void audit(CLI::App& command, AuditAsk& ask) {
     limit(command, ask);
     command.add_option("--actor", ask.actor, "only of this one, such as subject:ann");
     command.add_option("--type", ask.type, "only of this kind, such as job_placed");
+    command.add_option("--job", ask.job, "only what is about this job, its transfers too");
+    command.add_option("--project", ask.project, "only what is about this project and its jobs, their transfers too");
 }
 
 void add_people(CLI::App& app, Chosen& chosen) {

@@ -116,6 +116,7 @@ struct LogAsk {
     bool errors = false;
     std::uint32_t node_rank = 0;
     std::uint32_t generation = 0;  ///< 0: the present one, and with `follow` those after it.
+    bool raw = false;              ///< Control characters reach a terminal, too.
 };
 [[nodiscard]] Done show_logs(Session& session, const LogAsk& ask);
 struct WatchAsk {
@@ -153,6 +154,8 @@ struct DepositAsk {
 struct AuditAsk : ListAsk {
     std::string actor;
     std::string type;
+    std::string job;
+    std::string project;
 };
 /// Says how to call the program that proves a store.
 [[nodiscard]] Done prove_store_elsewhere(Session& session, const Nothing& ask);

@@ -1,6 +1,8 @@
 // Goal: each command asks for the right thing and shows what the server said; streams go on after a break.
 #include "apps/client/test_rig.hpp"
 
+#include <fmt/format.h>
+
 namespace weir::cli {
 namespace {
 
@@ -67,12 +69,47 @@ TEST(Jobs, OneThatIsOverShowsNoFiguresOfARunningOne) {
     rig.on(path, R"({"state":"running","fault_restarts":1,"held_fen":384,"accrued_fen":2,)" + spec + "," + placed + "}");
     rig.on(path, R"({"state":"succeeded","fault_restarts":0,"held_fen":0,"accrued_fen":0,)" + spec + "," + placed + "}");
     ASSERT_EQ(rig.run({"job", "show", job_a}), 0) << rig.err;
-    EXPECT_THAT(rig.out, HasSubstr("max duration  10 min\n"));
+    EXPECT_THAT(rig.out, HasSubstr("max duration  10m\n"));
     EXPECT_THAT(rig.out, HasSubstr("cards         2 x H800 (emulated)\n"));
-    EXPECT_THAT(rig.out, HasSubstr("owed so far   0.02 yuan\n"));
+    EXPECT_THAT(rig.out, HasSubstr("owed so far   CNY 0.02\n"));
     ASSERT_EQ(rig.run({"job", "show", job_a}), 0) << rig.err;
     EXPECT_THAT(rig.out, Not(HasSubstr("owed so far")));
     EXPECT_THAT(rig.out, Not(HasSubstr("restarts")));
+}
+
+TEST(Jobs, AreShownWithLengthsZonesAndTheCurrency) {
+    Rig rig;
+    const auto path = std::string{"GET /v1/jobs/"} + job_a;
+    const std::string spec = R"("spec":{"max_duration":5400,"estimated_duration":90,"deadline":"2026-11-23T00:00:00Z","budget":"500 fen",
+        "resources":{"accelerators":["H800:2"]}})";
+    const auto answer = R"({"state":"running","since":"2026-11-22T04:30:00Z","submitted_at":"2026-11-22T04:29:55Z",
+        "started_at":"2026-11-22T04:30:00Z","held_fen":384,"accrued_fen":2,)" + spec + "}";
+    rig.on(path, answer);
+    rig.width = 100;
+    ASSERT_EQ(rig.run({"job", "show", job_a}), 0) << rig.err;
+    EXPECT_EQ(rig.out,
+              "state         running since 2026-11-22 04:30:00 UTC (1h 30m)\n"
+              "submitted     2026-11-22 04:29:55 UTC\n"
+              "started       2026-11-22 04:30:00 UTC\n"
+              "accelerators  H800:2\n"
+              "max duration  1h 30m\n"
+              "estimated     1m 30s\n"
+              "deadline      2026-11-23 00:00:00 UTC\n"
+              "budget        CNY 5.00\n"
+              "restarts      0 after errors, 0 after faults of sites\n"
+              "held          CNY 3.84\n"
+              "owed so far   CNY 0.02\n");
+    ASSERT_EQ(rig.run({"job", "show", job_a, "--json"}), 0);
+    EXPECT_EQ(rig.out, answer + "\n") << "integers and UTC, as the server said them";
+}
+
+TEST(Jobs, ANameCannotMoveTheCursor) {
+    Rig rig;
+    rig.on(std::string{"GET /v1/jobs/"} + job_a, R"({"name":"a\u001b[2Jb\r\u009b31m\u202ec","state":"failed\u0007"})");
+    rig.width = 80;
+    ASSERT_EQ(rig.run({"job", "show", job_a}), 0) << rig.err;
+    EXPECT_THAT(rig.out, HasSubstr("a?[2Jb??31m?c"));
+    EXPECT_EQ(rig.out.find_first_of("\x1b\r\x07"), std::string::npos);
 }
 
 TEST(Jobs, WhyOfOneThatIsOverNamesWhereToLook) {
@@ -119,6 +156,22 @@ TEST(Logs, GoOnWhereTheConnectionBroke) {
     });
     ASSERT_EQ(rig.run({"job", "logs", job_a, "-f"}), 0) << rig.err;
     EXPECT_EQ(rig.out, whole);
+}
+
+TEST(Logs, ATerminalIsShownWhatItWouldObeyAndAFileGetsTheBytes) {
+    Rig rig;
+    const std::string printed = "\x1b[2Jstep 1\r\n\xff";
+    rig.on(std::string{"GET /v1/jobs/"} + job_a + "/logs", [&](const http::Request& request) {
+        const bool all = request.query_value("offset") != "0";
+        return piece(all ? "" : printed, printed.size(), true);
+    });
+    ASSERT_EQ(rig.run({"job", "logs", job_a}), 0) << rig.err;
+    EXPECT_EQ(rig.out, printed);
+    rig.width = 80;
+    ASSERT_EQ(rig.run({"job", "logs", job_a}), 0) << rig.err;
+    EXPECT_EQ(rig.out, "\\x1b[2Jstep 1\n\\xff");
+    ASSERT_EQ(rig.run({"job", "logs", job_a, "--raw"}), 0) << rig.err;
+    EXPECT_EQ(rig.out, printed);
 }
 
 TEST(Logs, FollowsTheNextGeneration) {
@@ -302,6 +355,37 @@ TEST(Audit, VerifyIsAProgramOfItsOwnAndSaysSo) {
     EXPECT_THAT(rig.out, HasSubstr("verify"));
     EXPECT_EQ(rig.run({"--json", "audit", "verify"}), 2);
     EXPECT_THAT(rig.err, HasSubstr("with no option before audit"));
+}
+
+TEST(Audit, PrintsEachEntryAsALineAsItWasHashed) {
+    Rig rig;
+    const std::string first =
+        R"({"revision":12,"type":42,"at":"2026-11-22T05:00:00.000000001Z","actor":"subject:ann",)"
+        R"("event":{"a":"\u001b \"算\" \\","b":"9007199254740993","c":[],"d":{}}})";
+    const std::string second = R"({"revision":11,"type":1,"at":"2026-11-22T05:00:00Z","actor":"system","event":{"epoch":1}})";
+    rig.on("GET /v1/audit", [&](const http::Request& request) {
+        return request.query_value("cursor") ? json(R"({"items":[)" + second + R"(],"revision":12})")
+                                             : json(R"({"items":[)" + first + R"(],"next_cursor":"c1","revision":12})");
+    });
+    ASSERT_EQ(rig.run({"audit", "log", "--json"}), 0) << rig.err;
+    EXPECT_EQ(rig.out, first + "\n" + second + "\n");
+}
+
+TEST(Audit, AsksForWhatIsWantedAndSaysWhereThereIsNothing) {
+    Rig rig;
+    std::string asked;
+    rig.on("GET /v1/audit", [&](const http::Request& request) {
+        asked = fmt::format("{} {} {} {}", request.query_value("actor").value_or("-"), request.query_value("type").value_or("-"),
+                            request.query_value("job").value_or("-"), request.query_value("project").value_or("-"));
+        return json(R"({"items":[],"revision":12})");
+    });
+    ASSERT_EQ(rig.run({"audit", "log", "--actor", "ann", "--type", "job_placed", "--job", job_a, "--project", "vision"}), 0) << rig.err;
+    EXPECT_EQ(asked, std::string{"ann job_placed "} + job_a + " vision");
+    EXPECT_EQ(rig.err, std::string{"weir: no entry of the journal is there with --actor ann with --type job_placed with --job "} + job_a +
+                           " with --project vision; an actor is written subject:NAME, agent:SITE or system\n");
+    ASSERT_EQ(rig.run({"audit", "log", "--json", "--type", "job_placed"}), 0);
+    EXPECT_EQ(rig.out, "");
+    EXPECT_EQ(rig.err, "weir: no entry of the journal is there with --type job_placed\n");
 }
 
 TEST(Audit, ShowsWhatHappened) {

@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 #include <sodium.h>
+#include <poll.h>
 #include <sys/ioctl.h>
 #include <sys/stat.h>
 #include <termios.h>
@@ -11,6 +12,7 @@
 #include <array>
 #include <cerrno>
 #include <chrono>
+#include <csignal>
 #include <cstdlib>
 #include <cstring>
 #include <filesystem>
@@ -44,6 +46,20 @@ std::tm local(Instant at) {
     std::tm parts{};
     ::localtime_r(&whole, &parts);
     return parts;
+}
+
+/// A command that waits would learn of a closed pipe only when it has something to print. As `tail -f` does, it ends then as if it had
+/// printed: by the signal that every command of a pipeline ends by.
+void end_with_reader() {
+    struct stat out {};
+    if (::fstat(STDOUT_FILENO, &out) != 0 || !(S_ISFIFO(out.st_mode) || S_ISSOCK(out.st_mode))) return;
+    std::thread{[] {
+        pollfd reader{STDOUT_FILENO, 0, 0};
+        while (::poll(&reader, 1, -1) < 0 && errno == EINTR) {
+        }
+        ::signal(SIGPIPE, SIG_DFL);
+        ::kill(::getpid(), SIGPIPE);
+    }}.detach();
 }
 
 /// Switches the terminal's echo off for its life.
@@ -98,6 +114,7 @@ Console system_console() {
             .new_uid = uid_of_now,
             .sleep = [](Duration length) { std::this_thread::sleep_for(std::chrono::nanoseconds{length.ns}); },
             .local_time = local,
+            .end_with_reader = end_with_reader,
             .hidden_line =
                 [] {
                     const Hidden hidden;

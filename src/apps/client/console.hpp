@@ -33,6 +33,8 @@ struct Console {
     std::function<Uid()> new_uid{};
     std::function<void(Duration)> sleep{};
     std::function<std::tm(Instant)> local_time{};
+    /// From now on the process ends when nobody reads `out` any more, whether there is something to print or not.
+    std::function<void()> end_with_reader{};
     /// A line of `in` that the terminal does not show.
     std::function<std::string()> hidden_line{};
 };

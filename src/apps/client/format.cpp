@@ -1,10 +1,12 @@
 #include "apps/client/format.hpp"
 
-#include "codec/text.hpp"
+#include "apps/client/characters.hpp"
 
 #include <fmt/format.h>
 
 #include <charconv>
+#include <cstdlib>
+#include <utility>
 
 namespace weir::cli {
 namespace {
@@ -21,19 +23,16 @@ std::string thousandths(std::int64_t milli) {
 }  // namespace
 
 std::string visible(std::string_view text, bool lines) {
-    // Through a JSON string and back, bad UTF-8 becomes U+FFFD; U+0080 to U+009F are controls of terminals, too.
     std::string out;
-    for (std::size_t i = 0; i < text.size(); ++i) {
-        const auto byte = static_cast<unsigned char>(text[i]);
-        const bool line_end = lines && byte == '\n';
-        const bool high_control = byte == 0xC2 && i + 1 < text.size() && static_cast<unsigned char>(text[i + 1]) < 0xA0;
-        if (high_control) ++i;
-        const bool control = (byte < 0x20 && !line_end) || byte == 0x7F || high_control;
-        out += control ? '?' : text[i];
-    }
-    if (codec::check_utf8(out).good) return out;
-    for (auto& c : out) {
-        if (static_cast<unsigned char>(c) >= 0x80) c = '?';
+    while (!text.empty()) {
+        const auto one = character_of(text);
+        const bool line_end = lines && text.front() == '\n';
+        if (one.kind == Character::Kind::plain || line_end) {
+            out += text.substr(0, one.bytes);
+        } else {
+            out += '?';
+        }
+        text.remove_prefix(one.bytes);
     }
     return out;
 }
@@ -41,6 +40,19 @@ std::string visible(std::string_view text, bool lines) {
 std::string yuan(std::int64_t fen) {
     const auto magnitude = fen < 0 ? 0 - static_cast<std::uint64_t>(fen) : static_cast<std::uint64_t>(fen);
     return fmt::format("{}{}.{:02}", fen < 0 ? "-" : "", magnitude / 100, magnitude % 100);
+}
+
+std::string money(std::int64_t fen) { return "CNY " + yuan(fen); }
+
+std::string span(Duration length) {
+    auto left = floor_seconds(Instant{length.ns});
+    if (left < 0) return "-" + span(Duration{-length.ns});
+    std::string out;
+    for (const auto& [unit_s, name] : {std::pair{86'400, 'd'}, {3'600, 'h'}, {60, 'm'}, {1, 's'}}) {
+        if (left >= unit_s) out += fmt::format("{}{}{}", out.empty() ? "" : " ", left / unit_s, name);
+        left %= unit_s;
+    }
+    return out.empty() ? "0s" : out;
 }
 
 std::string cards(std::int64_t milli_cards) { return thousandths(milli_cards); }
@@ -65,6 +77,14 @@ std::string local_text(const Console& console, Instant at) {
     if (console.width == 0) return date + " " + clock;
     if (then.tm_year != today.tm_year) return date;
     return then.tm_yday == today.tm_yday ? clock : date.substr(5) + " " + clock.substr(0, 5);
+}
+
+std::string zoned_text(const Console& console, Instant at) {
+    const auto then = console.local_time(at);
+    const auto text = fmt::format("{} {:02}:{:02}:{:02}", date_text(then), then.tm_hour, then.tm_min, then.tm_sec);
+    const auto minutes = std::abs(then.tm_gmtoff) / 60;
+    if (minutes == 0) return text + " UTC";
+    return fmt::format("{} {}{:02}:{:02}", text, then.tm_gmtoff < 0 ? '-' : '+', minutes / 60, minutes % 60);
 }
 
 std::string text_of(const codec::Value& value) {
@@ -111,6 +131,11 @@ const codec::Value::Array& items_of(const codec::Value& value, std::string_view 
 std::string time_of(const Console& console, const codec::Value& value, std::string_view key) {
     const auto at = parse_utc(text_of(value, key));
     return at ? local_text(console, *at) : "-";
+}
+
+std::string zoned_time_of(const Console& console, const codec::Value& value, std::string_view key) {
+    const auto at = parse_utc(text_of(value, key));
+    return at ? zoned_text(console, *at) : std::string{};
 }
 
 std::string day_of(const Console& console, const codec::Value& value, std::string_view key) {

@@ -2,8 +2,11 @@
 
 #include "apps/client/format.hpp"
 #include "apps/client/table.hpp"
+#include "domain/forms.hpp"
 
 #include <fmt/format.h>
+
+#include <optional>
 
 namespace weir::cli {
 namespace {
@@ -34,7 +37,7 @@ std::string nodes_text(const codec::Value& placement) {
 
 /// Seconds of a specification as people write them; empty where there are none.
 std::string span_text(const codec::Value& spec, std::string_view name) {
-    return spec.find(name) == nullptr ? std::string{} : format_duration(seconds(integer_of(spec, name)));
+    return spec.find(name) == nullptr ? std::string{} : span(seconds(integer_of(spec, name)));
 }
 
 bool is_over(const codec::Value& job) {
@@ -42,13 +45,32 @@ bool is_over(const codec::Value& job) {
     return state == "succeeded" || state == "failed" || state == "cancelled";
 }
 
-std::string rate_text(std::int64_t fen) { return yuan(fen) + " yuan a card and hour"; }
+std::string rate_text(std::int64_t fen) { return money(fen) + " a card and hour"; }
+
+/// How long ago, or how long it took; empty where one of the two is not known.
+std::string between(std::optional<Instant> from, std::optional<Instant> to) {
+    return from && to && *from <= *to ? span(*to - *from) : std::string{};
+}
+
+/// `running since 2026-11-22 14:05:09 +08:00 (1h 30m)`
+std::string since_text(const Console& console, const codec::Value& job) {
+    auto text = fmt::format("{} since {}", standing_text(job), zoned_time_of(console, job, "since"));
+    const auto age = between(parse_utc(text_of(job, "since")), console.now());
+    return age.empty() ? text : fmt::format("{} ({})", text, age);
+}
+
+/// The budget of a specification is written with its unit.
+std::string budget_text(const codec::Value& spec) {
+    const auto budget = codec::Custom<Budget>::parse(text_of(spec, "budget"));
+    return budget ? money(budget->fen.value) : text_of(spec, "budget");
+}
 
 void add_spec(Fields& fields, const Console& console, const codec::Value& spec) {
     fields.add("accelerators", asked_text(spec));
     fields.add("max duration", span_text(spec, "max_duration"));
-    fields.add("deadline", spec.find("deadline") != nullptr ? time_of(console, spec, "deadline") : "");
-    fields.add("budget", text_of(spec, "budget"));
+    fields.add("estimated", span_text(spec, "estimated_duration"));
+    fields.add("deadline", zoned_time_of(console, spec, "deadline"));
+    fields.add("budget", budget_text(spec));
     fields.add("funding", text_of(spec, "funding"));
 }
 
@@ -94,11 +116,13 @@ std::string standing_text(const codec::Value& job) {
 std::string detail_text(const Console& console, const codec::Value& job) {
     Fields fields;
     for (const auto* name : {"id", "name", "project", "submitter", "type", "priority"}) fields.add(name, text_of(job, name));
-    fields.add("state", fmt::format("{} since {}", standing_text(job), time_of(console, job, "since")));
+    fields.add("state", since_text(console, job));
     fields.add("reason", reason_of(job));
-    fields.add("submitted", time_of(console, job, "submitted_at"));
-    if (job.find("started_at") != nullptr) fields.add("started", time_of(console, job, "started_at"));
-    if (job.find("not_before") != nullptr) fields.add("not before", time_of(console, job, "not_before"));
+    fields.add("submitted", zoned_time_of(console, job, "submitted_at"));
+    fields.add("started", zoned_time_of(console, job, "started_at"));
+    fields.add("not before", zoned_time_of(console, job, "not_before"));
+    if (is_over(job))
+        fields.add("took", between(parse_utc(text_of(job, "submitted_at")), parse_utc(text_of(job, "since"))) + " from submission to end");
     fields.add("stop ordered", text_of(job, "stop_ordered"));
     fields.add("waits for", text_of(job, "waits_for"));
     fields.add("generation", text_of(job, "generation"));
@@ -112,8 +136,8 @@ std::string detail_text(const Console& console, const codec::Value& job) {
     if (!is_over(job)) {  // Of a job that is over the bill knows.
         fields.add("restarts", fmt::format("{} after errors, {} after faults of sites", integer_of(job, "error_restarts"),
                                            integer_of(job, "fault_restarts")));
-        fields.add("held", yuan(integer_of(job, "held_fen")) + " yuan");
-        fields.add("owed so far", yuan(integer_of(job, "accrued_fen")) + " yuan");
+        fields.add("held", money(integer_of(job, "held_fen")));
+        fields.add("owed so far", money(integer_of(job, "accrued_fen")));
     }
     auto text = fields.text(console.width);
     if (const auto table = usage_table(job); !table.empty()) text += '\n' + table.text(console.width);
@@ -122,7 +146,8 @@ std::string detail_text(const Console& console, const codec::Value& job) {
                        {.title = "BYTES", .align = Align::right},
                        {.title = "STORED"}}};
     for (const auto& one : items_of(job, "checkpoints"))
-        checkpoints.add({text_of(one, "name"), text_of(one, "generation"), text_of(one, "bytes"), time_of(console, one, "stored_at")});
+        checkpoints.add(
+            {text_of(one, "name"), text_of(one, "generation"), text_of(one, "bytes"), zoned_time_of(console, one, "stored_at")});
     if (!checkpoints.empty()) text += '\n' + checkpoints.text(console.width);
     return text;
 }

@@ -67,6 +67,7 @@ private:
 Done watch(Session& session, const WatchAsk& ask) {
     const auto job = ask.job.empty() ? std::string{} : WEIR_TRY(resolve_job(session, ask.job));
     const auto target = target_of("/v1/watch", {{"project", ask.project}, {"job", job}});
+    if (session.console().end_with_reader) session.console().end_with_reader();
     Watcher watcher{session, ask};
     auto delay = first_delay;
     for (int breaks = 0; breaks <= breaks_max; ++breaks) {
@@ -84,6 +85,23 @@ Done watch(Session& session, const WatchAsk& ask) {
                         .message = fmt::format("{} could not be watched in {} attempts in a row", session.server(), breaks_max)});
 }
 
+namespace {
+
+/// Which filters left nothing, and how an actor is written where one of them is an actor.
+std::string nothing_matched(const Query& filters) {
+    std::string said;
+    bool bare_actor = false;
+    for (const auto& [name, value] : filters) {
+        if (value.empty()) continue;
+        said += fmt::format("{} --{} {}", said.empty() ? "" : " with", name, value);
+        bare_actor = bare_actor || (name == "actor" && !value.contains(':') && value != "system");
+    }
+    return fmt::format("weir: no entry of the journal is there{}{}\n", said.empty() ? "" : " with" + visible(said),
+                       bare_actor ? "; an actor is written subject:NAME, agent:SITE or system" : "");
+}
+
+}  // namespace
+
 Done prove_store_elsewhere(Session&, const Nothing&) {
     return fail(usage("a store is proved on the machine where it is, without a server or a token; write: weir audit verify --data DIR, "
                       "with no option before audit"));
@@ -96,12 +114,24 @@ Done show_audit_log(Session& session, const AuditAsk& ask) {
                  {.title = "ACTOR", .rank = 2, .least = 10},
                  {.title = "EVENT"},
                  {.title = "ABOUT", .rank = 3, .least = 20}}};
-    WEIR_CHECK(each_item(session, "/v1/audit", {{"actor", ask.actor}, {"type", ask.type}}, ask.most, [&](const codec::Value& one) {
+    const auto job = ask.job.empty() ? std::string{} : WEIR_TRY(resolve_job(session, ask.job));
+    const Query filters{{"actor", ask.actor}, {"type", ask.type}, {"job", job}, {"project", ask.project}};
+    bool any = false;
+    const auto take = [&](const codec::Value& one) {
+        any = true;
+        if (session.json()) {
+            std::string line;
+            codec::write_json(one, line);
+            console.out << line << '\n';
+            return;
+        }
         const auto* event = one.find("event");
         table.add({text_of(one, "revision"), time_of(console, one, "at"), text_of(one, "actor"), event_name(integer_of(one, "type")),
                    event != nullptr ? event_text(*event) : ""});
-    }));
+    };
+    WEIR_CHECK(each_item(session, "/v1/audit", filters, ask.most, take, JsonLines::items));
     print(session, table);
+    if (!any) console.err << nothing_matched(filters);
     return {};
 }
 

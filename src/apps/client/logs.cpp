@@ -2,6 +2,7 @@
 //
 // A piece tells the offset at which the next one begins, also where old output was dropped; so after a break we go
 // on with pieces first and follow only from where they end.
+#include "apps/client/characters.hpp"
 #include "apps/client/format.hpp"
 #include "apps/client/job_id.hpp"
 #include "apps/client/progress.hpp"
@@ -70,6 +71,9 @@ public:
         return {};
     }
 
+    /// Nothing more comes: what waited for its other half is shown.
+    void finish() { session_.console().out << shown_.rest() << std::flush; }
+
     [[nodiscard]] bool ended() const { return ended_; }
     [[nodiscard]] std::uint64_t offset() const { return offset_; }
 
@@ -97,7 +101,13 @@ private:
     void print(std::string_view bytes) {
         if (bytes.empty()) return;
         idle_.reset();
-        session_.console().out << bytes << std::flush;
+        auto& out = session_.console().out;
+        // Off a terminal nothing obeys what a program printed, and its bytes are what is wanted.
+        if (ask_.raw || session_.console().width == 0) {
+            out << bytes << std::flush;
+        } else {
+            out << shown_.take(bytes) << std::flush;
+        }
     }
 
     Session& session_;
@@ -107,6 +117,7 @@ private:
     std::optional<Progress>& idle_;
     std::uint64_t offset_ = 0;
     bool ended_ = false;
+    TerminalText shown_;
 };
 
 struct Standing {
@@ -137,7 +148,10 @@ public:
             if (standing) turn_to(*standing);
             const bool over = standing && is_over(*standing);
             const auto done = standing ? show(over) : Done{fail(standing.error())};
-            if (done && over) return {};
+            if (done && over) {
+                if (log_) log_->finish();
+                return {};
+            }
             if (!done && (over || !is_passing(done.error()))) return done;
             if (offset() > before) {
                 breaks = 0;
@@ -162,6 +176,7 @@ private:
         const auto generation = ask_.generation > 0 ? ask_.generation : standing.generation;
         if (log_ ? generation == shown_ : generation == 0 && !standing.over) return;
         if (log_) {
+            log_->finish();
             idle_.reset();
             session_.console().err << fmt::format("weir: generation {} begins\n", generation);
         }
@@ -196,10 +211,14 @@ private:
 
 Done show_logs(Session& session, const LogAsk& ask) {
     const auto job = WEIR_TRY(resolve_job(session, ask.job));
-    if (ask.follow) return Follower{session, job, ask}.run();
+    if (ask.follow) {
+        if (session.console().end_with_reader) session.console().end_with_reader();
+        return Follower{session, job, ask}.run();
+    }
     std::optional<Progress> idle;
     Log log{session, job, ask, ask.generation, idle};
     auto done = log.catch_up();
+    log.finish();
     if (done || done.error().code.empty()) return done;
     // Before its first start a job has no log anywhere, whatever the server says of one.
     const auto standing = standing_of(session, job);

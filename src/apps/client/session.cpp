@@ -134,7 +134,7 @@ bool Session::printed(const Reply& reply) {
 }
 
 Done each_item(Session& session, std::string_view path, Query query, std::size_t most,
-               const std::function<void(const codec::Value&)>& take) {
+               const std::function<void(const codec::Value&)>& take, JsonLines lines) {
     std::size_t left = most;
     std::string cursor;
     do {
@@ -143,7 +143,7 @@ Done each_item(Session& session, std::string_view path, Query query, std::size_t
         page_query.emplace_back("cursor", cursor);
         const auto page = WEIR_TRY(session.get(target_of(path, page_query)));
         const auto& items = items_of(page.value, "items");
-        if (!session.printed(page)) {
+        if (lines == JsonLines::items || !session.printed(page)) {
             for (const auto& item : items) take(item);
         }
         left -= std::min(left, items.size());

@@ -11,6 +11,7 @@
 #include "codec/value.hpp"
 #include "transport/http/client/client.hpp"
 
+#include <cstdint>
 #include <functional>
 #include <string>
 #include <string_view>
@@ -63,9 +64,10 @@ private:
     http::Client client_;
 };
 
-/// Goes through the pages of a list until `most` items; with --json prints each page as a line instead. Says on
-/// stderr where there would be more.
+/// What --json prints of a list: a line for each page as it came, or a line for each item.
+enum class JsonLines : std::uint8_t { pages = 1, items = 2 };
+/// Goes through the pages of a list until `most` items; with --json prints lines instead. Says on stderr where there would be more.
 [[nodiscard]] Done each_item(Session& session, std::string_view path, Query query, std::size_t most,
-                             const std::function<void(const codec::Value&)>& take);
+                             const std::function<void(const codec::Value&)>& take, JsonLines lines = JsonLines::pages);
 
 }  // namespace weir::cli

@@ -123,6 +123,33 @@ TEST(Format, NothingThatMovesACursorPasses) {
               "?31m");
     EXPECT_EQ(visible("算力"), "算力");
     EXPECT_EQ(visible("bad \xff"), "bad ?");
+    EXPECT_EQ(visible("\xe2\x80\xae" "gpj.exe"), "?gpj.exe") << "a mark that turns the direction of writing";
+}
+
+TEST(Format, LengthsOfTimeAreExactToTheSecond) {
+    EXPECT_EQ(span(seconds(5'400)), "1h 30m");
+    EXPECT_EQ(span(seconds(600)), "10m");
+    EXPECT_EQ(span(seconds(90'061)), "1d 1h 1m 1s");
+    EXPECT_EQ(span(seconds(86'405)), "1d 5s");
+    EXPECT_EQ(span(milliseconds(900)), "0s");
+}
+
+TEST(Format, AZoneStandsBehindATimeOfDay) {
+    std::istringstream in;
+    std::ostringstream out;
+    Console console{.in = in, .out = out, .err = out, .width = 80};
+    for (const auto& [offset_s, text] : {std::pair{8 * 3600, "2026-11-22 14:00:00 +08:00"},
+                                         {0, "2026-11-22 06:00:00 UTC"},
+                                         {-(3 * 3600 + 1800), "2026-11-22 02:30:00 -03:30"}}) {
+        console.local_time = [offset_s](Instant at) {
+            const std::time_t whole = floor_seconds(at) + offset_s;
+            std::tm parts{};
+            ::gmtime_r(&whole, &parts);
+            parts.tm_gmtoff = offset_s;
+            return parts;
+        };
+        EXPECT_EQ(zoned_text(console, *parse_utc("2026-11-22T06:00:00Z")), text);
+    }
 }
 
 TEST(Format, TimesAreShortOnATerminalAndStableOffIt) {

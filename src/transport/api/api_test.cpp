@@ -358,6 +358,37 @@ TEST(System, ATokenThatAsksTooOftenIsToldWhenToComeBack) {
     EXPECT_EQ(town.get("eve", "/v1/whoami").status, 200) << "another token has a bucket of its own";
 }
 
+TEST(Audit, IsPickedByJobAndProject) {
+    Town town;
+    const auto job = text_of(town.post("ann", "/v1/jobs", Town::job_body()).body, "id");
+    const auto other = text_of(town.post("ann", "/v1/jobs", Town::job_body()).body, "id");
+    ASSERT_FALSE(job.empty());
+    const auto by_job = town.get("aud", "/v1/audit?job=" + job).body;
+    EXPECT_THAT(by_job, HasSubstr(R"("event":{"job":")" + job));
+    EXPECT_THAT(by_job, HasSubstr(R"("type":33)")) << "what was held for it";
+    EXPECT_EQ(by_job.find(other), std::string::npos);
+    const auto by_project = town.get("aud", "/v1/audit?project=vision").body;
+    EXPECT_THAT(by_project, HasSubstr(R"("event":{"job":")" + job));
+    EXPECT_THAT(by_project, HasSubstr(R"("event":{"job":")" + other));
+    EXPECT_THAT(by_project, HasSubstr(R"("type":33)"));
+    EXPECT_THAT(by_project, HasSubstr(R"("type":11)")) << "the project itself";
+    EXPECT_EQ(by_project.find(R"("project":"rival")"), std::string::npos);
+    const auto rivals = town.get("aud", "/v1/audit?project=rival").body;
+    EXPECT_EQ(rivals.find(job), std::string::npos);
+    EXPECT_EQ(town.get("aud", "/v1/audit?project=unheard-of").status, 404);
+    EXPECT_EQ(town.get("aud", "/v1/audit?job=job-1").status, 400);
+}
+
+TEST(Audit, AKindThatIsNoneIsRefusedWithTheNearest) {
+    Town town;
+    const auto answer = town.get("aud", "/v1/audit?type=job_place");
+    EXPECT_EQ(answer.status, 400);
+    EXPECT_THAT(text_of(answer.body, "detail"),
+                HasSubstr("the parameter type is 'job_place', did you mean job_placed? It must be one of "));
+    EXPECT_THAT(text_of(answer.body, "detail"), HasSubstr("ledger_posted"));
+    EXPECT_THAT(text_of(town.get("aud", "/v1/audit?type=nonsense").body, "detail"), HasSubstr("must be one of leader_started, "));
+}
+
 TEST(Audit, IsTheJournalNewestFirst) {
     Town town;
     ASSERT_EQ(town.post("ann", "/v1/jobs", Town::job_body()).status, 201);

@@ -196,6 +196,9 @@ std::string flaw_of(const Parameter& parameter, std::string_view value) {
             return value == "true" || value == "false" ? "" : fmt::format("is '{}' and must be true or false", value.substr(0, 40));
         case Parameter::Kind::word:
             if (std::ranges::find(parameter.words, value) != parameter.words.end()) return {};
+            if (const auto meant = codec::nearest(value.substr(0, 40), parameter.words))
+                return fmt::format("is '{}', did you mean {}? It must be one of {}", value.substr(0, 40), *meant,
+                                   fmt::join(parameter.words, ", "));
             return fmt::format("is '{}' and must be one of {}", value.substr(0, 40), fmt::join(parameter.words, ", "));
         case Parameter::Kind::text:
             if (parameter.name == "cursor" && !from_cursor(value)) return "is no cursor of this server; start without one";

@@ -5,6 +5,9 @@
 
 #include <algorithm>
 #include <charconv>
+#include <map>
+#include <set>
+#include <span>
 
 namespace weir::api {
 namespace {
@@ -19,21 +22,84 @@ using http::Method;
 /// Records looked at for one page; a page of a rare filter is short and its cursor goes on.
 constexpr std::uint64_t records_looked_at_max = 4'000;
 
+/// The names of all kinds of event.
+std::span<const std::string_view> event_types() {
+    static const auto all = [] {
+        std::vector<std::string_view> names;
+        for (std::uint16_t number = 0; number < 1'000; ++number) {
+            if (const auto name = control::type_name(number); name != "unknown") names.push_back(name);
+        }
+        return names;
+    }();
+    return all;
+}
+
 struct AuditQuery {
     std::string actor;
     std::string type;
+    std::optional<JobId> job;
+    ProjectName project;
     std::uint64_t before = 0;      ///< First revision not wanted.
     std::size_t limit = 100;
 };
 
-bool matches(const AuditQuery& query, const control::Entry& entry) {
-    return (query.actor.empty() || entry.actor == query.actor) &&
-           (query.type.empty() || control::type_name(control::type_of(entry.event)) == query.type);
+/// The jobs that an event is about: its own, or those whose transfers it has.
+std::set<JobId> jobs_of(const control::Event& event) {
+    return std::visit(
+        [](const auto& one) -> std::set<JobId> {
+            std::set<JobId> jobs;
+            if constexpr (requires { one.job.uid; }) jobs.insert(one.job);
+            if constexpr (requires { one.postings; }) {
+                for (const auto& posting : one.postings) jobs.insert(JobId{posting.cause});
+            }
+            return jobs;
+        },
+        event);
 }
+
+/// Picks the entries that a query wants. Which project a job was of is asked of the state, then of the views, once for each job.
+class AuditFilter {
+public:
+    AuditFilter(Context& context, const AuditQuery& query) : context_{context}, query_{query} {}
+
+    [[nodiscard]] bool wants(const control::Entry& entry) {
+        if (!query_.actor.empty() && entry.actor != query_.actor) return false;
+        if (!query_.type.empty() && control::type_name(control::type_of(entry.event)) != query_.type) return false;
+        if (!query_.job && query_.project.empty()) return true;
+        const auto jobs = jobs_of(entry.event);
+        if (query_.job && !jobs.contains(*query_.job)) return false;
+        return query_.project.empty() || is_of_project(entry.event, jobs);
+    }
+
+private:
+    bool is_of_project(const control::Event& event, const std::set<JobId>& jobs) {
+        const auto audience = context_.world.reader.ask([&](const control::Core& core) { return audience_of(core.state, event); });
+        return audience.project == query_.project ||
+               std::ranges::any_of(jobs, [&](const JobId& job) { return project_of(job) == query_.project; });
+    }
+
+    const ProjectName& project_of(const JobId& job) {
+        const auto [entry, is_new] = projects_.try_emplace(job);
+        if (!is_new) return entry->second;
+        entry->second = context_.world.reader.ask([&](const control::Core& core) {
+            if (const auto live = core.state.jobs.find(job); live != core.state.jobs.end()) return live->second.project;
+            const auto gone = core.state.finished.find(job);
+            return gone != core.state.finished.end() ? gone->second.project : ProjectName{};
+        });
+        if (!entry->second.empty() || context_.world.history == nullptr) return entry->second;
+        if (const auto old = context_.world.history->job(job); old && *old) entry->second = (*old)->job.project;
+        return entry->second;
+    }
+
+    Context& context_;
+    const AuditQuery& query_;
+    std::map<JobId, ProjectName> projects_;
+};
 
 /// Records as they are stored, newest first, and where the look ended.
 Result<std::pair<std::vector<std::string>, std::uint64_t>, std::string> read_back(Context& context, const AuditQuery& query) {
     std::vector<std::string> texts;
+    AuditFilter filter{context, query};
     std::uint64_t at = query.before;
     const std::uint64_t stop = at > records_looked_at_max ? at - records_looked_at_max : 1;
     while (at > stop && texts.size() < query.limit) {
@@ -48,7 +114,7 @@ Result<std::pair<std::vector<std::string>, std::uint64_t>, std::string> read_bac
             const auto entry = control::read_entry(record->text);
             if (!entry) return fail(fmt::format("revision {} {}", record->revision, entry.error()));
             at = record->revision;
-            if (matches(query, *entry)) texts.push_back(std::move(record->text));
+            if (filter.wants(*entry)) texts.push_back(std::move(record->text));
         }
     }
     return std::pair{std::move(texts), at};
@@ -73,13 +139,27 @@ void get_audit(Context& context, http::Request request, http::Reply reply) {
     const auto allowed = context.world.reader.ask([&](const control::Core& core) -> Result<void, Refusal> {
         revision = core.state.revision;
         const auto actor = WEIR_TRY(actor_of(core.state, request, now));
-        return control::permit(core.state, actor, Action::see_audit);
+        WEIR_CHECK(control::permit(core.state, actor, Action::see_audit));
+        const ProjectName project{std::string{word(request, "project")}};
+        if (project.empty() || core.state.projects.contains(project)) return {};
+        return fail(not_found(fmt::format("project {} is not known here; list yours with: weir project list", project.value), "project"));
     });
     if (!allowed) return reply(refuse(allowed.error(), request.target));
     if (!context.journal.there())
         return reply(refuse(503, "journal_unavailable",
                             "this server is not told where its journal can be read; use weir audit log at the store", request.target));
-    AuditQuery query{std::string{word(request, "actor")}, std::string{word(request, "type")}, revision + 1, page_limit(request)};
+    const auto job_text = word(request, "job");
+    const auto job = JobId::parse(job_text);
+    if (!job_text.empty() && !job)
+        return reply(refuse(400, "bad_parameter",
+                            fmt::format("the parameter job is '{}' and must be a job's id: job- and 26 characters", job_text.substr(0, 40)),
+                            request.target, "job"));
+    AuditQuery query{.actor = std::string{word(request, "actor")},
+                     .type = std::string{word(request, "type")},
+                     .job = job,
+                     .project = ProjectName{std::string{word(request, "project")}},
+                     .before = revision + 1,
+                     .limit = page_limit(request)};
     if (const auto cursor = from_cursor(word(request, "cursor"))) {
         std::uint64_t before = 0;
         std::from_chars(cursor->data(), cursor->data() + cursor->size(), before);
@@ -180,12 +260,14 @@ std::vector<Endpoint> journal_endpoints(Context& context) {
          .name = "audit_log",
          .summary = "Every change as the journal keeps it, newest first",
          .query = {{.name = "actor", .doc = "only of this one, such as subject:ann"},
-                   {.name = "type", .doc = "only of this kind, such as job_placed"},
+                   {.name = "type", .kind = Parameter::Kind::word, .doc = "only of this kind", .words = event_types()},
+                   {.name = "job", .doc = "only what is about this job, its transfers too"},
+                   {.name = "project", .doc = "only what is about this project and its jobs, their transfers too"},
                    limit_parameter,
                    cursor_parameter,
                    min_revision_parameter},
          .answer = audit_schema,
-         .problems = {403},
+         .problems = {403, 404},
          .handler = [&context](http::Request asked, http::Reply answer_to) {
              when_shown(context, std::move(asked), std::move(answer_to),
                         [&context](http::Request request, http::Reply reply) { get_audit(context, std::move(request), std::move(reply)); });

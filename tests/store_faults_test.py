@@ -400,6 +400,19 @@ def missing_store(house):
         raise Broken("--existing made a directory")
 
 
+def store_removed_below_a_running_server(house):
+    for number, files in enumerate((("weir.db", "weir.db-wal"), ("weir.db",), ("weir.db-wal",))):
+        one = House(house.arguments, house.folder, f"lost-{number}")
+        one.start().found().submit_many(50)
+        house.child = one.child
+        for file in files:
+            os.remove(f"{one.data}/{file}")
+        one.ends_itself("was removed or replaced while the server ran", "weir.db.rescued", "restore --from")
+        rescued = f"{one.data}/weir.db.rescued"
+        tool(one.arguments, 0, "audit", "--store", rescued, *catalogue(one.arguments))
+        restored(one, f"after-{number}", "--from", rescued, jobs=one.jobs)
+
+
 def no_file_at_all(house):
     os.makedirs(f"{house.data}/weir.db")
     house.refuses("weir.db is a directory", "--data")
@@ -445,7 +458,8 @@ def taken_port(house):
 
 
 CASES = (backup_and_a_moment, full_disk, failing_sync, read_only_store, damaged_tail, damaged_middle, snapshots_of_another_build,
-         unknown_event, books_that_do_not_balance, newer_format, two_servers, missing_store, no_file_at_all, damaged_views, taken_port)
+         unknown_event, books_that_do_not_balance, newer_format, two_servers, missing_store,
+         store_removed_below_a_running_server, no_file_at_all, damaged_views, taken_port)
 
 
 def main():

@@ -21,10 +21,8 @@ using ports::JournalResult;
 
 constexpr int pages_per_step = 4'096;
 
-/// Copies all pages of one read transaction of the source.
-JournalResult<void> copy_pages(const std::string& source, const std::string& source_vfs, const std::string& target) {
-    auto from = Connection::open({.path = source, .vfs = source_vfs});
-    if (!from) return fail(fault_of(from, Stage::reading, source, "read the store for a backup"));
+/// Copies all pages of one read transaction of the source, which is open as `from`.
+JournalResult<void> copy_pages(Connection& from, const std::string& source, const std::string& target) {
     // The open read transaction pins one state of the source, so the copy never has to start again.
     if (from.run("BEGIN; SELECT count(*) FROM meta;") != SQLITE_OK)
         return fail(fault_of(from, Stage::reading, source, "read the store for a backup"));
@@ -66,7 +64,9 @@ JournalResult<void> copy_snapshots(const std::string& source, const std::string&
 }
 
 JournalResult<ports::BackupReport> write_partial(const std::string& source, const std::string& source_vfs, const std::string& partial) {
-    WEIR_CHECK(copy_pages(source, source_vfs, partial));
+    auto from = Connection::open({.path = source, .vfs = source_vfs});
+    if (!from) return fail(fault_of(from, Stage::reading, source, "read the store for a backup"));
+    WEIR_CHECK(copy_pages(from, source, partial));
     WEIR_CHECK(make_plain(partial));
     auto copy = WEIR_TRY(SqliteReader::open(partial, {}));
     const auto checked = WEIR_TRY(copy->verify(1, std::numeric_limits<std::uint64_t>::max()));
@@ -76,7 +76,23 @@ JournalResult<ports::BackupReport> write_partial(const std::string& source, cons
     return ports::BackupReport{checked.end, file_size({}, partial, FileKind::database).value_or(0)};
 }
 
+JournalResult<void> write_rescue_partial(Connection& open, const std::string& source, const std::string& partial) {
+    WEIR_CHECK(copy_pages(open, source, partial));
+    return make_plain(partial);
+}
+
 }  // namespace
+
+JournalResult<void> write_rescue(Connection& open, const std::string& source, const std::string& target) {
+    WEIR_CHECK(must_be_absent(target));
+    const auto partial = target + ".partial";
+    remove_leftovers(partial);
+    if (auto written = write_rescue_partial(open, source, partial); !written) {
+        remove_leftovers(partial);
+        return written;
+    }
+    return publish(partial, target);
+}
 
 JournalResult<ports::BackupReport> write_backup(const std::string& source, const std::string& source_vfs, const std::string& target) {
     WEIR_CHECK(must_be_absent(target));

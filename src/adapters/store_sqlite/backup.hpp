@@ -1,6 +1,7 @@
 // adapters/store_sqlite/backup.hpp: a verified copy of a store in one file, while the store is written.
 #pragma once
 
+#include "adapters/sqlite/sqlite.hpp"
 #include "ports/journal.hpp"
 
 #include <string>
@@ -13,5 +14,9 @@ namespace weir::store {
 /// Faults: damaged (the source's chain does not hold), already_exists, disk_full, read_only, unavailable.
 [[nodiscard]] ports::JournalResult<ports::BackupReport> write_backup(const std::string& source, const std::string& source_vfs,
                                                                      const std::string& target);
+
+/// Copies a store whose file lost its name to the new file `target`, through a connection that still has it open. Nothing but the pages
+/// is copied and nothing is verified: there is no second chance. Faults: as write_backup().
+[[nodiscard]] ports::JournalResult<void> write_rescue(Connection& open, const std::string& source, const std::string& target);
 
 }  // namespace weir::store

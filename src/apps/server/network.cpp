@@ -55,6 +55,9 @@ Result<std::unique_ptr<Network>, std::string> Network::open(NetworkOptions optio
                                                  });
     const auto started = self.carry_out(control::StartLeader{self.journal_->epoch().number, std::string{version()}});
     if (!started) return fail(started.error().message);
+    auto watch = store::StoreWatch::open(self.options_.store);
+    if (!watch) return fail(watch.error().message);
+    self.watch_.emplace(std::move(*watch));
     self.housekeeper_ = std::thread{[&self] { self.keep_house(); }};
     return network;
 }
@@ -84,6 +87,14 @@ void Network::keep_house() {
             std::unique_lock lock{mutex_};
             wake_.wait_for(lock, std::chrono::seconds{1}, [&] { return stopping_; });
             if (stopping_) return;
+        }
+        if (const auto gone = watch_->trouble()) {
+            {
+                const std::lock_guard lock{mutex_};
+                failed_ = true;
+            }
+            options_.fatal(*gone);
+            return;
         }
         if (journal_->checkpoint_due()) {
             if (auto moved = journal_->checkpoint(); !moved) options_.say(moved.error().message);

@@ -4,6 +4,7 @@
 // Housekeeping (snapshots, moving the write-ahead log) runs on a thread of its own, never on the commit path.
 #pragma once
 
+#include "adapters/store_sqlite/store_watch.hpp"
 #include "control/loop.hpp"
 #include "control/reader.hpp"
 #include "control/recover.hpp"
@@ -14,6 +15,7 @@
 #include <functional>
 #include <memory>
 #include <mutex>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -63,6 +65,7 @@ private:
     std::unique_ptr<control::SnapshotKeeper> snapshots_;
     std::unique_ptr<control::Loop> loop_;
 
+    std::optional<store::StoreWatch> watch_;
     std::mutex mutex_;
     std::condition_variable wake_;
     bool stopping_ = false;

@@ -293,6 +293,11 @@ TEST(Setup, ThatFailsIsTheTasksEnd) {
     EXPECT_FALSE(fs::exists(folder.path / "log"));
 }
 
+TEST(Setup, ThatOnlyExplainsItselfIsFine) {
+    const Folder out;
+    EXPECT_EQ(shell(script_of("# nothing to do here", "exit 3"), out), 3);
+}
+
 TEST(Setup, ThatIsEmptyAddsNothing) { EXPECT_EQ(script_of("", "train"), "train"); }
 
 }  // namespace

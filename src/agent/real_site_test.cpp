@@ -5,6 +5,7 @@
 #include "adapters/site_process/process_site.hpp"
 #include "agent/agent.hpp"
 #include "agent/test_link.hpp"
+#include "base/task_limits.hpp"
 
 #include <gtest/gtest.h>
 
@@ -167,6 +168,15 @@ TEST_F(RealSiteTest, AGangRunsIsFoundAgainAndResumesFromItsCheckpoint) {
     EXPECT_TRUE(found.starts_with("0 of 2 at ")) << found;
     EXPECT_TRUE(found.ends_with("\n1\n")) << found;
     for (const auto& one : (*reopened)->observe().value()) EXPECT_EQ(one.state, ports::TaskState::ended);
+}
+
+TEST_F(RealSiteTest, ACommandAsLongAsTheDomainAcceptsRuns) {
+    auto longest = task(1, "true", 1);
+    longest.setup = std::string(task_limits::script_bytes_max - 1, '#') + "\n";
+    longest.run += "\n" + std::string(task_limits::scripts_bytes_max - longest.setup.size() - longest.run.size() - 1, '#');
+    for (int i = 0; i < 4; ++i) longest.envs["V" + std::to_string(i)] = std::string(task_limits::variable_bytes_max - 2, 'v');
+    link->desire({longest});
+    ASSERT_TRUE(link->wait_for(told(1, TaskState::ended, Reason::exited)));
 }
 
 TEST_F(RealSiteTest, ARankThatFailsEndsItsGang) {

@@ -37,7 +37,7 @@ std::string script_of(const std::string& setup, const std::string& run) {
     if (setup.empty()) return run;
     return fmt::format(
         "exec 9>>\"$WEIR_OUTPUT_DIR/.weir-setup\" && flock 9 || exit 1\n"
-        "if [ ! -s \"$WEIR_OUTPUT_DIR/.weir-setup\" ]; then\n(\n{}\n) 9>&- || exit\necho done >&9\nfi\n"
+        "if [ ! -s \"$WEIR_OUTPUT_DIR/.weir-setup\" ]; then\n(\n:\n{}\n) 9>&- || exit\necho done >&9\nfi\n"
         "exec 9>&-\n{}",
         setup, run);
 }

@@ -88,15 +88,26 @@ void check_envs(Checker& check, const std::map<std::string, std::string>& envs) 
         if (check.full()) return;
         total += key.size() + value.size();
         const auto path = fmt::format("envs.{}", key.substr(0, 80));
-        const auto fine = [](char c) { return c == '_' || (c >= 'A' && c <= 'Z') || (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9'); };
-        if (key.empty() || key.size() > 128 || (key[0] >= '0' && key[0] <= '9') || !std::ranges::all_of(key, fine)) {
+        if (!task_limits::is_variable_name(key)) {
             check.add(path, "is not a name of an environment variable: letters, digits and '_', not beginning with a digit, 128 at most");
         }
-        if (key.starts_with("WEIR_"))
+        if (key.starts_with("WEIR_")) {
             check.add(path, "begins with WEIR_, which is kept for the network's own variables; choose another name");
+        } else if (task_limits::is_reserved_variable(key)) {
+            check.add(path, "is set by the network itself for each process; leave it out, or choose another name");
+        }
         check.text(path, value, limits::env_bytes_max);
     }
     check.size("envs", total, limits::envs_bytes_max, "bytes in all");
+}
+
+/// A task is given setup and run as one argument.
+void check_scripts(Checker& check, const JobSpec& spec) {
+    check.text("setup", spec.setup, limits::script_bytes_max);
+    check.text("run", spec.run, limits::script_bytes_max);
+    auto longest = spec.run.size();
+    for (const auto& ask : spec.resources.accelerators) longest = std::max(longest, ask.run.size());
+    check.size("setup", spec.setup.size() + longest, limits::scripts_bytes_max, "bytes together with run");
 }
 
 void check_retry(Checker& check, const RetryAsk& retry) {
@@ -125,8 +136,7 @@ std::vector<Flaw> flaws(const JobSpec& spec, const Catalogue& catalogue) {
     check.range("resources.accelerator_memory", spec.resources.accelerator_memory.value, 0, limits::memory_mib_max, " MiB");
     check.range("num_nodes", spec.num_nodes, 1, limits::nodes_max);
     check.range("processes_per_node", spec.processes_per_node, 1, limits::processes_per_node_max);
-    check.text("setup", spec.setup, limits::script_bytes_max);
-    check.text("run", spec.run, limits::script_bytes_max);
+    check_scripts(check, spec);
     const bool every_model_has_a_command =
         !spec.resources.accelerators.empty() &&
         std::ranges::all_of(spec.resources.accelerators, [](const auto& ask) { return !ask.run.empty(); });

@@ -1,6 +1,7 @@
 // domain/limits.hpp: the bounds of everything a person can send, and the check of a job against them.
 #pragma once
 
+#include "base/task_limits.hpp"
 #include "domain/accelerator.hpp"
 #include "domain/job.hpp"
 #include "domain/organisation.hpp"
@@ -16,13 +17,14 @@ namespace weir {
 
 namespace limits {
 inline constexpr std::int64_t nodes_max = 4096;
-inline constexpr std::int64_t cards_per_node_max = 64;
-inline constexpr std::int64_t processes_per_node_max = 256;
+inline constexpr std::int64_t cards_per_node_max = task_limits::cards_per_node_max;
+inline constexpr std::int64_t processes_per_node_max = task_limits::processes_per_node_max;
 inline constexpr std::size_t alternatives_max = 16;
-inline constexpr std::size_t script_bytes_max = 65'536;
-inline constexpr std::size_t envs_max = 256;
-inline constexpr std::size_t env_bytes_max = 32'768;      ///< Of one value.
-inline constexpr std::size_t envs_bytes_max = 131'072;    ///< Of all together.
+inline constexpr std::size_t script_bytes_max = task_limits::script_bytes_max;
+inline constexpr std::size_t scripts_bytes_max = task_limits::scripts_bytes_max;  ///< Of setup and run together.
+inline constexpr std::size_t envs_max = task_limits::variables_max;
+inline constexpr std::size_t env_bytes_max = task_limits::variable_bytes_max;    ///< Of one value.
+inline constexpr std::size_t envs_bytes_max = task_limits::variables_bytes_max;  ///< Of all together.
 inline constexpr std::size_t session_max = 64;            ///< Characters of the name of an agent's session.
 inline constexpr std::size_t list_max = 256;              ///< after, trust, exit_codes, funding.
 inline constexpr std::int64_t duration_s_max = 31 * 86'400;

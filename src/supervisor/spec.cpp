@@ -71,8 +71,8 @@ std::optional<SpecFault> take_number(const Field& field, std::string_view value,
 std::optional<SpecFault> take_variable(std::string_view value, Spec& spec) {
     std::string_view rest = value;
     const auto name = take_until(rest, '=');
-    if (name.size() == value.size() || !is_variable_name(name)) return SpecFault::out_of_range;
-    if (is_reserved_variable(name)) return SpecFault::reserved_variable;
+    if (name.size() == value.size() || !task_limits::is_variable_name(name)) return SpecFault::out_of_range;
+    if (task_limits::is_reserved_variable(name)) return SpecFault::reserved_variable;
     for (const char* const other : spec.environment.all()) {
         if (std::strncmp(other, value.data(), name.size() + 1) == 0) return SpecFault::repeated_key;
     }
@@ -123,7 +123,7 @@ std::optional<SpecFault> take_record(std::string_view key, std::string_view valu
         return value == "0" || value == "1" ? std::nullopt : std::optional{SpecFault::out_of_range};
     }
     if (fields[at].number != nullptr) return take_number(fields[at], value, spec);
-    if (value.empty() && !fields[at].may_be_empty) return SpecFault::out_of_range;
+    if ((value.empty() && !fields[at].may_be_empty) || value.size() > task_limits::argument_bytes_max) return SpecFault::out_of_range;
     spec.*fields[at].text = value.data();
     return std::nullopt;
 }
@@ -178,12 +178,12 @@ std::optional<SpecError> parse_spec(std::span<const char> bytes, Spec& spec) {
 
 const char* describe(SpecFault fault) {
     switch (fault) {
-        case SpecFault::too_large: return "the spec is larger than 256 KiB; shorten the command or the environment";
+        case SpecFault::too_large: return "the spec is larger than 384 KiB; shorten the command or the environment";
         case SpecFault::not_a_spec: return "the file does not begin with weir-task=1; write it with an agent of this version";
         case SpecFault::unknown_key: return "the key is not known to this supervisor; use agent and supervisor of one version";
         case SpecFault::repeated_key: return "the key stands twice; keep one of them";
         case SpecFault::too_many: return "more entries than fit (64 cards, 512 variables, 512 arguments, 8 limits); use fewer";
-        case SpecFault::out_of_range: return "the value is empty, malformed or out of range";
+        case SpecFault::out_of_range: return "the value is empty, malformed, too long or out of range";
         case SpecFault::reserved_variable: return "the variable is set by weir itself; choose another name";
         case SpecFault::truncated: return "the file does not end with its end= record; write it again";
         case SpecFault::missing_key: return "the key is missing";
@@ -192,25 +192,6 @@ const char* describe(SpecFault fault) {
         case SpecFault::runs_as_root: return "tenant code as root is refused; give a user and a group other than 0";
     }
     return "unknown";
-}
-
-bool is_reserved_variable(std::string_view name) {
-    constexpr std::array reserved{"RANK",        "WORLD_SIZE",  "LOCAL_RANK",           "LOCAL_WORLD_SIZE",
-                                  "MASTER_ADDR", "MASTER_PORT", "CUDA_VISIBLE_DEVICES", "ASCEND_RT_VISIBLE_DEVICES"};
-    if (name.starts_with("WEIR_")) return true;
-    for (const std::string_view other : reserved) {
-        if (name == other) return true;
-    }
-    return false;
-}
-
-bool is_variable_name(std::string_view name) {
-    if (name.empty() || name.size() > 128 || (name.front() >= '0' && name.front() <= '9')) return false;
-    for (const char c : name) {
-        const bool letter = (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || c == '_';
-        if (!letter && !(c >= '0' && c <= '9')) return false;
-    }
-    return true;
 }
 
 }  // namespace weir::supervisor

@@ -8,6 +8,8 @@
 // nothing is guessed. The parsed Spec points into the bytes, which must outlive it.
 #pragma once
 
+#include "base/task_limits.hpp"
+
 #include <array>
 #include <cstddef>
 #include <cstdint>
@@ -17,12 +19,12 @@
 
 namespace weir::supervisor {
 
-inline constexpr std::size_t spec_bytes_max = 256 * 1024;
-inline constexpr std::size_t processes_max = 64;
+inline constexpr std::size_t spec_bytes_max = 384 * 1024;
+inline constexpr std::size_t processes_max = static_cast<std::size_t>(task_limits::processes_per_node_max);
 inline constexpr std::size_t environment_max = 512;
 inline constexpr std::size_t wrapper_max = 512;
 inline constexpr std::size_t cgroups_max = 8;
-inline constexpr std::size_t cards_max = 64;
+inline constexpr std::size_t cards_max = static_cast<std::size_t>(task_limits::cards_per_node_max);
 
 /// A list with room for `Max` values.
 template <class T, std::size_t Max>
@@ -96,10 +98,5 @@ struct SpecError {
 
 /// What is wrong, in words; ends with what the figure at fault may be, where there is one.
 [[nodiscard]] const char* describe(SpecFault fault);
-
-/// Whether Weir sets `name` itself, so that a tenant cannot.
-[[nodiscard]] bool is_reserved_variable(std::string_view name);
-/// A letter or '_', then letters, digits and '_'; at most 128.
-[[nodiscard]] bool is_variable_name(std::string_view name);
 
 }  // namespace weir::supervisor

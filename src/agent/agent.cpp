@@ -146,6 +146,10 @@ private:
     std::jthread thread_;  ///< Last: it uses all of the above.
 };
 
+void introduce_remarks(const SiteName& site, const NodeTable& table) {
+    for (const auto& remark : table.remarks) spdlog::warn("agent.node site={} \"{}\"", site.text(), remark);
+}
+
 class Loop {
 public:
     Loop(const AgentConfig& config, const AgentParts& parts, const Bell& bell, Reconciler reconciler, Listener& listener,
@@ -172,7 +176,12 @@ private:
         });
         if (!detects || now < next_inventory_) return;
         next_inventory_ = after_ms(now, inventory_every_ms);
-        if (const auto inventory = parts_.backend.inventory()) reconciler_.set_nodes(table_of(config_.nodes, *inventory));
+        const auto inventory = parts_.backend.inventory();
+        if (!inventory) return;
+        auto table = table_of(config_.nodes, *inventory, reconciler_.cards_in_use());
+        if (table.remarks != remarks_) introduce_remarks(config_.site, table);
+        remarks_ = table.remarks;
+        reconciler_.set_nodes(std::move(table));
     }
 
     [[nodiscard]] ports::BootInstant heartbeat_at() const {
@@ -232,6 +241,7 @@ private:
     ports::BootInstant last_answer_;
     ports::BootInstant next_report_;
     ports::BootInstant next_inventory_;
+    std::vector<std::string> remarks_;  ///< Of the last look.
     bool cut_off_ = false;
 };
 
@@ -250,7 +260,7 @@ void introduce(const AgentConfig& config, const ports::SiteBackend& backend, con
                          cards.emulated ? " (emulated)" : "");
         }
     }
-    for (const auto& remark : table.remarks) spdlog::warn("agent.node site={} \"{}\"", config.site.text(), remark);
+    introduce_remarks(config.site, table);
 }
 
 ReconcilerOptions options_of(const AgentConfig& config) {
@@ -285,7 +295,7 @@ Result<void, std::string> run_agent(const AgentConfig& config, const AgentParts&
     auto records = WEIR_TRY(Records::open(config.root + "/agent"));
     const auto inventory = parts.backend.inventory();
     if (!inventory) return fail(fmt::format("the inventory of {} could not be taken: {}", config.site.text(), inventory.error().message));
-    auto table = table_of(config.nodes, *inventory);
+    auto table = table_of(config.nodes, *inventory, records.cards_in_use());
     introduce(config, parts.backend, table);
 
     std::random_device chance;

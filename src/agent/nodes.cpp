@@ -33,6 +33,18 @@ public:
         return nullptr;
     }
 
+    /// The card that this place meant, whatever it is called now.
+    const ports::Card* take_again(const NodeName& node, const CardAt& known) {
+        for (std::size_t i = 0; i < taken_.size(); ++i) {
+            const auto& card = inventory_.cards[i];
+            const bool same = known.uuid.empty() ? card.stack == known.stack && card.index == known.index : card.uuid == known.uuid;
+            if (taken_[i] || !same || card.emulated != known.emulated || (!card.node.empty() && card.node != node.text())) continue;
+            taken_[i] = true;
+            return &card;
+        }
+        return nullptr;
+    }
+
     void remark_untaken(std::vector<std::string>& remarks) const {
         std::map<std::string, int> left;
         for (std::size_t i = 0; i < taken_.size(); ++i) {
@@ -48,6 +60,56 @@ private:
     std::vector<bool> taken_;
 };
 
+CardAt place_of(const ports::Card& card, const std::string& model) {
+    return {card.stack, card.index, model, card.uuid, card.memory_mib, card.emulated, false};
+}
+
+/// The cards of a free node: as declared, as far as they are found.
+std::vector<CardAt> count_anew(const NodeDeclaration& from, Matcher& matcher, std::vector<std::string>& remarks) {
+    std::vector<CardAt> places;
+    for (const auto& group : from.cards) {
+        std::int64_t count = 0;
+        for (; count < group.count; ++count) {
+            const auto* card = matcher.take(from.name, group);
+            if (card == nullptr) break;
+            places.push_back(place_of(*card, group.model));
+        }
+        if (count < group.count) {
+            remarks.push_back(
+                fmt::format("node {} declares {} cards {} and {} were found: the others are not offered; mend the "
+                            "driver, or declare them emulated",
+                            from.name.text(), group.count, group.model, count));
+        }
+    }
+    return places;
+}
+
+/// The cards of a node with tasks: each place as it was.
+std::vector<CardAt> keep_places(const NodeName& node, std::vector<CardAt> places, Matcher& matcher) {
+    for (auto& place : places) {
+        const auto* card = matcher.take_again(node, place);
+        place.lost = card == nullptr;
+        if (card != nullptr) place.index = card->index;
+    }
+    return places;
+}
+
+/// Groups as they are reported: a place counts though its card is lost, or those behind it would move up.
+std::vector<CardGroup> groups_of(const NodeDeclaration& from, const std::vector<CardAt>& places) {
+    std::vector<CardGroup> groups;
+    for (const auto& declared : from.cards) {
+        CardGroup offered{
+            .model = declared.model, .count = 0, .memory = declared.memory, .slicing = declared.slicing, .emulated = declared.emulated};
+        for (const auto& place : places) {
+            if (place.model != declared.model) continue;
+            ++offered.count;
+            if (offered.memory.value == 0) offered.memory = MiB{place.memory_mib};
+        }
+        if (offered.count > 0) groups.push_back(std::move(offered));
+    }
+    return groups;
+}
+
 }  // namespace
 
 bool is_model(std::string_view found, std::string_view model) {
@@ -55,10 +117,15 @@ bool is_model(std::string_view found, std::string_view model) {
     return !wanted.empty() && plain(found).find(wanted) != std::string::npos;
 }
 
-NodeTable table_of(const std::vector<NodeDeclaration>& declared, const ports::Inventory& inventory) {
+NodeTable table_of(const std::vector<NodeDeclaration>& declared, const ports::Inventory& inventory, const CardsOfNodes& in_use) {
     NodeTable table;
     table.remarks = inventory.remarks;
     Matcher matcher{inventory};
+    // First those that are in use: no other node may be given one of their cards.
+    for (const auto& from : declared) {
+        if (const auto known = in_use.find(from.name); known != in_use.end())
+            table.cards[from.name] = keep_places(from.name, known->second, matcher);
+    }
     for (const auto& from : declared) {
         Node node;
         node.name = from.name;
@@ -67,24 +134,15 @@ NodeTable table_of(const std::vector<NodeDeclaration>& declared, const ports::In
         node.position = from.position;
         node.healthy = from.healthy;
         node.address = from.address;
-        auto& cards = table.cards[from.name];
-        for (const auto& group : from.cards) {
-            CardGroup offered{
-                .model = group.model, .count = 0, .memory = group.memory, .slicing = group.slicing, .emulated = group.emulated};
-            for (std::int64_t i = 0; i < group.count; ++i) {
-                const auto* card = matcher.take(from.name, group);
-                if (card == nullptr) break;
-                ++offered.count;
-                if (offered.memory.value == 0) offered.memory = MiB{card->memory_mib};
-                cards.push_back({card->stack, card->index, group.model});
-            }
-            if (offered.count < group.count) {
-                table.remarks.push_back(
-                    fmt::format("node {} declares {} cards {} and {} were found: the others are not offered; mend the "
-                                "driver, or declare them emulated",
-                                from.name.text(), group.count, group.model, offered.count));
-            }
-            if (offered.count > 0) node.cards.push_back(std::move(offered));
+        if (!table.cards.contains(from.name)) table.cards[from.name] = count_anew(from, matcher, table.remarks);
+        const auto& places = table.cards[from.name];
+        node.cards = groups_of(from, places);
+        if (const auto lost = std::ranges::count(places, true, &CardAt::lost); lost > 0) {
+            node.healthy = false;
+            table.remarks.push_back(
+                fmt::format("node {} has lost {} of its {} cards: nothing new is placed there, and its cards are counted "
+                            "anew once its tasks have left; mend the card or its driver",
+                            from.name.text(), lost, places.size()));
         }
         table.nodes.push_back(std::move(node));
     }

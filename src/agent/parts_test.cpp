@@ -1,6 +1,7 @@
 // Goal: the small parts mean what they say: which card a node's card is, how a gang's end is told, what is remembered, what a file of
 // the agent may say, how often setup is done.
 // Method: pictures and tables; for the shell text, a real shell.
+#include "adapters/site_process/cards.hpp"
 #include "agent/config.hpp"
 #include "agent/gang.hpp"
 #include "agent/manifest.hpp"
@@ -9,6 +10,7 @@
 #include "agent/task_spec.hpp"
 #include "codec/decode.hpp"
 
+#include <fmt/core.h>
 #include <gtest/gtest.h>
 #include <rapidcheck/gtest.h>
 
@@ -78,7 +80,7 @@ TEST(Nodes, EachCardOfTheHostBelongsToOneNode) {
     const auto table = table_of({declare("n1", {cards("H800", 2)}), declare("n2", {cards("H800", 2)})}, inventory);
     const auto& second = table.cards.at(*NodeName::parse("n2"));
     ASSERT_EQ(second.size(), 2U);
-    EXPECT_EQ(second[1], (CardAt{ports::CardStack::cuda, 3, "H800"}));
+    EXPECT_EQ(second[1], (CardAt{ports::CardStack::cuda, 3, "H800", "", 81'920, false, false}));
     EXPECT_EQ(table.nodes[1].cards[0].memory, MiB{81'920});
     EXPECT_EQ(table.nodes[1].cpus, MilliCpus{64'000});
     ASSERT_EQ(table.remarks.size(), 1U);
@@ -105,10 +107,89 @@ TEST(Nodes, ACardThatNamesItsNodeIsNoOthers) {
     auto emulated = cards("L20", 3);
     emulated.emulated = true;
     const auto table = table_of({declare("n2", {emulated}), declare("n1", {emulated})}, inventory);
-    const std::vector<CardAt> both{{ports::CardStack::other, 0, "L20"}, {ports::CardStack::other, 1, "L20"}};
+    const std::vector<CardAt> both{{ports::CardStack::other, 0, "L20", "", 81'920, true, false},
+                                   {ports::CardStack::other, 1, "L20", "", 81'920, true, false}};
     EXPECT_EQ(table.cards.at(*NodeName::parse("n2")), both);
     EXPECT_EQ(table.cards.at(*NodeName::parse("n1")), both);
     EXPECT_EQ(table.nodes[0].cards[0].count, 2);
+}
+
+/// What a host with these cards says: `nvidia-smi` numbers those that answer from 0 on.
+ports::Inventory smi(const std::vector<int>& cards) {
+    std::string text;
+    for (std::size_t i = 0; i < cards.size(); ++i) text += fmt::format("{}, NVIDIA H800, 81559, GPU-{}\n", i, cards[i]);
+    ports::Inventory inventory;
+    inventory.cards = site_process::read_nvidia(text).cards;
+    return inventory;
+}
+
+/// The places of a node as a picture: the number that the host gives the card, or '-' where it is lost.
+std::string picture(const NodeTable& table, std::size_t node) {
+    std::string places;
+    for (const auto& place : table.cards.at(table.nodes[node].name)) places += place.lost ? "-" : std::to_string(place.index);
+    std::int64_t told = 0;
+    for (const auto& group : table.nodes[node].cards) told += group.count;
+    return fmt::format("{} of {}{}", places, told, table.nodes[node].healthy ? "" : " sick");
+}
+
+TEST(Nodes, ACardThatFallsOffMovesNoOtherWhileATaskIsThere) {
+    const std::vector declared{declare("n1", {cards("H800", 4)}), declare("n2", {cards("H800", 2)})};
+    const auto whole = table_of(declared, smi({10, 11, 12, 13, 14, 15}));
+    EXPECT_EQ(picture(whole, 0), "0123 of 4");
+    EXPECT_EQ(picture(whole, 1), "45 of 2");
+    // Card 11 falls off; the host calls those behind it by other numbers now.
+    const auto hurt = table_of(declared, smi({10, 12, 13, 14, 15}), whole.cards);
+    EXPECT_EQ(picture(hurt, 0), "0-12 of 4 sick");
+    EXPECT_EQ(picture(hurt, 1), "34 of 2");
+    ASSERT_EQ(hurt.remarks.size(), 1U);
+    // The whole driver is gone: nobody is told of a node without cards.
+    EXPECT_EQ(picture(table_of(declared, smi({}), hurt.cards), 0), "---- of 4 sick");
+    // It is back, and all is as it was.
+    const auto back = table_of(declared, smi({10, 11, 12, 13, 14, 15}), hurt.cards);
+    EXPECT_EQ(back.cards, whole.cards);
+    EXPECT_EQ(back.nodes, whole.nodes);
+    // Without a task the cards that are there are counted anew, and none that is in use on another node is taken.
+    const auto anew = table_of(declared, smi({10, 12, 13, 14, 15}), {{NodeName{"n2"}, whole.cards.at(NodeName{"n2"})}});
+    EXPECT_EQ(picture(anew, 0), "012 of 3");
+    EXPECT_EQ(picture(anew, 1), "34 of 2");
+    const auto first = table_of(declared, smi({12, 13, 14, 15}), {{NodeName{"n2"}, whole.cards.at(NodeName{"n2"})}});
+    EXPECT_EQ(picture(first, 0), "01 of 2");
+    EXPECT_EQ(picture(first, 1), "23 of 2");
+}
+
+TEST(Nodes, ATaskOnALostCardIsRefused) {
+    const std::vector declared{declare("n1", {cards("H800", 2)})};
+    const auto hurt = table_of(declared, smi({11}), table_of(declared, smi({10, 11})).cards);
+    DesiredTask wanted;
+    wanted.run = "train";
+    wanted.placement.nodes.push_back({NodeName{"n1"}, {{0, MilliCards{1000}}}});
+    EXPECT_FALSE(spec_of(wanted, {}, hurt, 0, {}));
+    wanted.placement.nodes[0].cards[0].index = 1;
+    const auto spec = spec_of(wanted, {}, hurt, 0, {});
+    ASSERT_TRUE(spec);
+    EXPECT_EQ(spec->cards, std::vector<std::int32_t>{0});
+}
+
+TEST(Records, KnowWhatThePlacesOfBusyNodesMeanAfterTheAgentsDeath) {
+    const Folder folder;
+    const auto at = (folder.path / "agent").string();
+    const std::vector declared{declare("n1", {cards("H800", 2)}), declare("n2", {cards("H800", 1)})};
+    const auto table = table_of(declared, smi({10, 11, 12}));
+    {
+        auto records = Records::open(at).value();
+        ASSERT_TRUE(records.save_cards(table.cards));
+        GenerationRecord record;
+        record.job = *JobId::parse("job-01k00000000000000000000001");
+        record.generation = 1;
+        record.nodes = {NodeName{"n1"}};
+        ASSERT_TRUE(records.save(record));
+    }
+    auto records = Records::open(at).value();
+    EXPECT_EQ(records.cards_in_use(), (CardsOfNodes{{NodeName{"n1"}, table.cards.at(NodeName{"n1"})}}));
+    auto record = records.all().begin()->second;
+    record.end_known = true;
+    ASSERT_TRUE(records.save(record));
+    EXPECT_TRUE(records.cards_in_use().empty());
 }
 
 TEST(Nodes, AModelIsFoundInTheMakersSpelling) {

@@ -47,7 +47,9 @@ Reconciler::Reconciler(ReconcilerOptions options, ports::SiteBackend& backend, C
       nodes_{std::move(nodes)},
       pick_port_{std::move(pick_port)},
       random_{seed, "agent sessions"},
-      book_{options_.site} {}
+      book_{options_.site} {
+    remember_cards();
+}
 
 void Reconciler::hear(Desired desired) { heard_ = std::move(desired); }
 
@@ -65,6 +67,12 @@ void Reconciler::set_nodes(NodeTable nodes) {
         refusals_.forget_nodes();
     }
     nodes_ = std::move(nodes);
+    remember_cards();
+}
+
+void Reconciler::remember_cards() {
+    if (const auto saved = records_.save_cards(nodes_.cards); !saved)
+        spdlog::warn("agent.cards site={} why=\"{}\"", options_.site.text(), saved.error());
 }
 
 bool Reconciler::has_live_tasks() const {

@@ -60,8 +60,10 @@ public:
     void hear(Desired desired);
     /// A paused site starts nothing, stops everything (with a checkpoint where the task can be asked for one) and offers no node.
     void set_paused(bool paused);
-    /// A new look at the host's cards.
+    /// A new look at the host's cards: table_of() with the nodes that are in use.
     void set_nodes(NodeTable nodes);
+    /// The cards of nodes on which a task is known.
+    [[nodiscard]] CardsOfNodes cards_in_use() const { return records_.cards_in_use(); }
 
     /// Observes and acts, until there is nothing more to be done at once.
     void step(ports::BootInstant now, std::int64_t now_s);
@@ -121,6 +123,7 @@ private:
         std::string complaint;  ///< The last fault that was logged.
     };
 
+    void remember_cards();
     bool look();
     void adopt(const GenerationKey& key, const Gang& gang);
     [[nodiscard]] Closing why_closed(const GenerationKey& key, const Gang& gang) const;

@@ -35,8 +35,9 @@ protected:
             Node node;
             node.name = *NodeName::parse(name);
             node.address = "127.0.0.1";
-            table.cards[node.name] = {{ports::CardStack::other, name[1] == '1' ? 0 : 2, "L20"},
-                                      {ports::CardStack::other, name[1] == '1' ? 1 : 3, "L20"}};
+            const int first = name[1] == '1' ? 0 : 2;
+            for (const int index : {first, first + 1})
+                table.cards[node.name].push_back({ports::CardStack::other, index, "L20", "", 1024, true, false});
             table.nodes.push_back(node);
         }
         ReconcilerOptions options;

@@ -67,6 +67,10 @@ Result<Records, std::string> Records::open(std::string directory) {
             if (!session)
                 return fail(fmt::format("{} does not hold a session: remove it, and the next report begins a new one", path.string()));
             records.session_ = *session;
+        } else if (path.filename() == "cards") {
+            auto cards = codec::decode_json<CardsOfNodes>(slurp(path), path.string());
+            if (!cards) return fail(fmt::format("{}: remove it once no task of this site runs", codec::describe(cards.error())));
+            records.cards_ = std::move(*cards);
         } else if (path.extension() == ".json") {
             auto record = codec::decode_json<GenerationRecord>(slurp(path), path.string());
             if (!record) return fail(fmt::format("{}: move it away to go on without it", codec::describe(record.error())));
@@ -102,6 +106,23 @@ Result<void, std::string> Records::save(const GenerationRecord& record) {
 void Records::remove(const GenerationKey& key) {
     records_.erase(key);
     ::unlink((directory_ + "/" + key.text() + ".json").c_str());
+}
+
+CardsOfNodes Records::cards_in_use() const {
+    CardsOfNodes in_use;
+    for (const auto& [key, record] : records_) {
+        for (const auto& node : record.nodes) {
+            if (const auto known = cards_.find(node); !record.end_known && known != cards_.end()) in_use.insert(*known);
+        }
+    }
+    return in_use;
+}
+
+Result<void, std::string> Records::save_cards(const CardsOfNodes& cards) {
+    if (cards_ == cards) return {};
+    WEIR_CHECK(write("cards", codec::to_json(cards)));
+    cards_ = cards;
+    return {};
 }
 
 Result<std::string, std::string> Records::begin_session(Instant now, Duration skip, std::uint64_t chance_high, std::uint64_t chance_low) {

@@ -4,11 +4,13 @@
 // from its supervisor, never from here.
 //
 //     <directory>/session                          the latest session, so that the next one is later
+//     <directory>/cards                            which cards the places of the nodes mean
 //     <directory>/<job>.<generation>.json          a GenerationRecord
 //
 // Each file is written beside, synced and renamed; a file that does not read is set aside by its owner, not guessed at.
 #pragma once
 
+#include "agent/nodes.hpp"
 #include "base/id.hpp"
 #include "base/quantity.hpp"
 #include "base/result.hpp"
@@ -73,6 +75,12 @@ public:
     [[nodiscard]] Result<void, std::string> save(const GenerationRecord& record);
     void remove(const GenerationKey& key);
 
+    [[nodiscard]] const CardsOfNodes& cards() const { return cards_; }
+    /// The cards of the nodes that a record names.
+    [[nodiscard]] CardsOfNodes cards_in_use() const;
+    /// Durable once it returns.
+    [[nodiscard]] Result<void, std::string> save_cards(const CardsOfNodes& cards);
+
     /// A session later than every one before it: of `now`, or just after the latest where the clock went back. Durable once it returns.
     [[nodiscard]] Result<std::string, std::string> begin_session(Instant now, Duration skip, std::uint64_t chance_high,
                                                                  std::uint64_t chance_low);
@@ -83,6 +91,7 @@ private:
 
     std::string directory_;
     std::map<GenerationKey, GenerationRecord> records_;
+    CardsOfNodes cards_;
     Uid session_;
 };
 

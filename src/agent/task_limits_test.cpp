@@ -57,7 +57,7 @@ std::optional<std::string> fault_of(const JobSpec& spec) {
     NodeTable table;
     for (std::int32_t card = 0; card < limits::cards_per_node_max; ++card) {
         placed.cards.push_back({card, MilliCards{1000}});
-        table.cards[placed.node].push_back({ports::CardStack::cuda, card, "L20"});
+        table.cards[placed.node].push_back({ports::CardStack::cuda, card, "L20", "", 1024, false, false});
     }
     task.placement.nodes.assign(static_cast<std::size_t>(spec.num_nodes), placed);
     GenerationRecord record;

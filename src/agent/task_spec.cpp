@@ -22,6 +22,7 @@ Result<void, std::string> add_cards(const PlacedNode& placed, const NodeTable& t
                 fmt::format("card {} of node {} was asked for, which has {}", share.index, placed.node.text(), here->second.size()));
         }
         const auto& card = here->second[static_cast<std::size_t>(share.index)];
+        if (card.lost) return fail(fmt::format("card {} of node {} was asked for, which is lost", share.index, placed.node.text()));
         if (!spec.cards.empty() && spec.stack != card.stack) {
             return fail(fmt::format("cards of two stacks were asked for on node {}: a task uses one", placed.node.text()));
         }

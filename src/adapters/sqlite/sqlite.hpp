@@ -42,6 +42,9 @@ public:
     [[nodiscard]] std::int64_t integer(int column) const { return sqlite3_column_int64(handle_.get(), column); }
     /// The stored bytes, text or blob, unchanged; valid until the next step or reset.
     [[nodiscard]] std::string_view bytes(int column) const;
+    [[nodiscard]] bool is_null(int column) const { return sqlite3_column_type(handle_.get(), column) == SQLITE_NULL; }
+    [[nodiscard]] int columns() const { return sqlite3_column_count(handle_.get()); }
+    [[nodiscard]] std::string_view name(int column) const { return sqlite3_column_name(handle_.get(), column); }
 
 private:
     struct Finalize {

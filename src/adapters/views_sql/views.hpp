@@ -15,6 +15,7 @@
 #include <atomic>
 #include <cstdint>
 #include <functional>
+#include <map>
 #include <memory>
 #include <mutex>
 #include <optional>
@@ -96,6 +97,24 @@ public:
 
     /// Sums that must equal what the state says: live jobs by project, and milli-card-seconds by job, in the order of ids.
     [[nodiscard]] Result<std::vector<std::string>, std::string> live_jobs();
+
+    /// Sums over the postings of each account, by its id as text; accounts that nothing was posted to are not there.
+    struct AccountSums {
+        std::int64_t debits_posted = 0;
+        std::int64_t credits_posted = 0;
+        std::int64_t debits_pending = 0;
+        std::int64_t credits_pending = 0;
+        bool operator==(const AccountSums&) const = default;
+    };
+    [[nodiscard]] Result<std::map<std::string, AccountSums>, std::string> account_sums();
+
+    /// The terms of vouchers that have not ended, in the order of ids.
+    [[nodiscard]] Result<std::vector<Voucher>, std::string> vouchers_in_force();
+
+    /// The first thing in which the views at two paths differ, in words: a table, a row, a column. Nothing where every column of every
+    /// row is the same. Reads each table once; both files are at rest.
+    [[nodiscard]] static Result<std::optional<std::string>, std::string> first_difference(const std::string& path,
+                                                                                          const std::string& other);
 
 private:
     explicit Views(std::string path) : path_{std::move(path)} {}

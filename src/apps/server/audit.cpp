@@ -6,9 +6,14 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <cstdint>
 #include <filesystem>
+#include <optional>
+#include <utility>
 #include <vector>
+
+#include <unistd.h>
 
 namespace weir::server {
 
@@ -20,11 +25,11 @@ bool holds(bool so, const std::string& what) {
 namespace {
 
 bool check_snapshots(ports::JournalReader& journal, const control::Core& folded) {
-    const auto search = journal.latest_snapshot(control::state_version());
+    const auto search = journal.latest_snapshot(control::state_version(), folded.state.revision);
     if (!search) return holds(false, search.error().message);
     for (const auto& remark : search->passed_over) holds(true, "passed over: " + remark);
     if (!search->found) return holds(true, "no snapshot of this version is kept; the journal alone is the truth");
-    const auto by_snapshot = control::recover(journal, folded.policy, folded.catalogue);
+    const auto by_snapshot = control::recover(journal, folded.policy, folded.catalogue, {.until = folded.state.revision});
     if (!by_snapshot) return holds(false, by_snapshot.error());
     return holds(control::digest_of(by_snapshot->core.state) == control::digest_of(folded.state),
                  fmt::format("the snapshot of revision {} and {} events after it make the same state as the whole journal",
@@ -45,33 +50,84 @@ std::vector<std::string> expected_lines(const control::State& state) {
     return lines;
 }
 
-/// What a copy of the views says once it has taken in all of the journal: the views of a running server stay its own.
-Result<std::vector<std::string>, std::string> live_lines(const std::string& path, const std::string& copy, ports::JournalReader& journal,
-                                                         std::uint64_t revision) {
-    WEIR_CHECK(views::Views::copy(path, copy));
-    auto views = WEIR_TRY(views::Views::open(copy));
-    while (views->watermark() < revision) {
-        if (WEIR_TRY(views->catch_up(journal, 10'000)) == 0) break;
+/// Files of the views for the time of an audit; gone with it.
+class ViewsAside {
+public:
+    explicit ViewsAside(std::string path) : path_{std::move(path)} {}
+    ViewsAside(const ViewsAside&) = delete;
+    ViewsAside& operator=(const ViewsAside&) = delete;
+    ~ViewsAside() {
+        std::error_code ignored;
+        for (const auto* part : {"", "-wal", "-shm"}) std::filesystem::remove(path_ + part, ignored);
     }
-    return views->live_jobs();
+    [[nodiscard]] const std::string& path() const { return path_; }
+
+private:
+    std::string path_;
+};
+
+Result<void, std::string> catch_up(views::Views& views, ports::JournalReader& journal, std::uint64_t revision) {
+    while (views.watermark() < revision) {
+        const auto taken = WEIR_TRY(views.catch_up(journal, std::min<std::uint64_t>(10'000, revision - views.watermark())));
+        if (taken == 0)
+            return fail(fmt::format("the views are at revision {}, and the journal ends at {}", revision, views.watermark()));
+    }
+    return {};
 }
 
-bool check_views(const std::string& path, ports::JournalReader& journal, const control::Core& folded) {
-    if (path.empty()) return true;
-    if (!std::filesystem::exists(path)) return holds(true, "there are no views; they are built at the server's next start");
-    const auto copy = path + ".audit";
-    const auto said = live_lines(path, copy, journal, folded.state.revision);
-    std::error_code ignored;
-    for (const auto* part : {"", "-wal", "-shm"}) std::filesystem::remove(copy + part, ignored);
-    if (!said) return holds(false, said.error());
-    const bool same = *said == expected_lines(folded.state);
-    return holds(same, fmt::format("the views say {} the state says of {} live jobs", same ? "what" : "something else than",
-                                   folded.state.jobs.size()));
+/// The first thing of the state that these views, of the same revision, say otherwise.
+Result<std::optional<std::string>, std::string> difference(views::Views& views, const control::State& state) {
+    if (WEIR_TRY(views.live_jobs()) != expected_lines(state)) return std::optional<std::string>{"the live jobs and their use"};
+    for (const auto& [id, left] : state.finished) {
+        const auto row = WEIR_TRY(views.job(id));
+        if (!row || row->outcome != left.outcome || row->project != left.project || row->finished_at != left.finished_at)
+            return std::optional{fmt::format("how {} ended", id.text())};
+    }
+    std::vector<Voucher> in_force;
+    for (const auto& [id, voucher] : state.vouchers) in_force.push_back(voucher);
+    if (WEIR_TRY(views.vouchers_in_force()) != in_force) return std::optional<std::string>{"the vouchers in force"};
+    auto sums = WEIR_TRY(views.account_sums());
+    for (const auto& account : state.ledger.export_state().accounts) {
+        const views::Views::AccountSums booked{account.debits_posted, account.credits_posted, account.debits_pending,
+                                               account.credits_pending};
+        if (sums[account.id.text()] != booked) return std::optional{fmt::format("the transfers of account {}", account.id.text())};
+    }
+    return std::optional<std::string>{};
+}
+
+/// The copy against views that are built of the journal anew, column by column, and those against the state, which was folded by other
+/// code than theirs.
+Result<std::string, std::string> prove_views(const ViewsAside& copy, const ViewsAside& anew, ports::JournalReader& journal,
+                                             const control::State& state) {
+    const auto watermark = WEIR_TRY(views::Views::open(copy.path()))->watermark();
+    auto rebuilt = WEIR_TRY(views::Views::open(anew.path()));
+    WEIR_CHECK(catch_up(*rebuilt, journal, watermark));
+    if (const auto found = WEIR_TRY(views::Views::first_difference(copy.path(), anew.path())))
+        return fail("the views say something else than the journal: " + *found);
+    if (watermark > state.revision) return fail(fmt::format("the views are at {}, beyond the state at {}", watermark, state.revision));
+    WEIR_CHECK(catch_up(*rebuilt, journal, state.revision));
+    if (const auto found = WEIR_TRY(difference(*rebuilt, state)))
+        return fail("the views say something else than the state: " + *found);
+    return fmt::format("every row of the views at revision {} is what the journal says, and their sums are those of the state", watermark);
+}
+
+bool check_views(const AuditRequest& request, const Result<void, std::string>& copied, const ViewsAside& copy,
+                 ports::JournalReader& journal, const control::Core& folded) {
+    if (request.views.empty()) return true;
+    if (!std::filesystem::exists(request.views)) return holds(true, "there are no views; they are built at the server's next start");
+    if (!copied) return holds(false, copied.error());
+    const ViewsAside anew{copy.path() + ".anew"};
+    const auto proof = prove_views(copy, anew, journal, folded.state);
+    return holds(proof.has_value(), proof ? *proof : proof.error());
 }
 
 }  // namespace
 
 bool audit_store(const AuditRequest& request, const Catalogue& catalogue) {
+    // First of all: beside a running server the journal may go on after it, the views never come before the journal.
+    const ViewsAside copy{fmt::format("{}.audit.{}", request.views, ::getpid())};
+    const auto copied =
+        std::filesystem::exists(request.views) ? views::Views::copy(request.views, copy.path()) : Result<void, std::string>{};
     auto journal = store::open_reader(request.store);
     if (!journal) return holds(false, journal.error().message);
     const auto verified = (*journal)->verify(1, UINT64_MAX);
@@ -86,7 +142,7 @@ bool audit_store(const AuditRequest& request, const Catalogue& catalogue) {
     const auto law = control::broken_law(folded->core.state);
     bool all = holds(!law, law ? "a law of the ledger is broken: " + *law : "every law of the ledger holds, swept in full");
     all = check_snapshots(**journal, folded->core) && all;
-    return check_views(request.views, **journal, folded->core) && all;
+    return check_views(request, copied, copy, **journal, folded->core) && all;
 }
 
 }  // namespace weir::server

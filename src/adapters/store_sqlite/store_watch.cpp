@@ -35,9 +35,10 @@ std::optional<std::string> StoreWatch::trouble() {
     const auto copied = write_rescue(open_, path_, target);
     const auto what = fmt::format("{} was removed or replaced while the server ran, and what it writes now has no name", lost->first);
     if (copied) {
-        return fmt::format("{}; all that was acknowledged was copied to {}: verify it (weir audit verify --store {}) and make a store of it "
-                           "(weir-server restore --from {})",
-                           what, target, target, target);
+        return fmt::format(
+            "{}; all that was acknowledged was copied to {}: verify it (weir audit verify --store {}) and make a store of it "
+            "(weir-server restore --from {})",
+            what, target, target, target);
     }
     return fmt::format("{}; it could not be copied to {} either: {}", what, target, copied.error().message);
 }

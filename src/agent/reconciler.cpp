@@ -401,7 +401,8 @@ void Reconciler::take(const Replicated& answer) {
     }
     spdlog::info("checkpoint.stored job={} generation={} name={} bytes={}", answer.key.job.text(), answer.key.generation, answer.name,
                  answer.bytes);
-    memory.stored.push_back({answer.key.job, answer.key.generation, answer.name, answer.manifest, answer.bytes});
+    memory.stored.push_back(
+        {answer.key.job, answer.key.generation, answer.name, answer.manifest, answer.bytes, memory.replicating_since_s});
 }
 
 /// Orders the newest checkpoint that holds, where the store does not have it. True where the order may be answered already.
@@ -423,6 +424,7 @@ bool Reconciler::replicate(const GenerationKey& key, const Gang& gang) {
         }
         name_other_ranks(key, gang);
         memory.replicating = *name;
+        memory.replicating_since_s = now_s_;
         desk_.order(ReplicateOrder{key, *name});
         return true;
     }

@@ -111,6 +111,7 @@ private:
         std::set<std::int32_t> stop_sent;
         bool preparing = false;
         std::string replicating;             ///< Name of the checkpoint under way.
+        std::int64_t replicating_since_s = 0; ///< It was published by then: what is used later is not in it.
         std::set<std::string> bad;           ///< Checkpoints that did not hold.
         ports::BootInstant replicate_after;  ///< Not before: the store did not answer.
         ports::BootInstant prepare_after;

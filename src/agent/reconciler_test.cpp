@@ -669,6 +669,8 @@ TEST_F(ReconcilerTest, CheckpointsAreStoredBeforeTheyAreToldAndBeforeTheEnd) {
     at(102);
     EXPECT_TRUE(blobs.blobs.contains(sha256("two")));
     EXPECT_TRUE(blobs.blobs.contains(FakeBackend::checkpoint("step-2", "two").digest));
+    ASSERT_EQ(words(), "#3 c1:step-2");
+    EXPECT_EQ(agent->report(wall())->checkpoints[0].taken_s, 102) << "when it was seen, not when it had arrived";
     EXPECT_EQ(tell(), "#3 c1:step-2");
     at(103);
     EXPECT_EQ(words(), "");

@@ -97,6 +97,7 @@ bool append_rest(int file, std::int64_t have, std::int64_t size, const Source& s
 
 struct Copy {
     std::string partial;
+    std::string root;    ///< Of `folder`.
     std::string folder;
     std::string path;
 };
@@ -123,6 +124,8 @@ BlobResult<void> store(const Copy& copy, const Digest& digest, std::int64_t size
     }
     if (::fsync(file.get()) != 0) return cannot("sync", copy.partial);
     if (!make_folder(copy.folder)) return cannot("make", copy.folder);
+    // Whoever made it may not have come to this yet: a name that a power cut takes away takes the blob with it.
+    if (!sync_folder(copy.root)) return cannot("sync", copy.root);
     if (::fchmod(file.get(), 0444) != 0) return cannot("protect", copy.partial);
     if (::rename(copy.partial.c_str(), copy.path.c_str()) != 0) return cannot("publish", copy.path);
     if (!sync_folder(copy.folder)) return cannot("sync", copy.folder);
@@ -135,6 +138,7 @@ BlobResult<std::unique_ptr<LocalBlobs>> LocalBlobs::open(std::string directory, 
     for (const auto& path : {directory, directory + "/blobs", directory + "/partial"}) {
         if (!make_folder(path)) return cannot("make", path);
     }
+    if (!sync_folder(directory)) return cannot("sync", directory);
     return std::unique_ptr<LocalBlobs>(new LocalBlobs{std::move(directory), std::move(writer)});
 }
 
@@ -153,7 +157,7 @@ BlobResult<bool> LocalBlobs::has(const Digest& digest) {
 BlobResult<void> LocalBlobs::put(const Digest& digest, std::int64_t size, int file) {
     if (WEIR_TRY(has(digest))) return {};
     const Source source = [file](char* into, std::size_t bytes, std::int64_t offset) { return ::pread(file, into, bytes, offset); };
-    return store({partial_of(digest), folder_of(digest), path_of(digest)}, digest, size, source);
+    return store({partial_of(digest), directory_ + "/blobs", folder_of(digest), path_of(digest)}, digest, size, source);
 }
 
 BlobResult<void> LocalBlobs::put_bytes(const Digest& digest, std::string_view bytes) {
@@ -163,7 +167,7 @@ BlobResult<void> LocalBlobs::put_bytes(const Digest& digest, std::string_view by
         std::copy(piece.begin(), piece.end(), into);
         return static_cast<ssize_t>(piece.size());
     };
-    return store({partial_of(digest), folder_of(digest), path_of(digest)}, digest, static_cast<std::int64_t>(bytes.size()), source);
+    return store({partial_of(digest), directory_ + "/blobs", folder_of(digest), path_of(digest)}, digest, static_cast<std::int64_t>(bytes.size()), source);
 }
 
 BlobResult<void> LocalBlobs::fetch(const Digest& digest, int into) {

@@ -5,13 +5,33 @@
 #include <gtest/gtest.h>
 #include <rapidcheck/gtest.h>
 
+#include <algorithm>
 #include <cstdlib>
 #include <filesystem>
 #include <fstream>
 #include <sstream>
+#include <string>
+#include <vector>
 
 #include <fcntl.h>
+#include <sys/syscall.h>
 #include <unistd.h>
+
+namespace {
+
+/// What was synced, in order. The library below calls this in the place of the C library's.
+std::vector<std::string>& synced() {
+    static std::vector<std::string> paths;
+    return paths;
+}
+
+}  // namespace
+
+extern "C" int fsync(int file) {
+    std::error_code ignored;
+    synced().push_back(std::filesystem::read_symlink("/proc/self/fd/" + std::to_string(file), ignored).string());
+    return static_cast<int>(::syscall(SYS_fsync, file));
+}
 
 namespace weir::blobs_local {
 namespace {
@@ -43,6 +63,18 @@ protected:
     fs::path root;
     std::unique_ptr<LocalBlobs> blobs;
 };
+
+TEST_F(LocalBlobsTest, EveryNameOnTheWayToABlobIsSyncedBeforeItIsStored) {
+    synced().clear();
+    const auto digest = sha256("weights");
+    ASSERT_TRUE(blobs->put_bytes(digest, "weights"));
+    const auto at = stored_at(digest);
+    for (const auto& folder : {at.parent_path(), at.parent_path().parent_path()}) {
+        EXPECT_EQ(std::ranges::count(synced(), folder.string()), 1) << folder;
+    }
+    EXPECT_EQ(std::ranges::count(synced(), partial_at(digest).string()), 1) << "its bytes, under the name that they had then";
+    EXPECT_EQ(synced().back(), at.parent_path().string()) << "its own name comes last";
+}
 
 TEST_F(LocalBlobsTest, GivesBackWhatWasPut) {
     const std::string bytes = "the weights";

@@ -47,14 +47,19 @@ constexpr int no_listen = 4;
 
 constexpr std::size_t files_beside_connections = 256;
 
-/// Writes a file that its owner alone may read, whole or not at all.
+/// Writes a file that its owner alone may read, whole or not at all; once it returns, a power cut does not take it away.
 bool write_private(const std::string& path, const std::string& text) {
     const auto temporary = path + ".new";
     const int file = ::open(temporary.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
     if (file < 0) return false;
     const bool written = ::write(file, text.data(), text.size()) == static_cast<ssize_t>(text.size()) && ::fsync(file) == 0;
     ::close(file);
-    return written && std::rename(temporary.c_str(), path.c_str()) == 0;
+    if (!written || std::rename(temporary.c_str(), path.c_str()) != 0) return false;
+    const auto parent = std::filesystem::path{path}.parent_path();
+    const int folder = ::open(parent.empty() ? "." : parent.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    const bool synced = folder >= 0 && ::fsync(folder) == 0;
+    if (folder >= 0) ::close(folder);
+    return synced;
 }
 
 /// The first life of a store: an operator with a token, kept in a file that only the server's owner can read.

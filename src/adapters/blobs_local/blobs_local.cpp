@@ -167,7 +167,8 @@ BlobResult<void> LocalBlobs::put_bytes(const Digest& digest, std::string_view by
         std::copy(piece.begin(), piece.end(), into);
         return static_cast<ssize_t>(piece.size());
     };
-    return store({partial_of(digest), directory_ + "/blobs", folder_of(digest), path_of(digest)}, digest, static_cast<std::int64_t>(bytes.size()), source);
+    return store({partial_of(digest), directory_ + "/blobs", folder_of(digest), path_of(digest)}, digest,
+                 static_cast<std::int64_t>(bytes.size()), source);
 }
 
 BlobResult<void> LocalBlobs::fetch(const Digest& digest, int into) {

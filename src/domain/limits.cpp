@@ -192,7 +192,8 @@ std::vector<Flaw> flaws(const Project& project) {
     check.size("quota", project.quota.size(), limits::quota_lines_max, "lines");
     std::set<std::string_view> models;
     for (std::size_t i = 0; i < project.quota.size() && !check.full(); ++i) {
-        check.range(fmt::format("quota[{}].milli_cards", i), project.quota[i].milli_cards.value, 0, INT64_MAX / 2, " milli-cards");
+        check.range(fmt::format("quota[{}].milli_cards", i), project.quota[i].milli_cards.value, 0, limits::quota_milli_max,
+                    " milli-cards");
         if (!models.insert(project.quota[i].model).second)
             check.add(fmt::format("quota[{}].model", i), fmt::format("names {} a second time", project.quota[i].model));
     }
@@ -232,11 +233,16 @@ std::vector<Flaw> flaws(const Node& node) {
     Checker check;
     check.name("name", node.name.value);
     check.size("cards", node.cards.size(), 16, "card groups");
+    std::set<std::string_view> models;
     for (std::size_t i = 0; i < node.cards.size() && !check.full(); ++i) {
         const auto path = fmt::format("cards[{}]", i);
         check.range(path + ".count", node.cards[i].count, 1, limits::cards_per_node_max);
         check.range(path + ".memory", node.cards[i].memory.value, 0, limits::memory_mib_max, " MiB");
         check.size(path + ".model", node.cards[i].model.size(), 64, "bytes");
+        if (!models.insert(node.cards[i].model).second) {
+            check.add(path + ".model",
+                      fmt::format("names {} a second time; the cards of one model in a node are one group", node.cards[i].model));
+        }
     }
     check.range("cpus", node.cpus.value, 0, limits::cpus_milli_max, " milli-cpus");
     check.range("memory", node.memory.value, 0, limits::memory_mib_max, " MiB");

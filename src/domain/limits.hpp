@@ -40,6 +40,7 @@ inline constexpr std::size_t keys_per_project_max = 10'000; ///< Idempotency key
 inline constexpr std::size_t keys_per_sender_max = 10'000;  ///< Those of one sender about no project.
 inline constexpr std::size_t tokens_per_subject_max = 64;
 inline constexpr std::size_t quota_lines_max = 64;
+inline constexpr std::int64_t quota_milli_max = 1'000'000'000'000;  ///< A milliard cards.
 }  // namespace limits
 
 /// One thing wrong with a value: where, and what was given, allowed and advised.

@@ -18,7 +18,7 @@ namespace weir {
 /// Why a job changed its state. Stable tokens: people script against them.
 BOOST_DEFINE_ENUM_CLASS(Reason, none, submitted, placed, agent_started, processes_running, exited, exit_code, signalled, out_of_memory,
                         start_failed, max_duration_reached, cancelled_by_tenant, cancelled_by_operator, dependency_failed, lease_lost,
-                        node_lost, site_lost_task, restarts_exhausted, quarantined, budget_reached, checkpoint_requested)
+                        node_lost, site_lost_task, restarts_exhausted, quarantined, budget_reached, checkpoint_requested, funding_lapsed)
 
 struct CardShare {
     std::int64_t index = 0;    ///< Of the card within its node, over all its groups.
@@ -71,6 +71,14 @@ struct StoredCheckpoint {
     bool operator==(const StoredCheckpoint&) const = default;
 };
 BOOST_DESCRIBE_STRUCT(StoredCheckpoint, (), (generation, name, manifest, bytes, stored_at))
+
+/// What one funding source promises for one generation of a job, as judged when it was placed.
+struct SourceShare {
+    std::int64_t per_mille = 0;           ///< Of the charge.
+    std::optional<std::int64_t> until_s;  ///< Seconds since 1970: for no use from then on.
+    bool operator==(const SourceShare&) const = default;
+};
+BOOST_DESCRIBE_STRUCT(SourceShare, (), (per_mille, until_s))
 
 /// What one funding source holds back for a job.
 struct Hold {

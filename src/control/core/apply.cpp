@@ -152,7 +152,10 @@ void make(State& s, const JobPlaced& e, At at) {
     job.placement = e.placement;
     set_state(s, job, JobState::placed, Reason::placed, at);
     job.usage.push_back(
-        {e.generation, e.placement.site, e.placement.model, e.placement.emulated, e.placement.fen_per_card_hour, at.time, {}, {}, {}});
+        {e.generation, e.placement.site, e.placement.model, e.placement.emulated, e.placement.fen_per_card_hour, at.time, {}, {}, {}, {}});
+    if (e.shares) {
+        for (const auto& share : *e.shares) job.usage.back().shares.push_back({share.per_mille, share.until_s, {}});
+    }
     s.tasks[e.placement.site][e.job] = e.generation;
     auto& log = s.desired_log[e.placement.site];
     toggle_line(log, job);

@@ -6,6 +6,7 @@
 
 #include "control/core/commands.hpp"
 #include "control/core/events.hpp"
+#include "control/core/funding_book.hpp"
 #include "control/core/refusal.hpp"
 #include "control/core/state.hpp"
 #include "domain/accelerator.hpp"
@@ -40,7 +41,9 @@ struct Core {
     Policy policy;
     Catalogue catalogue;
     std::set<JobId> freed;  ///< Within one event: jobs whose wait for another is over.
-    std::map<std::string, std::uint32_t> funding_users;  ///< Derived: how many waiting jobs share a funding answer.
+    FundingBook funding;    ///< Derived.
+    /// Facts that the scheduler refused: a bug, for decide should never have made them. State and scheduler differ since.
+    std::uint64_t facts_refused = 0;
 };
 
 /// What leaders before a new one may have granted, and what may still run by it at `now`. The policy may have become stricter meanwhile:

@@ -18,6 +18,14 @@ void stop_overdue(const Core& core, Instant now, std::vector<Event>& events) {
     }
 }
 
+/// Waiting jobs whose voucher would now end before their run could: what may pay for them is judged anew, as of now.
+void judge_lapsed(const Core& core, Instant now, std::vector<Event>& events) {
+    for (const auto& [last, id] : core.funding.ends) {
+        if (last >= now || events.size() >= core.policy.timers_per_pass) return;
+        events.push_back(JobStateChanged{id, core.state.jobs.at(id).generation, JobState::queued, Reason::funding_lapsed});
+    }
+}
+
 void end_tokens(const Core& core, Instant now, std::vector<Event>& events) {
     for (const auto& [id, token] : core.state.tokens) {
         if (events.size() >= core.policy.timers_per_pass) return;
@@ -91,6 +99,7 @@ Decision decide(const Core& core, const Actor& actor, const Tick&, Instant now) 
     if (actor.kind != Actor::Kind::system) return refuse(RefusalCode::forbidden, "only the network's own clock ticks");
     Decision decision = accept("tick", {});
     stop_overdue(core, now, decision.events);
+    judge_lapsed(core, now, decision.events);
     end_tokens(core, now, decision.events);
     end_vouchers(core, now, decision.events);
     forget(core, now, decision.events);

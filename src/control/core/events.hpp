@@ -173,8 +173,11 @@ struct JobPlaced {
     JobId job;
     std::uint32_t generation = 0;
     Placement placement;
+    /// What each hold of the job, in their order, promised to pay of this generation; nothing: all of it (prepaid alone), or a program
+    /// of long ago that did not say.
+    std::optional<std::vector<SourceShare>> shares{};
 };
-BOOST_DESCRIBE_STRUCT(JobPlaced, (), (job, generation, placement))
+BOOST_DESCRIBE_STRUCT(JobPlaced, (), (job, generation, placement, shares))
 
 struct JobStateChanged {
     static constexpr std::uint16_t type = 42;

@@ -2,13 +2,18 @@
 
 #include "base/sha256.hpp"
 #include "control/core/funding.hpp"
+#include "domain/limits.hpp"
 
 #include <algorithm>
+#include <cassert>
 #include <set>
+#include <utility>
 #include <variant>
 
 namespace weir::control {
 namespace {
+
+static_assert(limits::quota_milli_max <= scheduler::amount_max);
 
 scheduler::Tier tier_of(Tier tier) {
     switch (tier) {
@@ -29,9 +34,7 @@ std::int32_t priority_of(PriorityClass priority) {
 }
 
 void tell(Core& core, const scheduler::Delta& delta) {
-    // A fact that the scheduler refuses is one that decide should never have made; state and scheduler then differ, and
-    // the check "incremental equals from-scratch" says so.
-    (void)core.scheduler.apply(delta);
+    if (!core.scheduler.apply(delta)) ++core.facts_refused;
 }
 
 void tell_site(Core& core, const SiteName& name) {
@@ -67,7 +70,8 @@ void tell_quota(Core& core, const Project* old, const Project& project) {
     std::set<std::string> named;
     for (const auto& line : project.quota) {
         named.insert(line.model);
-        tell(core, scheduler::QuotaSet{project.name.value, line.model, line.milli_cards.value});
+        // A project of long ago may have had a quota above the maximum of today, which nobody can reach either.
+        tell(core, scheduler::QuotaSet{project.name.value, line.model, std::min(line.milli_cards.value, limits::quota_milli_max)});
     }
     if (old == nullptr) return;
     for (const auto& line : old->quota) {
@@ -89,18 +93,79 @@ std::string key_of(const scheduler::FundingAnswers& answers) {
 }
 
 void release_funding(Core& core, const std::string& key) {
-    const auto users = core.funding_users.find(key);
-    if (users == core.funding_users.end() || --users->second > 0) return;
-    core.funding_users.erase(users);
+    const auto users = core.funding.users.find(key);
+    if (users == core.funding.users.end() || --users->second > 0) return;
+    core.funding.users.erase(users);
     tell(core, scheduler::FundingRemoved{key});
 }
 
-/// The funding key of a job's answers, told to the scheduler where it is new.
+/// What was answered before may be wrong now.
+void forget_answers(Core& core) {
+    const auto gone = std::exchange(core.funding.remembered, {});
+    for (const auto& [question, key] : gone) release_funding(core, key);
+}
+
+FundingQuestion question_of(const Core& core, const LiveJob& job) {
+    FundingQuestion question;
+    question.organisation = core.state.projects.at(job.project).organisation;
+    question.models.reserve(job.spec.resources.accelerators.size());
+    for (const auto& ask : job.spec.resources.accelerators) question.models.emplace_back(ask.model, ask.per_node.value);
+    question.nodes = job.spec.num_nodes;
+    question.max_duration_s = job.spec.max_duration.value;
+    if (job.spec.budget) question.budget_fen = job.spec.budget->fen.value;
+    for (const auto& source : sources_of(job.spec)) {
+        question.sources.emplace_back(source.voucher, held_of(job, source).value);
+        if (source.voucher && lapses_during(core.state, *source.voucher, job.spec, job.since)) question.at = job.since;
+    }
+    return question;
+}
+
+/// The funding key of a job's answers, told to the scheduler where it is new. The caller is one more who uses it.
+/// A job is judged as of when its wait began: at its submission, after an attempt that ended, or when a voucher lapsed meanwhile.
 std::string tell_funding(Core& core, const LiveJob& job) {
-    auto answers = funding_answers(core, job, job.submitted_at);
-    auto key = key_of(answers);
-    if (core.funding_users[key]++ == 0) tell(core, scheduler::FundingSet{key, std::move(answers)});
-    return key;
+    auto& book = core.funding;
+    auto question = question_of(core, job);
+    auto known = book.remembered.find(question);
+    if (known == book.remembered.end()) {
+        if (book.remembered.size() >= FundingBook::remembered_max) forget_answers(core);
+        auto answers = funding_answers(core, job, job.since);
+        auto key = key_of(answers);
+        if (book.users[key]++ == 0) tell(core, scheduler::FundingSet{key, std::move(answers)});
+        known = book.remembered.emplace(std::move(question), std::move(key)).first;
+    }
+    ++book.users[known->second];
+    return known->second;
+}
+
+void forget_end(FundingBook& book, JobId job) {
+    const auto end = book.end_of.find(job);
+    if (end == book.end_of.end()) return;
+    book.ends.erase({end->second, job});
+    book.end_of.erase(end);
+}
+
+/// The job waits: which vouchers it names, and when the first of them lapses.
+void note_waiting(Core& core, const LiveJob& job) {
+    if (job.spec.funding.empty()) return;
+    for (const auto& source : job.spec.funding) {
+        if (source.voucher) core.funding.waiters[*source.voucher].insert(job.id);
+    }
+    forget_end(core.funding, job.id);
+    if (const auto end = answers_end(core.state, job)) {
+        core.funding.ends.insert({*end, job.id});
+        core.funding.end_of.emplace(job.id, *end);
+    }
+}
+
+void note_gone(Core& core, const LiveJob& job) {
+    forget_end(core.funding, job.id);
+    for (const auto& source : job.spec.funding) {
+        if (!source.voucher) continue;
+        const auto waiters = core.funding.waiters.find(*source.voucher);
+        if (waiters == core.funding.waiters.end()) continue;
+        waiters->second.erase(job.id);
+        if (waiters->second.empty()) core.funding.waiters.erase(waiters);
+    }
 }
 
 void tell_queued(Core& core, LiveJob& job) {
@@ -116,6 +181,26 @@ void tell_queued(Core& core, LiveJob& job) {
     queued.dependencies = static_cast<std::int32_t>(job.waits_for.size());
     tell(core, queued);
     if (!old.empty()) release_funding(core, old);
+    note_waiting(core, job);
+}
+
+/// A waiting job is judged anew where what it was judged by has changed; the scheduler hears of it only where the answers differ.
+void judge_again(Core& core, LiveJob& job) {
+    const auto key = tell_funding(core, job);
+    const bool same = key == job.funding_key;
+    if (same) {
+        note_waiting(core, job);
+    } else {
+        tell_queued(core, job);
+    }
+    release_funding(core, key);
+}
+
+void judge_waiters(Core& core, VoucherId voucher) {
+    const auto waiters = core.funding.waiters.find(voucher);
+    if (waiters == core.funding.waiters.end()) return;
+    const auto jobs = waiters->second;
+    for (const auto& id : jobs) judge_again(core, core.state.jobs.at(id));
 }
 
 void tell_placed(Core& core, const LiveJob& job) {
@@ -141,17 +226,11 @@ void tell_placed(Core& core, const LiveJob& job) {
     tell(core, placed);
 }
 
-/// Every waiting job is judged anew: prices, sites or vouchers changed.
-void tell_all_queued(Core& core) {
-    for (auto& [id, job] : core.state.jobs) {
-        if (!job.placement) tell_queued(core, job);
-    }
-}
-
 void forget_funding(Core& core, LiveJob& job) {
     if (job.funding_key.empty()) return;
     release_funding(core, job.funding_key);
     job.funding_key.clear();
+    note_gone(core, job);
 }
 
 // ---- before
@@ -184,8 +263,19 @@ struct After {
     Core& core;
     void operator()(const SiteSet& e) const {
         tell_site(core, e.site.name);
-        tell_all_queued(core);
+        forget_answers(core);
+        for (auto& [id, job] : core.state.jobs) {
+            if (!job.placement) judge_again(core, job);
+        }
     }
+    void operator()(const OrganisationSet& e) const {
+        forget_answers(core);
+        const auto vouchers = core.state.vouchers_of.find(e.organisation.name);
+        if (vouchers == core.state.vouchers_of.end()) return;
+        for (const auto& voucher : vouchers->second) judge_waiters(core, voucher);
+    }
+    void operator()(const ProgrammeOpened&) const { forget_answers(core); }
+    void operator()(const VoucherAwarded&) const { forget_answers(core); }
     void operator()(const SiteReachable& e) const { tell_site(core, e.site); }
     void operator()(const NodeSet& e) const { tell_node(core, e.site, e.node); }
     void operator()(const ProjectSet& e) const {
@@ -193,7 +283,14 @@ struct After {
             if (!job.placement && job.project == e.project.name) tell_queued(core, job);
         }
     }
-    void operator()(const VoucherEnded&) const { tell_all_queued(core); }
+    void operator()(const VoucherEnded& e) const {
+        forget_answers(core);
+        judge_waiters(core, e.voucher);
+    }
+    void operator()(const JobStateChanged& e) const {
+        auto& job = core.state.jobs.at(e.job);
+        if (!job.placement) tell_queued(core, job);
+    }
     void operator()(const JobSubmitted& e) const { tell_queued(core, core.state.jobs.at(e.job)); }
     void operator()(const JobRequeued& e) const { tell_queued(core, core.state.jobs.at(e.job)); }
     void operator()(const JobPlaced& e) const {
@@ -242,7 +339,8 @@ void after(Core& core, const Event& event) {
 void rebuild(Core& core) {
     rebuild(core.state);
     core.scheduler = scheduler::Scheduler{};
-    core.funding_users.clear();
+    core.funding = {};
+    core.facts_refused = 0;
     for (const auto& [name, site] : core.state.sites) {
         tell_site(core, name);
         for (const auto& [node_name, node] : site.nodes) tell_node(core, name, node);
@@ -263,15 +361,16 @@ std::vector<Event> decide_placements(Core& core, Instant now) {
     std::vector<Event> events;
     for (const auto& chosen : plan.placements) {
         const auto& job = core.state.jobs.at(JobId{chosen.job});
+        if (const auto end = answers_end(core.state, job); end && now > *end) continue;  // The next tick judges it anew.
         const auto& ask = job.spec.resources.accelerators[static_cast<std::size_t>(chosen.alternative)];
         const SiteName site{chosen.allocation.site};
-        JobPlaced placed{job.id, job.generation + 1, {}};
+        JobPlaced placed{job.id, job.generation + 1, {}, shares_of(core, job, core.state.sites.at(site).site, ask.model, now)};
         placed.placement.site = site;
         placed.placement.model = ask.model;
         placed.placement.per_node = ask.per_node;
         const auto& tariff = core.state.sites.at(site).site.tariff;
         const auto price = std::ranges::find(tariff, ask.model, &TariffLine::model);
-        if (price == tariff.end()) continue;  // Not priced here: the funding answer refuses it, so no plan contains it.
+        assert(price != tariff.end());  // What is not priced has no funding answer and is no candidate.
         placed.placement.fen_per_card_hour = price->fen_per_card_hour;
         for (const auto& node : chosen.allocation.nodes) {
             PlacedNode at{NodeName{node.node}, {}};

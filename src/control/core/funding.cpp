@@ -250,14 +250,47 @@ Result<HoldPlan, Refusal> plan_holds(const Core& core, const Project& project, c
     return plan;
 }
 
+Fen held_of(const LiveJob& job, const FundingSource& source) {
+    const auto hold = std::ranges::find(job.holds, source, &Hold::source);
+    return hold == job.holds.end() ? Fen{0} : hold->amount;
+}
+
+bool lapses_during(const State& state, VoucherId voucher, const JobSpec& spec, Instant at) {
+    const auto known = state.vouchers.find(voucher);
+    return known != state.vouchers.end() && at + seconds(spec.max_duration.value) > known->second.valid_to;
+}
+
+std::optional<Instant> answers_end(const State& state, const LiveJob& job) {
+    std::optional<Instant> first;
+    for (const auto& source : job.spec.funding) {
+        if (!source.voucher || !state.vouchers.contains(*source.voucher)) continue;
+        if (lapses_during(state, *source.voucher, job.spec, job.since)) continue;
+        const auto end = state.vouchers.at(*source.voucher).valid_to - seconds(job.spec.max_duration.value);
+        if (!first || end < *first) first = end;
+    }
+    return first;
+}
+
+std::optional<std::vector<SourceShare>> shares_of(const Core& core, const LiveJob& job, const Site& site, const std::string& model,
+                                                  Instant now) {
+    if (std::ranges::none_of(job.holds, [](const Hold& hold) { return hold.source.voucher.has_value(); })) return std::nullopt;
+    const auto& organisation = core.state.projects.at(job.project).organisation;
+    const Instant end = now + seconds(job.spec.max_duration.value);
+    std::vector<SourceShare> shares;
+    for (const auto& hold : job.holds) {
+        SourceShare share{ask_source(core, organisation, hold.source, site, model, now, end).per_mille, {}};
+        if (hold.source.voucher && share.per_mille > 0)
+            share.until_s = floor_seconds(core.state.vouchers.at(*hold.source.voucher).valid_to);
+        shares.push_back(share);
+    }
+    return shares;
+}
+
 scheduler::FundingAnswers funding_answers(const Core& core, const LiveJob& job, Instant now) {
     const auto& project = core.state.projects.at(job.project);
     auto sources = sources_of(job.spec);
     std::vector<Fen> held(sources.size());
-    for (std::size_t i = 0; i < sources.size(); ++i) {
-        const auto hold = std::ranges::find(job.holds, sources[i], &Hold::source);
-        if (hold != job.holds.end()) held[i] = hold->amount;
-    }
+    for (std::size_t i = 0; i < sources.size(); ++i) held[i] = held_of(job, sources[i]);
     const Asked asked{core, project.organisation, job.spec, std::move(sources), held, now};
     std::vector<Quote> all;
     for (const auto& [name, site] : core.state.sites) add_quotes(asked, site.site, all);

@@ -70,6 +70,21 @@ struct HoldPlan {
 };
 [[nodiscard]] Result<HoldPlan, Refusal> plan_holds(const Core& core, const Project& project, const JobSpec& spec, JobId job, Instant now);
 
+/// What the job holds back of a source.
+[[nodiscard]] Fen held_of(const LiveJob& job, const FundingSource& source);
+
+/// Whether the voucher ends before a run that begins at `at` must have ended.
+[[nodiscard]] bool lapses_during(const State& state, VoucherId voucher, const JobSpec& spec, Instant at);
+
+/// The last moment at which a run of this waiting job could begin and be paid as was judged when its wait began (LiveJob::since);
+/// nothing: at any. A voucher pays for no use outside its validity.
+[[nodiscard]] std::optional<Instant> answers_end(const State& state, const LiveJob& job);
+
+/// What each hold of the job promises to pay for a generation that is placed now; nothing where prepaid money alone is held. Once given it
+/// holds for the generation's bill, whatever becomes of the organisation, the site or the programme.
+[[nodiscard]] std::optional<std::vector<SourceShare>> shares_of(const Core& core, const LiveJob& job, const Site& site,
+                                                                const std::string& model, Instant now);
+
 /// The scheduler's hard constraint: for each site and each model of the job that is priced there, whether what the job holds back
 /// can pay for it. Whether the job may enter the site is not asked here: the scheduler knows that itself.
 [[nodiscard]] scheduler::FundingAnswers funding_answers(const Core& core, const LiveJob& job, Instant now);

@@ -63,6 +63,7 @@ public:
         p.budget = Fen{1'000'000};
         p.entity_cap = Fen{1'000'000};
         p.ratio = std::move(ratio);
+        p.validity_days = 30;
         return p;
     }
     VoucherId award(const Programme& p, std::int64_t fen) {
@@ -114,6 +115,31 @@ public:
         EXPECT_TRUE(decision.answer) << (decision.answer ? "" : decision.answer.error().message);
         return decision.answer ? decision.answer->id : "";
     }
+    void run(JobId job) {
+        const auto& placed = live(job);
+        report(placed.placement->site.value, [&](SiteReport& r) {
+            r.tasks = {{job, placed.generation, TaskState::running, Reason::none, 0, std::nullopt}};
+        });
+    }
+    /// The next so many seconds on its cards.
+    void meter(JobId job, std::uint64_t sequence, std::int64_t s) {
+        const auto from = floor_seconds(now);
+        now = now + seconds(s);
+        const auto& placed = live(job);
+        report(placed.placement->site.value, [&](SiteReport& r) { r.meters = {{job, placed.generation, 0, sequence, from, from + s}}; });
+    }
+    JobFinished end(JobId job) {
+        const auto& placed = live(job);
+        SiteReport r;
+        r.site = placed.placement->site;
+        r.session = "s1";
+        r.sequence = core.state.sites.at(r.site).sequence + 1;
+        r.tasks = {{job, placed.generation, TaskState::ended, Reason::exited, 0, std::nullopt}};
+        for (const auto& event : play(r).events) {
+            if (const auto* finished = std::get_if<JobFinished>(&event)) return *finished;
+        }
+        return {};
+    }
     const LiveJob& live(JobId job) const { return core.state.jobs.at(job); }
 
     static constexpr Instant begin{1'800'000'000'000'000'000};
@@ -160,6 +186,132 @@ TEST(Funding, CardsThatTheSiteHasAndDoesNotPriceAreNeverPlanned) {
     const auto job = market.submit(spec);
     market.place();
     EXPECT_EQ(market.model_of(job), "A100") << "cards without a price are free for ever, and were promised again in each pass";
+}
+
+TEST(Funding, JobsThatAskTheSameShareOneAnswer) {
+    Market market;
+    market.site("east", {{"A100", Fen{600}}});
+    market.deposit(100'000);
+    for (int i = 0; i < 3; ++i) market.submit(Market::spec({"A100"}));
+    ASSERT_EQ(market.core.funding.remembered.size(), 1U);
+    EXPECT_EQ(market.core.funding.users.at(market.core.funding.remembered.begin()->second), 4U) << "three jobs and the memory";
+    auto longer = Market::spec({"A100"});
+    longer.max_duration = Seconds{7200};
+    market.submit(longer);
+    EXPECT_EQ(market.core.funding.remembered.size(), 2U) << "another question";
+    EXPECT_EQ(market.core.funding.users.size(), 1U) << "and the same answer: the scheduler sees one class";
+}
+
+TEST(Funding, WhatWasAnsweredBeforeAPriceRoseIsForgotten) {
+    Market market;
+    market.site("east", {{"A100", Fen{600}}});
+    market.deposit(100'000);
+    const auto before = market.submit(Market::spec({"A100"}));
+    market.site("east", {{"A100", Fen{601}}});
+    EXPECT_EQ(market.why(before, "east", "A100"), "up to 12.02 yuan are needed for it and 12.00 yuan are held");
+    market.nodes("east", {Market::node("n1", {"A100"})});
+    const auto after = market.submit(Market::spec({"A100"}));
+    market.place();
+    EXPECT_EQ(market.model_of(before), "");
+    EXPECT_EQ(market.model_of(after), "A100");
+    market.site("east", {{"A100", Fen{600}}});
+    market.nodes("east", {Market::node("n1", {"A100"}), Market::node("n2", {"A100"})});
+    market.place();
+    EXPECT_EQ(market.model_of(before), "A100");
+    EXPECT_EQ(market.core.facts_refused, 0U);
+}
+
+TEST(Funding, AnOrganisationOfAnotherKindIsJudgedAnewWhileItsJobsWait) {
+    Market market;
+    market.site("east", {{"A100", Fen{600}}});
+    const auto voucher = market.award(Market::programme({{{OrganisationKind::university}, {}, 1000, "universities: all"}}), 50'000);
+    const auto job = market.submit(Market::spec({"A100"}, {{voucher}}));
+    EXPECT_EQ(market.why(job, "east", "A100"), "");
+    market.organisation("lab", OrganisationKind::enterprise);
+    EXPECT_EQ(market.why(job, "east", "A100"), "no line of the programme's ratio fits this organisation and accelerator");
+    market.nodes("east", {Market::node("n1", {"A100"})});
+    market.place();
+    EXPECT_EQ(market.model_of(job), "");
+    market.organisation("lab", OrganisationKind::university);
+    market.place();
+    EXPECT_EQ(market.model_of(job), "A100");
+}
+
+TEST(Funding, WhatAVoucherPromisedWithAPlacementItPays) {
+    Market market;
+    market.site("east", {{"A100", Fen{600}}});
+    market.nodes("east", {Market::node("n1", {"A100"})});
+    market.deposit(100'000);
+    const auto voucher = market.award(Market::programme({{{OrganisationKind::university}, {}, 600, "universities: 60 %"}}), 50'000);
+    const auto job = market.submit(Market::spec({"A100"}, {{voucher}, {}}));
+    market.place();
+    market.run(job);
+    market.meter(job, 1, 1800);
+    market.organisation("lab", OrganisationKind::enterprise);
+    market.site("east", {{"A100", Fen{900}}}, Tier::core);
+    const auto finished = market.end(job);
+    ASSERT_EQ(finished.paid.size(), 2U);
+    EXPECT_EQ(finished.paid[0].captured, Fen{360});
+    EXPECT_EQ(finished.paid[1].captured, Fen{240});
+}
+
+TEST(Funding, AJobThatWaitedTooLongForItsVoucherIsJudgedAnew) {
+    Market market;
+    market.site("east", {{"A100", Fen{600}}});
+    const auto voucher = market.award(Market::programme({{{}, {}, 1000, "all"}}), 50'000);
+    const auto job = market.submit(Market::spec({"A100"}, {{voucher}}));
+    const auto other = market.submit(Market::spec({"A100"}, {{voucher}}));
+    market.now = market.core.state.vouchers.at(voucher).valid_to - hours(1);
+    market.nodes("east", {Market::node("n1", {"A100"})});
+    market.must(Tick{});
+    market.place();
+    EXPECT_EQ(market.model_of(job), "A100") << "its run ends with the voucher at the latest";
+    market.now = market.now + milliseconds(1);
+    market.nodes("east", {Market::node("n1", {"A100"}), Market::node("n2", {"A100"})});
+    EXPECT_TRUE(decide_placements(market.core, market.now).empty());
+    market.must(Tick{});
+    EXPECT_EQ(market.live(other).reason, Reason::funding_lapsed);
+    EXPECT_TRUE(market.why(other, "east", "A100").starts_with("the voucher is valid from")) << market.why(other, "east", "A100");
+    EXPECT_TRUE(decide_placements(market.core, market.now).empty());
+    EXPECT_TRUE(market.play(Tick{}).events.empty()) << "once";
+}
+
+TEST(Funding, AVoucherPaysForNoUseAfterItsEnd) {
+    Market market;
+    market.site("east", {{"A100", Fen{3600}}});
+    market.nodes("east", {Market::node("n1", {"A100"})});
+    market.deposit(100'000);
+    const auto voucher = market.award(Market::programme({{{}, {}, 900, "all: 90 %"}}), 50'000);
+    const auto job = market.submit(Market::spec({"A100"}, {{voucher}, {}}));
+    market.now = market.core.state.vouchers.at(voucher).valid_to - hours(1);
+    market.place();
+    market.now = market.now + seconds(2600);  // its site was slow to start it
+    market.run(job);
+    market.meter(job, 1, 400);
+    market.meter(job, 2, 1000);  // the voucher ends in the middle of this
+    const auto finished = market.end(job);
+    EXPECT_EQ(finished.paid[0].captured, Fen{1800}) << "90 % of two fen a second for 1,000 s";
+    EXPECT_EQ(finished.paid[1].captured, Fen{720}) << "all that was held of it";
+    ASSERT_EQ(finished.bill.size(), 2U);
+    EXPECT_EQ(finished.bill[1].payer, Payer::network);
+    EXPECT_EQ(finished.bill[1].amount, Fen{280});
+}
+
+TEST(Feed, WhatTheSchedulerWouldRefuseIsRefusedAtTheDoor) {
+    Market market;
+    market.site("east", {{"A100", Fen{600}}});
+    auto twice = Market::node("n1", {"A100", "A100"});
+    twice.cards[1].slicing = Slicing::fractional;
+    const auto flawed = flaws(twice);
+    ASSERT_EQ(flawed.size(), 1U);
+    EXPECT_EQ(flawed[0].path, "cards[1].model");
+    Project rich{ProjectName{"rich"}, OrganisationName{"lab"}, {{"A100", MilliCards{limits::quota_milli_max}}}, {}, 10};
+    market.must(SetProject{rich});
+    rich.quota[0].milli_cards = MilliCards{limits::quota_milli_max + 1};
+    EXPECT_FALSE(market.play(SetProject{rich}).answer);
+    EXPECT_EQ(market.core.facts_refused, 0U);
+    apply(market.core, NodeSet{SiteName{"east"}, twice}, ++market.revision, market.now);
+    EXPECT_EQ(market.core.facts_refused, 1U) << "a broken law is counted, not passed over";
 }
 
 }  // namespace

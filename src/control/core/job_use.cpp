@@ -6,6 +6,17 @@
 
 namespace weir::control {
 
+namespace {
+
+/// The part of an interval's use that came from this moment on.
+MilliCardSeconds used_from(const TaskMetered& e, std::optional<std::int64_t> from_s) {
+    if (!from_s || *from_s >= e.to_s) return {};
+    if (*from_s <= e.from_s) return e.used;
+    return MilliCardSeconds{mul_div(e.used.value, e.to_s - *from_s, e.to_s - e.from_s, Rounding::up).value_or(e.used.value)};
+}
+
+}  // namespace
+
 GenerationUsage* usage_of(LiveJob& job, std::uint32_t generation) {
     const auto found = std::ranges::find(job.usage, generation, &GenerationUsage::generation);
     return found == job.usage.end() ? nullptr : &*found;
@@ -22,6 +33,7 @@ void take_meter(LiveJob& job, const TaskMetered& e) {
     }
     auto* usage = usage_of(job, e.generation);
     if (usage == nullptr) return;
+    for (auto& share : usage->shares) share.lapsed += used_from(e, share.until_s);
     if (e.lost_to) {
         usage->lost[std::string{codec::name_of(LossCause::lease_lost)}] += e.used;
     } else {

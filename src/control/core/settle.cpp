@@ -45,29 +45,80 @@ std::vector<Fen> split(Fen amount, const std::vector<Fen>& weights) {
     return parts;
 }
 
+/// A line that the tenant owes.
+struct Owed {
+    const BillLine* line;
+    const GenerationUsage* usage;
+};
+
 /// The tenant's lines, and what of each a source has paid.
 struct Shares {
     std::vector<Fen> owed;                    ///< By tenant's line, still unpaid.
     std::vector<std::vector<Fen>> by_source;  ///< [source][line].
 };
 
-Shares share_out(const Core& core, const LiveJob& job, const std::vector<const BillLine*>& lines) {
-    const auto& project = core.state.projects.at(job.project);
+/// What the hold promised to pay of a generation. Programs of long ago did not write it down with the placement: then it is judged by
+/// what is known today, as of the submission.
+ShareUse share_of(const Core& core, const LiveJob& job, std::size_t hold, const GenerationUsage& usage) {
+    if (hold < usage.shares.size()) return usage.shares[hold];
+    const auto& source = job.holds[hold].source;
+    const auto site = core.state.sites.find(usage.site);
+    if (!source.voucher || site == core.state.sites.end()) return {source.voucher ? 0 : 1000, {}, {}};
+    const auto& organisation = core.state.projects.at(job.project).organisation;
+    const auto answer = ask_source(core, organisation, source, site->second.site, usage.model, job.submitted_at, job.submitted_at);
+    return {answer.per_mille, {}, {}};
+}
+
+MilliCardSeconds used_in_all(const GenerationUsage& usage) {
+    MilliCardSeconds sum = usage.secured + usage.at_risk;
+    for (const auto& [cause, used] : usage.lost) sum += used;
+    return sum;
+}
+
+/// How much of each line a source pays for: nothing that was used after its end. What the tenant owes of a generation counts as used
+/// before what somebody else bears, for what is lost is what came last.
+class Timely {
+public:
+    Timely(const LiveJob& job, const std::vector<Owed>& lines) {
+        for (const auto& usage : job.usage) late_[&usage] = {used_in_all(usage), MilliCardSeconds{0}};
+        for (const auto& [line, usage] : lines) late_[usage].owed += line->used;
+    }
+    /// To be asked of the lines of a generation in their order, for one source.
+    Fen part(const Owed& owed, const ShareUse& share, MilliCardSeconds& before) const {
+        const auto& [all, of_tenant] = late_.at(owed.usage);
+        const auto lapsed = std::max(MilliCardSeconds{0}, share.lapsed - (all - of_tenant));
+        const auto timely = std::clamp(of_tenant - lapsed - before, MilliCardSeconds{0}, owed.line->used);
+        before += owed.line->used;
+        if (timely == owed.line->used) return owed.line->amount;
+        return Fen{mul_div(owed.line->amount.value, timely.value, owed.line->used.value, Rounding::down).value_or(0)};
+    }
+
+private:
+    struct Use {
+        MilliCardSeconds all;
+        MilliCardSeconds owed;
+    };
+    std::map<const GenerationUsage*, Use> late_;
+};
+
+Shares share_out(const Core& core, const LiveJob& job, const std::vector<Owed>& lines) {
     Shares shares;
-    for (const auto* line : lines) shares.owed.push_back(line->amount);
-    for (const auto& hold : job.holds) {
+    for (const auto& owed : lines) shares.owed.push_back(owed.line->amount);
+    const Timely timely{job, lines};
+    Fen budget = job.spec.budget ? job.spec.budget->fen : Fen{INT64_MAX};
+    for (std::size_t h = 0; h < job.holds.size(); ++h) {
+        std::map<const GenerationUsage*, MilliCardSeconds> before;
         std::vector<Fen> want(lines.size());
         for (std::size_t i = 0; i < lines.size(); ++i) {
-            const auto site = core.state.sites.find(lines[i]->site);
-            if (site == core.state.sites.end()) continue;
-            // A voucher is judged as of the submission: what it promised then, a later policy or expiry cannot take back.
-            const auto answer =
-                ask_source(core, project.organisation, hold.source, site->second.site, lines[i]->model, job.submitted_at, job.submitted_at);
-            const auto share = mul_div(lines[i]->amount.value, answer.per_mille, 1000, Rounding::down).value_or(0);
-            want[i] = std::min(Fen{share}, shares.owed[i]);
+            const auto share = share_of(core, job, h, *lines[i].usage);
+            const auto payable = timely.part(lines[i], share, before[lines[i].usage]);
+            want[i] = std::min(Fen{mul_div(payable.value, share.per_mille, 1000, Rounding::down).value_or(0)}, shares.owed[i]);
         }
+        // The holds together may be more than the budget: each source holds what it would pay where it pays most.
+        const auto most = std::min(job.holds[h].amount, budget);
         const auto wanted = std::accumulate(want.begin(), want.end(), Fen{0});
-        const auto paid = wanted <= hold.amount ? want : split(hold.amount, want);
+        const auto paid = wanted <= most ? want : split(most, want);
+        budget -= std::min(wanted, most);
         for (std::size_t i = 0; i < lines.size(); ++i) shares.owed[i] -= paid[i];
         shares.by_source.push_back(paid);
     }
@@ -139,7 +190,9 @@ Fen held(const LiveJob& job) {
 
 Settlement settle(const Core& core, const LiveJob& job, std::optional<LossCause> unsecured, Instant now) {
     Settlement result;
-    for (auto usage : job.usage) {
+    std::vector<const GenerationUsage*> used_by;  // by line of the bill
+    for (const auto& known : job.usage) {
+        auto usage = known;
         if (unsecured) {
             usage.lost[std::string{codec::name_of(*unsecured)}] += usage.at_risk;
         } else {
@@ -149,10 +202,11 @@ Settlement settle(const Core& core, const LiveJob& job, std::optional<LossCause>
         for (const auto& [cause, used] : usage.lost) {
             if (used.value > 0) result.bill.push_back(line_of(usage, used, cause_of(cause)));
         }
+        used_by.resize(result.bill.size(), &known);
     }
-    std::vector<const BillLine*> lines;
-    for (const auto& line : result.bill) {
-        if (line.payer == Payer::tenant) lines.push_back(&line);
+    std::vector<Owed> lines;
+    for (std::size_t i = 0; i < result.bill.size(); ++i) {
+        if (result.bill[i].payer == Payer::tenant) lines.push_back({&result.bill[i], used_by[i]});
     }
     const auto shares = share_out(core, job, lines);
 
@@ -165,7 +219,7 @@ Settlement settle(const Core& core, const LiveJob& job, std::optional<LossCause>
         for (std::size_t i = 0; i < lines.size(); ++i) {
             const Fen part = shares.by_source[s][i];
             captured += part;
-            const auto& owner = core.state.sites.at(lines[i]->site).site.owner;
+            const auto& owner = core.state.sites.at(lines[i].line->site).site.owner;
             if (hold.source.voucher) {
                 const auto& voucher = core.state.vouchers.at(*hold.source.voucher);
                 subsidy[{core.state.programmes.at(voucher.programme).programme.funder, owner}] += part;

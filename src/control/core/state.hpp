@@ -19,6 +19,15 @@
 
 namespace weir::control {
 
+/// What a funding source promised for a generation, and how much of its use came too late for that.
+struct ShareUse {
+    std::int64_t per_mille = 0;
+    std::optional<std::int64_t> until_s;
+    MilliCardSeconds lapsed;    ///< Used from until_s on.
+    bool operator==(const ShareUse&) const = default;
+};
+BOOST_DESCRIBE_STRUCT(ShareUse, (), (per_mille, until_s, lapsed))
+
 /// What one generation has used, by who will bear it.
 struct GenerationUsage {
     std::uint32_t generation = 0;
@@ -30,9 +39,11 @@ struct GenerationUsage {
     MilliCardSeconds secured;   ///< Up to the last stored checkpoint, or to a good end.
     MilliCardSeconds at_risk;   ///< Since then.
     std::map<std::string, MilliCardSeconds> lost;  ///< By name of the LossCause.
+    std::vector<ShareUse> shares;                  ///< By hold; empty: see JobPlaced.
     bool operator==(const GenerationUsage&) const = default;
 };
-BOOST_DESCRIBE_STRUCT(GenerationUsage, (), (generation, site, model, emulated, fen_per_card_hour, placed_at, secured, at_risk, lost))
+BOOST_DESCRIBE_STRUCT(GenerationUsage, (), (generation, site, model, emulated, fen_per_card_hour, placed_at, secured, at_risk, lost,
+                       shares))
 
 /// Where a meter stands: what may come next.
 struct MeterState {

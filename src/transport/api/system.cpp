@@ -39,7 +39,7 @@ void add_loop(Figures& figures, const Context& context) {
 
 struct Census {
     std::map<JobState, std::uint64_t> jobs;
-    std::uint64_t sites = 0, sites_reachable = 0, nodes = 0, revision = 0, holds = 0;
+    std::uint64_t sites = 0, sites_reachable = 0, nodes = 0, revision = 0, holds = 0, facts_refused = 0;
 };
 
 Census count(const control::Core& core) {
@@ -52,6 +52,7 @@ Census count(const control::Core& core) {
     }
     census.revision = core.state.revision;
     census.holds = core.state.ledger.hold_count();
+    census.facts_refused = core.facts_refused;
     return census;
 }
 
@@ -66,6 +67,8 @@ void add_state(Figures& figures, const Context& context) {
     figures.add("weir_sites_reachable", "gauge", "Sites whose agent reports.", census.sites_reachable);
     figures.add("weir_nodes", "gauge", "Nodes of all sites.", census.nodes);
     figures.add("weir_ledger_holds", "gauge", "Pending transfers of the ledger.", census.holds);
+    figures.add("weir_scheduler_facts_refused_total", "counter", "Facts that the scheduler refused: above 0 is a bug.",
+                census.facts_refused);
     figures.add("weir_reader_revision", "gauge", "Revision that questions are answered from.", census.revision);
     if (context.world.history != nullptr)
         figures.add("weir_views_revision", "gauge", "Revision that the views have taken in.", context.world.history->watermark());

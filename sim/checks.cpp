@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <cstdio>
 
 namespace weir::sim {
@@ -19,11 +20,26 @@ void Jury::task_began(JobId job, std::uint32_t generation, const SiteName& site)
                               site.value, *generations.begin()));
     }
     generations.insert(generation);
+    occupy(job, generation, 1);
 }
 
 void Jury::task_ended(JobId job, std::uint32_t generation, const SiteName&, Duration ran) {
-    running_[job].erase(generation);
+    if (running_[job].erase(generation) > 0) occupy(job, generation, -1);
     ran_ms_[{job, generation}] += ran.ns / 1'000'000;
+}
+
+/// The cards of a generation are taken by processes, or given back.
+void Jury::occupy(JobId job, std::uint32_t generation, std::int64_t sign) {
+    const auto& placement = placements_.at({job, generation});
+    for (const auto& node : placement.nodes) {
+        for (const auto& card : node.cards) {
+            auto& used = in_use_[{placement.site, node.node, card.index}];
+            used += sign * card.share.value;
+            if (used <= 1000) continue;
+            break_law(fmt::format("card {} of {} at {} is used {} thousandths by processes when {} begins", card.index, node.node.value,
+                                  placement.site.value, used, job.text()));
+        }
+    }
 }
 
 void Jury::entry(const Entry& entry) {
@@ -37,55 +53,98 @@ void Jury::entry(const Entry& entry) {
     if (entry.at < last_at_) break_law(fmt::format("the time of revision {} is before that of the one before", entry.revision));
     last_revision_ = entry.revision;
     last_at_ = entry.at;
-    if (const auto* placed = std::get_if<JobPlaced>(&entry.event)) {
-        auto& generation = placed_[placed->job];
-        if (placed->generation != generation + 1)
-            break_law(fmt::format("{} goes from generation {} to {}", placed->job.text(), generation, placed->generation));
-        generation = placed->generation;
-        const auto before = last_site_.find(placed->job);
-        if (before != last_site_.end() && before->second != placed->placement.site)
-            probes_.hit("task lost and placed again on another site");
-        last_site_[placed->job] = placed->placement.site;
-    }
-    if (const auto* meter = std::get_if<TaskMetered>(&entry.event)) {
-        const auto key = std::tuple{meter->job, meter->generation, meter->node_rank};
-        auto& to = metered_to_[key];
-        if (meter->from_s < to)
-            break_law(fmt::format("{} generation {} is metered twice for the seconds before {}", meter->job.text(), meter->generation, to));
-        to = meter->to_s;
-        metered_s_[key] += meter->to_s - meter->from_s;
-        metered_[meter->job] += meter->used.value;
-        if (meter->lost_to) probes_.hit("meter of an old generation came too late to count");
-        if (finished_.contains(meter->job)) break_law(fmt::format("{} is metered after its bill was made", meter->job.text()));
-    }
+    if (const auto* submitted = std::get_if<JobSubmitted>(&entry.event)) specs_[submitted->job] = submitted->spec;
+    if (const auto* awarded = std::get_if<VoucherAwarded>(&entry.event)) voucher_ends_[awarded->voucher.id] = awarded->voucher.valid_to;
+    if (std::holds_alternative<VoucherEnded>(entry.event)) probes_.hit("voucher ended with its final figures");
+    if (std::holds_alternative<NodeRemoved>(entry.event)) probes_.hit("site left out of its report a node that it had");
+    if (const auto* token = std::get_if<TokenEnded>(&entry.event); token != nullptr && token->expired) probes_.hit("token ended by time");
+    if (const auto* changed = std::get_if<JobStateChanged>(&entry.event); changed != nullptr && changed->reason == Reason::funding_lapsed)
+        probes_.hit("voucher lapsed while a job waited");
+    if (const auto* one = std::get_if<JobPlaced>(&entry.event)) placed(*one, entry.at);
+    if (const auto* meter = std::get_if<TaskMetered>(&entry.event)) metered(*meter);
     if (const auto* requeued = std::get_if<JobRequeued>(&entry.event)) {
         if (requeued->cause == LossCause::tenant_error) probes_.hit("job restarted after its own error");
     }
     if (const auto* stop = std::get_if<JobStopOrdered>(&entry.event)) {
         if (stop->reason == Reason::max_duration_reached) probes_.hit("job stopped at its longest duration");
         if (stop->reason == Reason::cancelled_by_operator) probes_.hit("job cancelled while running");
+        if (stop->reason == Reason::budget_reached) probes_.hit("job stopped at its budget");
     }
-    if (const auto* finished = std::get_if<JobFinished>(&entry.event)) {
-        if (!finished_.insert(finished->job).second) break_law(fmt::format("{} is finished, and so billed, twice", finished->job.text()));
-        if (finished->reason == Reason::quarantined) probes_.hit("job quarantined");
-        if (finished->reason == Reason::dependency_failed) probes_.hit("dependent left with the job it waited for");
-        std::int64_t billed = 0;
-        for (const auto& line : finished->bill) billed += line.used.value;
-        if (billed != metered_[finished->job]) {
-            break_law(fmt::format("{} was metered {} milli-card-seconds and is billed {}", finished->job.text(), metered_[finished->job],
-                                  billed));
-        }
-        Fen owed{0};
-        Fen captured{0};
-        for (const auto& line : finished->bill) {
-            if (line.payer == Payer::tenant) owed += line.amount;
-        }
-        for (const auto& part : finished->paid) {
-            captured += part.captured;
-            if (part.captured > part.held) break_law(fmt::format("{} pays more than was held", finished->job.text()));
-        }
-        if (owed != captured) break_law(fmt::format("{} owes {} fen and pays {}", finished->job.text(), owed.value, captured.value));
+    if (const auto* one = std::get_if<JobFinished>(&entry.event)) finished(*one);
+}
+
+void Jury::placed(const JobPlaced& placed, Instant at) {
+    auto& generation = placed_[placed.job];
+    if (placed.generation != generation + 1)
+        break_law(fmt::format("{} goes from generation {} to {}", placed.job.text(), generation, placed.generation));
+    generation = placed.generation;
+    const auto before = last_site_.find(placed.job);
+    if (before != last_site_.end() && before->second != placed.placement.site) probes_.hit("task lost and placed again on another site");
+    last_site_[placed.job] = placed.placement.site;
+    placements_[{placed.job, placed.generation}] = placed.placement;
+    const auto& spec = specs_.at(placed.job);
+    if (spec.resources.accelerators.front().model != placed.placement.model)
+        probes_.hit("job placed by a later alternative than its first");
+    if (!placed.shares) return;
+    const auto end = floor_seconds(at + seconds(spec.max_duration.value));
+    for (const auto& share : *placed.shares) {
+        if (share.per_mille > 0 && share.until_s && end > *share.until_s)
+            break_law(fmt::format("{} is placed though its voucher ends before its run must", placed.job.text()));
     }
+}
+
+void Jury::metered(const TaskMetered& meter) {
+    const auto key = std::tuple{meter.job, meter.generation, meter.node_rank};
+    auto& to = metered_to_[key];
+    if (meter.from_s < to)
+        break_law(fmt::format("{} generation {} is metered twice for the seconds before {}", meter.job.text(), meter.generation, to));
+    to = meter.to_s;
+    metered_s_[key] += meter.to_s - meter.from_s;
+    metered_[meter.job] += meter.used.value;
+    if (meter.lost_to) probes_.hit("meter of an old generation came too late to count");
+    if (finished_.contains(meter.job)) break_law(fmt::format("{} is metered after its bill was made", meter.job.text()));
+    const auto price = placements_.at({meter.job, meter.generation}).fen_per_card_hour.value;
+    for (const auto& source : specs_.at(meter.job).funding) {
+        if (!source.voucher) continue;
+        const auto end_s = floor_seconds(voucher_ends_.at(*source.voucher));
+        const auto timely = std::clamp<std::int64_t>(end_s - meter.from_s, 0, meter.to_s - meter.from_s);
+        if (timely < meter.to_s - meter.from_s) probes_.hit("use came after its voucher's end");
+        timely_[{meter.job, *source.voucher}] += meter.used.value / (meter.to_s - meter.from_s) * timely * price;
+    }
+}
+
+void Jury::finished(const JobFinished& finished) {
+    if (!finished_.insert(finished.job).second) break_law(fmt::format("{} is finished, and so billed, twice", finished.job.text()));
+    if (finished.reason == Reason::quarantined) probes_.hit("job quarantined");
+    if (finished.reason == Reason::dependency_failed) probes_.hit("dependent left with the job it waited for");
+    std::int64_t billed = 0;
+    for (const auto& line : finished.bill) billed += line.used.value;
+    if (billed != metered_[finished.job]) {
+        break_law(
+            fmt::format("{} was metered {} milli-card-seconds and is billed {}", finished.job.text(), metered_[finished.job], billed));
+    }
+    paid(finished);
+}
+
+void Jury::paid(const JobFinished& finished) {
+    Fen owed{0};
+    Fen captured{0};
+    for (const auto& line : finished.bill) {
+        if (line.payer == Payer::tenant) owed += line.amount;
+    }
+    for (const auto& part : finished.paid) {
+        captured += part.captured;
+        if (part.captured > part.held) break_law(fmt::format("{} pays more than was held", finished.job.text()));
+        if (!part.source.voucher) continue;
+        // A line is rounded by half a fen.
+        const auto lines = static_cast<std::int64_t>(finished.bill.size());
+        if (part.captured.value * 3'600'000 > timely_[{finished.job, *part.source.voucher}] + lines * 3'600'000)
+            break_law(fmt::format("{} is paid by a voucher for use outside its validity", finished.job.text()));
+    }
+    if (owed != captured) break_law(fmt::format("{} owes {} fen and pays {}", finished.job.text(), owed.value, captured.value));
+    const auto& budget = specs_.at(finished.job).budget;
+    if (budget && captured > budget->fen)
+        break_law(fmt::format("{} pays {} fen and its budget is {}", finished.job.text(), captured.value, budget->fen.value));
 }
 
 void Jury::look(const Server& server) {
@@ -93,6 +152,59 @@ void Jury::look(const Server& server) {
     if (!server.up()) return;
     const auto& state = server.core().state;
     if (state.ledger_broken) break_law("a fact broke a law of the ledger");
+    if (server.core().facts_refused > 0) break_law("the scheduler refused a fact");
+}
+
+namespace {
+
+/// What a plan says, as far as it is a fact.
+std::vector<std::pair<JobId, Placement>> plan_of(Core& core) {
+    std::vector<std::pair<JobId, Placement>> plan;
+    for (const auto& event : decide_placements(core, core.state.now)) {
+        if (const auto* placed = std::get_if<JobPlaced>(&event)) plan.emplace_back(placed->job, placed->placement);
+    }
+    return plan;
+}
+
+/// Projects without a live job may or may not be listed.
+auto counted(std::map<ProjectName, std::uint32_t> live) {
+    std::erase_if(live, [](const auto& entry) { return entry.second == 0; });
+    return live;
+}
+
+}  // namespace
+
+/// Incremental equals from-scratch: the state through a snapshot, everything derived built anew.
+void Jury::compare_with_scratch(Core& core) {
+    const auto& state = core.state;
+    const auto packed = pack(state);
+    auto copy = unpack(packed.bytes);
+    if (!copy) return break_law("a snapshot of the state cannot be read: " + copy.error());
+    if (copy->digest != packed.digest || digest_of(copy->state) != packed.digest)
+        break_law("a state changes on its way through a snapshot");
+    Core scratch;
+    scratch.policy = core.policy;
+    scratch.catalogue = core.catalogue;
+    scratch.state = std::move(copy->state);
+    rebuild(scratch);
+    if (scratch.scheduler.fingerprint() != core.scheduler.fingerprint())
+        break_law("the scheduler told step by step differs from one built from the state");
+    if (scratch.state.run_ends != state.run_ends || scratch.state.jobs_by_state != state.jobs_by_state ||
+        scratch.state.keys_of != state.keys_of || counted(scratch.state.live_jobs) != counted(state.live_jobs))
+        break_law("what is derived differs from scratch");
+    if (scratch.funding.waiters != core.funding.waiters || scratch.funding.ends != core.funding.ends)
+        break_law("what is known of waiting jobs and their vouchers differs from scratch");
+    for (const auto& [site, log] : state.desired_log) {
+        if (scratch.state.desired_log[site].digest != log.digest)
+            break_law(fmt::format("the digest of what should run at {} differs from the one built from the state", site.value));
+        if (digest_of(desired(state, site).tasks) != log.digest)
+            break_law(fmt::format("the digest of what should run at {} is not that of its tasks", site.value));
+    }
+    for (const auto& [id, job] : state.jobs) {
+        if (!job.placement && scratch.scheduler.why(id.uid, state.now) != core.scheduler.why(id.uid, state.now))
+            break_law(fmt::format("{} waits for other reasons than from scratch", id.text()));
+    }
+    if (plan_of(scratch) != plan_of(core)) break_law("from scratch other jobs are placed, or elsewhere");
 }
 
 void Jury::look_closely(const Server& server) {
@@ -110,32 +222,8 @@ void Jury::look_closely(const Server& server) {
     const auto read = server.reader().ask([](const Core& other) { return digest_of(other.state); });
     if (read != digest_of(state)) break_law("the reader's state differs from the writer's");
 
-    // Incremental equals from-scratch: the state through a snapshot, everything derived built anew.
-    const auto packed = pack(state);
-    auto copy = unpack(packed.bytes);
-    if (!copy) return break_law("a snapshot of the state cannot be read: " + copy.error());
-    if (copy->digest != packed.digest || digest_of(copy->state) != packed.digest)
-        break_law("a state changes on its way through a snapshot");
-    Core scratch;
-    scratch.policy = core.policy;
-    scratch.catalogue = core.catalogue;
-    scratch.state = std::move(copy->state);
-    rebuild(scratch);
-    auto& mine = const_cast<Core&>(core);  // fingerprint() orders its tables; no answer depends on it
-    if (scratch.scheduler.fingerprint() != mine.scheduler.fingerprint())
-        break_law("the scheduler told step by step differs from one built from the state");
-    if (scratch.state.run_ends != state.run_ends || scratch.state.jobs_by_state != state.jobs_by_state ||
-        scratch.state.keys_of != state.keys_of || scratch.state.live_jobs.size() > state.live_jobs.size())
-        break_law("what is derived differs from scratch");
-    for (const auto& [site, log] : state.desired_log) {
-        if (scratch.state.desired_log[site].digest != log.digest)
-            break_law(fmt::format("the digest of what should run at {} differs from the one built from the state", site.value));
-        if (digest_of(desired(state, site).tasks) != log.digest)
-            break_law(fmt::format("the digest of what should run at {} is not that of its tasks", site.value));
-    }
-    if (!decide_placements(scratch, state.now).empty() && decide_placements(mine, state.now).empty())
-        break_law("from scratch a job can be placed that waits");
-
+    compare_with_scratch(const_cast<Core&>(core));  // a plan warms the scheduler's memory; no answer depends on it
+    if (!verdict_.empty()) return;
     for (const auto& [id, job] : state.jobs) {
         if (!job.placement && core.scheduler.why(id.uid, state.now).reasons.empty())
             break_law(fmt::format("{} waits without a reason", id.text()));
@@ -151,6 +239,12 @@ void Jury::look_at_rest(const Server& server) {
     for (const auto& [id, job] : server.core().state.jobs) {
         if (job.placement)
             break_law(fmt::format("{} is still {} at {} at rest", id.text(), static_cast<int>(job.state), job.placement->site.value));
+        // Whoever waits now waits for something: nobody who could run is left behind.
+        if (!job.waits_for.empty()) continue;
+        for (const auto& reason : server.core().scheduler.why(id.uid, server.core().state.now).reasons) {
+            if (reason.code == scheduler::ReasonCode::awaits_plan)
+                break_law(fmt::format("{} could run at {} and waits at rest", id.text(), reason.site));
+        }
     }
     for (const auto& [job, generations] : running_) {
         if (!generations.empty()) break_law(fmt::format("a process of {} is left over", job.text()));

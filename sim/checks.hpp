@@ -39,6 +39,12 @@ public:
 
 private:
     void break_law(std::string what);
+    void placed(const control::JobPlaced& placed, Instant at);
+    void metered(const control::TaskMetered& meter);
+    void finished(const control::JobFinished& finished);
+    void paid(const control::JobFinished& finished);
+    void occupy(JobId job, std::uint32_t generation, std::int64_t sign);
+    void compare_with_scratch(control::Core& mine);
 
     const Timeline& timeline_;
     Probes& probes_;
@@ -52,6 +58,12 @@ private:
     std::map<std::pair<JobId, std::uint32_t>, std::int64_t> began_ns_;
     std::map<JobId, SiteName> last_site_;
     std::map<JobId, std::uint32_t> placed_;
+    std::map<JobId, JobSpec> specs_;
+    std::map<std::pair<JobId, std::uint32_t>, Placement> placements_;
+    std::map<std::tuple<SiteName, NodeName, std::int64_t>, std::int64_t> in_use_;  ///< Thousandths of a card by what really runs there.
+    std::map<VoucherId, Instant> voucher_ends_;
+    /// What a voucher may pay of a job at most, in milli-card-seconds times fen an hour: its use within the validity.
+    std::map<std::pair<JobId, VoucherId>, std::int64_t> timely_;
     std::map<JobId, std::int64_t> metered_;   ///< Milli-card-seconds of a job, all that counted or was lost.
     std::set<JobId> finished_;
     std::set<JobId> acknowledged_;

@@ -23,12 +23,13 @@ Policy sim_policy() {
     policy.kill_grace = seconds(5);
     policy.drift_bound = seconds(2);
     policy.site_silence = seconds(12);
+    policy.remember = hours(6);  // so that a voucher of yesterday is forgotten while we look
     return policy;
 }
 
 Catalogue sim_catalogue() {
     Catalogue catalogue;
-    for (const std::string model : {"A100", "Ascend910B3", "cpu"}) {
+    for (const std::string model : {"A100", "Ascend910B3", "H800", "cpu"}) {
         catalogue[model].model = model;
         catalogue[model].domestic = model == "Ascend910B3";
     }
@@ -42,17 +43,23 @@ public:
           random_{options.seed, "city"},
           tenants_{options.seed, "tenants"},
           faults_{options.seed, "faults"},
+          council_{options.seed, "council"},
           server_{timeline_, Random{options.seed, "server"}, probes_, sim_policy(), sim_catalogue()},
           jury_{timeline_, probes_, options.trace} {
         server_.on_entry = [this](const Entry& entry) { jury_.entry(entry); };
     }
 
     CityReport run() {
+        const Duration yesterday = hours(24) - seconds(council_.between(60, 60 * options_.minutes));
+        server_.jump_wall(Duration{-yesterday.ns});
         server_.start(true);
+        found_yesterday(timeline_.now() - yesterday);
+        server_.jump_wall(yesterday);
         found();
         for (auto& site : sites_) site->start();
         go(&City::tenant, seconds(4));
         go(&City::fault, seconds(20));
+        go(&City::council, seconds(25));
         go(&City::inspect, seconds(60));
         go(&City::keep, seconds(60));
         live(timeline_.now() + seconds(options_.minutes * 60));
@@ -97,12 +104,36 @@ private:
         server_.submit(Request{Actor{}, std::move(command)}, [](const Answer&) {});
     }
 
+    static Organisation lab(OrganisationKind kind) {
+        return {OrganisationName{"lab"}, kind, "Lab", "", SizeClass::small, "cn/sichuan/chengdu", ""};
+    }
+    static Project vision(std::int64_t cards, std::vector<SiteName> trusted = {}) {
+        return {ProjectName{"vision"}, OrganisationName{"lab"}, {{"A100", MilliCards{1000 * cards}}}, std::move(trusted), 400};
+    }
+
+    /// A programme whose vouchers end while the city lives: the shortest validity is a day.
+    void found_yesterday(Instant then) {
+        must(SetOrganisation{lab(OrganisationKind::university)});
+        Programme programme;
+        programme.name = ProgrammeName{"ending"};
+        programme.fiscal_year = 2027;
+        programme.effective_from = then - hours(1);
+        programme.effective_to = then + hours(24 * 300);
+        programme.funder = "district";
+        programme.budget = Fen{1'000'000};
+        programme.entity_cap = Fen{1'000'000};
+        programme.ratio = {{{OrganisationKind::university}, std::nullopt, 1000, "universities: all"}, {{}, true, 700, "domestic: 70 %"}};
+        programme.validity_days = 1;
+        must(OpenProgramme{programme});
+        ending_ = VoucherId{make_uid(then, 2, 2)};
+        must(AwardVoucher{ending_, programme.name, OrganisationName{"lab"}, Fen{100'000}});
+        live(timeline_.now() + seconds(1));
+    }
+
     void found() {
         must(SetOrganisation{
-            {OrganisationName{"lab"}, OrganisationKind::university, "Lab", "", SizeClass::small, "cn/sichuan/chengdu", ""}});
-        must(SetOrganisation{
             {OrganisationName{"owner"}, OrganisationKind::enterprise, "Owner", "", SizeClass::large, "cn/sichuan/chengdu", ""}});
-        must(SetProject{{ProjectName{"vision"}, OrganisationName{"lab"}, {{"A100", MilliCards{12'000}}}, {}, 400}});
+        must(SetProject{vision(12)});
         const std::int64_t count = random_.between(2, 4);
         for (std::int64_t i = 0; i < count; ++i) found_site(i);
         Programme programme;
@@ -131,17 +162,23 @@ private:
         site.tier = i % 2 == 0 ? Tier::core : Tier::cloud;
         site.tariff = {{"A100", Fen{500 + 100 * i}}, {"Ascend910B3", Fen{400 + 50 * i}}, {"cpu", Fen{10}}};
         must(SetSite{site});
+        registered_.push_back(site);
         std::vector<Node> nodes;
         for (std::int64_t n = 0; n < random_.between(1, 4); ++n) {
             const auto* model = random_.chance(2, 3) ? "A100" : "Ascend910B3";
+            // Cards of the last group may be lost: those before it keep their numbers.
+            std::vector<CardGroup> cards{{"cpu", 8, MiB{1024}, Slicing::exclusive, true}};
+            if (random_.chance(1, 2)) cards.push_back({"H800", 2, MiB{65'536}, Slicing::exclusive, true});
+            cards.push_back({model, 4, MiB{65'536}, Slicing::fractional, true});
             nodes.push_back({NodeName{fmt::format("n{}", n)},
-                             {{model, 4, MiB{65'536}, Slicing::fractional, true}, {"cpu", 8, MiB{1024}, Slicing::exclusive, true}},
+                             cards,
                              MilliCpus{64'000},
                              MiB{262'144},
                              {"z", "b", fmt::format("r{}", n % 2)},
                              true,
                              "127.0.0.1"});
         }
+        machines_.push_back(nodes);
         sites_.push_back(std::make_unique<SimSite>(SiteOptions{site.name, nodes, random_.between(-10'000, 10'000)}, timeline_, server_,
                                                    Random{options_.seed, site.name.value}, probes_, jury_, behaviours_));
     }
@@ -156,6 +193,8 @@ private:
         const auto cards = tenants_.chance(1, 5) ? 500 : 1000 * tenants_.between(1, 4);
         spec.resources.accelerators = {{model, MilliCards{cards}, ""}};
         if (tenants_.chance(1, 4)) spec.resources.accelerators.push_back({"cpu", MilliCards{2000}, ""});
+        // Cards that few sites price, or nobody.
+        if (tenants_.chance(1, 6)) spec.resources.accelerators.insert(spec.resources.accelerators.begin(), {"H800", MilliCards{1000}, ""});
         spec.num_nodes = tenants_.chance(1, 4) ? tenants_.between(2, 3) : 1;
         spec.priority = static_cast<PriorityClass>(tenants_.between(0, 2));
         spec.max_duration = Seconds{tenants_.between(60, 900)};
@@ -165,6 +204,9 @@ private:
         if (tenants_.chance(1, 6)) spec.on_disconnect = OnDisconnect::run_on;
         if (tenants_.chance(1, 3)) spec.funding = {{voucher_}, {}};
         if (tenants_.chance(1, 12)) spec.funding = {{voucher_}};  // the voucher alone: it never covers all
+        if (tenants_.chance(1, 8)) spec.funding = {{ending_}, {}};
+        if (tenants_.chance(1, 10)) spec.funding = {{voucher_}, {ending_}, {}};
+        if (tenants_.chance(1, 16)) spec.funding = {{ending_}};
         if (tenants_.chance(1, 10)) spec.budget = Budget{Fen{tenants_.between(1, 100)}};
         // Of late jobs, so that several of them may end at once.
         for (auto left = tenants_.chance(1, 6) ? tenants_.between(1, 3) : 0; left > 0 && !known_.empty(); --left) {
@@ -189,7 +231,9 @@ private:
     void order(JobId id) {
         auto& waiting = orders_[id];
         if (waiting.tries++ > 0) probes_.hit("submission repeated after a crash");
-        server_.submit(Request{Actor{}, SubmitJob{id, ProjectName{"vision"}, waiting.spec, sha256(id.text())}},
+        const auto key = id.uid.low % 4 == 0 ? id.text() : std::string{};
+        if (waiting.tries > 1 && !key.empty()) probes_.hit("request with a key asked again");
+        server_.submit(Request{Actor{}, SubmitJob{id, ProjectName{"vision"}, waiting.spec, sha256(id.text())}, key, sha256(id.text())},
                        [this, id](const Answer& answer) {
                            orders_.erase(id);
                            if (answer) {
@@ -216,6 +260,70 @@ private:
             orders_[id].spec = random_spec(id);
             order(id);
         }
+    }
+
+    // ---- what the city and its people decide meanwhile
+
+    [[nodiscard]] bool somebody_waits() const {
+        if (!server_.up()) return false;
+        const auto& states = server_.core().state.jobs_by_state;
+        return states.contains(JobState::queued);
+    }
+
+    void council() {
+        switch (council_.below(8)) {
+            case 0:
+            case 1: set_prices(registered_[council_.below(registered_.size())]); break;
+            case 2: {
+                auto& site = registered_[council_.below(registered_.size())];
+                site.open = !site.open;
+                if (somebody_waits() && !site.open) probes_.hit("site closed while jobs wait");
+                must(SetSite{site});
+                break;
+            }
+            case 3:
+                probes_.hit("project got another quota");
+                must(SetProject{
+                    vision(council_.between(2, 16), council_.chance(1, 4) ? std::vector{registered_[0].name} : std::vector<SiteName>{})});
+                break;
+            case 4:
+                university_ = !university_;
+                probes_.hit("organisation became of another kind");
+                must(SetOrganisation{lab(university_ ? OrganisationKind::university : OrganisationKind::enterprise)});
+                break;
+            case 5:
+                must(IssueToken{{TokenId{make_uid(timeline_.now(), 3, ++made_)}, SubjectName{"ann"}, sha256(fmt::format("token {}", made_)),
+                                 {Scope::read}, std::nullopt, timeline_.now(), timeline_.now() + seconds(council_.between(20, 120))}});
+                break;
+            default: change_machines(council_.below(sites_.size())); break;
+        }
+    }
+
+    void set_prices(Site& site) {
+        for (auto& line : site.tariff) line.fen_per_card_hour = Fen{line.fen_per_card_hour.value * council_.between(50, 150) / 100 + 1};
+        const auto dear = std::ranges::find(site.tariff, "H800", &TariffLine::model);
+        if (dear != site.tariff.end()) {
+            site.tariff.erase(dear);
+        } else if (council_.chance(1, 2)) {
+            site.tariff.push_back({"H800", Fen{council_.chance(1, 2) ? 900 : 1'000'000}});
+        }
+        if (council_.chance(1, 4)) site.tier = site.tier == Tier::core ? Tier::cloud : Tier::core;
+        if (somebody_waits()) probes_.hit("site changed its prices while jobs wait");
+        must(SetSite{site});
+    }
+
+    /// A node leaves, loses some of its cards or falls ill; or all is as it was.
+    void change_machines(std::size_t at) {
+        auto nodes = machines_[at];
+        if (council_.chance(2, 3)) {
+            auto& node = nodes[council_.below(nodes.size())];
+            switch (council_.below(3)) {
+                case 0: nodes.erase(nodes.begin() + (&node - nodes.data())); break;
+                case 1: node.cards.back().count = council_.between(1, 3); break;
+                default: node.healthy = false; break;
+            }
+        }
+        sites_[at]->set_nodes(std::move(nodes));
     }
 
     // ---- faults
@@ -275,11 +383,17 @@ private:
 
     void mend() {
         mended_ = true;
-        for (auto& site : sites_) {
-            site->connect(true);
-            site->trouble(false);
+        for (std::size_t i = 0; i < sites_.size(); ++i) {
+            sites_[i]->connect(true);
+            sites_[i]->trouble(false);
+            sites_[i]->set_nodes(machines_[i]);
         }
         if (!server_.up()) server_.start(true);
+        // Tariffs stay as they are: whoever can be paid for runs.
+        for (auto& site : registered_) {
+            site.open = true;
+            must(SetSite{site});
+        }
         timeline_.after(seconds(60), [this] { watch_over(); });
     }
     void watch_over() {
@@ -293,6 +407,7 @@ private:
     Random random_;
     Random tenants_;
     Random faults_;
+    Random council_;
     Server server_;
     Jury jury_;
     std::map<JobId, Behaviour> behaviours_;
@@ -300,6 +415,10 @@ private:
     std::map<JobId, Order> orders_;
     std::vector<JobId> known_;
     VoucherId voucher_;
+    VoucherId ending_;
+    std::vector<Site> registered_;
+    std::vector<std::vector<Node>> machines_;  ///< By site: all that it ever had.
+    bool university_ = true;
     std::uint64_t made_ = 0;
     bool mended_ = false;
 };

@@ -64,6 +64,19 @@ inline constexpr std::string_view required_probes[] = {
     "job refused for lack of money",
     "job refused by a clause",
     "dependent left with the job it waited for",
+    "job placed by a later alternative than its first",
+    "job stopped at its budget",
+    "site changed its prices while jobs wait",
+    "site closed while jobs wait",
+    "project got another quota",
+    "organisation became of another kind",
+    "voucher lapsed while a job waited",
+    "use came after its voucher's end",
+    "voucher ended with its final figures",
+    "node or cards lost under a running task",
+    "site left out of its report a node that it had",
+    "request with a key asked again",
+    "token ended by time",
 };
 
 }  // namespace weir::sim

@@ -53,6 +53,11 @@ void SimSite::supervise() {
     if (!powered_) return;
     for (auto& [key, task] : tasks_) {
         if (task.phase == Phase::ended) continue;
+        if (auto node = lost_node(task)) {
+            probes_.hit("node or cards lost under a running task");
+            end(task, Reason::node_lost, 0, std::move(node));
+            continue;
+        }
         const auto now = boot();
         const auto& behaviour = behaviours_.at(key.first);
         if (task.phase != Phase::stopping && now >= task.lease) stop(task, Reason::lease_lost);
@@ -77,6 +82,22 @@ void SimSite::supervise() {
             end(task, Reason::exited, 0);
         }
     }
+}
+
+void SimSite::set_nodes(std::vector<Node> nodes) {
+    options_.nodes = std::move(nodes);
+    told_nodes_ = false;
+}
+
+std::optional<NodeName> SimSite::lost_node(const Task& task) const {
+    for (const auto& placed : task.desired.placement.nodes) {
+        const auto node = std::ranges::find(options_.nodes, placed.node, &Node::name);
+        if (node == options_.nodes.end()) return placed.node;
+        std::int64_t cards = 0;
+        for (const auto& group : node->cards) cards += group.count;
+        if (std::ranges::any_of(placed.cards, [&](const CardShare& card) { return card.index >= cards; })) return placed.node;
+    }
+    return std::nullopt;
 }
 
 void SimSite::stop(Task& task, Reason why) {
@@ -286,7 +307,7 @@ void SimSite::hear_desired(std::uint64_t number, DesiredPage page) {
 void SimSite::acknowledge(const SiteReport& report) {
     pending_.reset();
     sequence_ = report.sequence;
-    if (report.nodes) told_nodes_ = true;
+    if (report.nodes && *report.nodes == options_.nodes) told_nodes_ = true;
     for (const auto& meter : report.meters) {
         const auto task = tasks_.find({meter.job, meter.generation});
         if (task != tasks_.end()) task->second.metered = std::max(task->second.metered, meter.sequence);

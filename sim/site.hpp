@@ -52,6 +52,9 @@ public:
     void kill_agent(Duration down_for);
     void lose_power(Duration down_for);
     void jump_wall(Duration by);
+    /// The machines of the site are these from now on. What runs on those that are gone ends.
+    void set_nodes(std::vector<Node> nodes);
+    [[nodiscard]] const std::vector<Node>& nodes() const { return options_.nodes; }
     [[nodiscard]] bool idle() const { return tasks_.empty(); }
 
 private:
@@ -78,6 +81,8 @@ private:
     [[nodiscard]] Instant wall() const { return timeline_.now() + wall_offset_; }
     void repeat(void (SimSite::*what)(), Duration every);
     void supervise();
+    /// The first node of the task that is gone, or has lost a card on which it runs.
+    [[nodiscard]] std::optional<NodeName> lost_node(const Task& task) const;
     void end(Task& task, Reason reason, std::int64_t exit_code, std::optional<NodeName> blamed = {});
     void agent_round();
     void reconcile();

@@ -42,7 +42,7 @@ void Server::start(bool use_snapshots) {
     answers_.clear();
     work_planned_ = false;
     announce();
-    submit(Request{Actor{}, StartLeader{journal_->epoch().number, "sim"}}, [](const Answer&) {});
+    submit(Request{Actor{}, StartLeader{journal_->epoch().number, "sim", 0}}, [](const Answer&) {});
     plan_work(milliseconds(200));
 }
 

@@ -203,7 +203,7 @@ TEST_F(Drill, BooksThatBreakALawAreNeitherKeptNorBelieved) {
     // A writer whose decisions break the books ends before that is a fact.
     core.state.ledger_broken = true;
     Writer writer{std::move(core), *journal_};
-    const Request request{Actor{}, StartLeader{9, "test"}};
+    const Request request{Actor{}, StartLeader{9, "test", 0}};
     const auto outcome = writer.commit({&request, 1}, now_);
     ASSERT_FALSE(outcome);
     EXPECT_NE(outcome.error().message.find("law of the ledger"), std::string::npos) << outcome.error().message;

@@ -65,6 +65,7 @@ TEST(Golden, NoLineIsEverChanged) {
     const std::map<std::size_t, std::string_view> left{
         {25, "bf9b9e15c333a60e6bbda4d95a39e5506811547cf454b1b11c8cdebbc88c4c6c"},
         {28, "09c8c09a4232520c8566fd1cb2f7b81b040f03faff52f7c7934003afdf03c53a"},
+        {30, "88b72091afa59a7f176dc8503a9ef6595e10f9fcfc82ab4be852809a4f27f7f1"},
     };
     const auto lines = golden_lines();
     Digest digest;

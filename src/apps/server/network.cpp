@@ -53,7 +53,11 @@ Result<std::unique_ptr<Network>, std::string> Network::open(NetworkOptions optio
                                                          "the journal cannot go on: {}; the server ends now and replays at its next start",
                                                          error.message));
                                                  });
-    const auto started = self.carry_out(control::StartLeader{self.journal_->epoch().number, std::string{version()}});
+    const auto identity = self.journal_->identity();
+    if (!identity) return fail(identity.error().message);
+    const auto made = identity->lineage.empty() ? std::nullopt : parse_uid(identity->store_id);
+    const auto started = self.carry_out(control::StartLeader{self.journal_->epoch().number, std::string{version()},
+                                                             made ? control::generations_above_of(time_of(*made)) : 0});
     if (!started) return fail(started.error().message);
     auto watch = store::StoreWatch::open(self.options_.store);
     if (!watch) return fail(watch.error().message);

@@ -61,7 +61,7 @@ void leave_site(State& state, LiveJob& job, At at) {
 
 void make(State& s, const LeaderStarted& e, At at) {
     s.epoch = e.epoch;
-    s.leader = {at.time, e.grants.value_or(LeaseTerms{}), e.respects.value_or(LeaseTerms{})};
+    s.leader = {at.time, e.grants.value_or(LeaseTerms{}), e.respects.value_or(LeaseTerms{}), e.generations_above.value_or(0)};
 }
 
 void make(State& s, const OrganisationSet& e, At) { s.organisations[e.organisation.name] = e.organisation; }

@@ -233,20 +233,37 @@ TEST(Job, WhoseStartIsRefusedWaitsALittleLongerEachTime) {
     }
 }
 
+TEST(Leader, OfARestoredStoreNumbersGenerationsAboveThoseThatSitesMayKnow) {
+    Town town;
+    town.deposit(10'000);
+    const auto before = town.submit(Town::spec());
+    town.place();
+    EXPECT_EQ(town.live(before).generation, 1U);
+    const auto above = generations_above_of(town.now);
+    EXPECT_GT(above, 1'000U);
+    EXPECT_GE(generations_above_of(town.now + seconds(60)), above + 203) << "a later restore, whatever this history did meanwhile";
+    town.must(StartLeader{7, "restored", above});
+    town.end(before, town.live(before).placement->site.value, Reason::lease_lost);
+    const auto after = town.submit(Town::spec());
+    town.place();
+    EXPECT_EQ(town.live(before).generation, above + 1);
+    EXPECT_EQ(town.live(after).generation, above + 1) << "also of a job that the lost history may have had under this id";
+}
+
 TEST(Leader, RespectsWhatItsPredecessorsGrantedForAsLongAsItMayRun) {
     Town town;
     town.core.policy.run_on_lease = hours(6);
     town.core.policy.kill_grace = seconds(60);
-    town.must(StartLeader{1, "a"});
+    town.must(StartLeader{1, "a", 0});
     town.core.policy.run_on_lease = hours(1);
     town.core.policy.kill_grace = seconds(10);
-    town.must(StartLeader{2, "b"});
+    town.must(StartLeader{2, "b", 0});
     EXPECT_EQ(town.core.state.leader.respects, (LeaseTerms{Seconds{30}, Seconds{6 * 3600}, Seconds{60}}));
     town.wait(60);
-    town.must(StartLeader{3, "c"});
+    town.must(StartLeader{3, "c", 0});
     EXPECT_EQ(town.core.state.leader.respects.run_on_lease, Seconds{6 * 3600}) << "two starts later it may still run";
     town.wait(8 * 3600);
-    town.must(StartLeader{4, "d"});
+    town.must(StartLeader{4, "d", 0});
     EXPECT_EQ(town.core.state.leader.respects, (LeaseTerms{Seconds{30}, Seconds{3600}, Seconds{60}})) << "a grace stays with its task";
 }
 

@@ -89,10 +89,17 @@ LeaseTerms terms_to_respect(const State& state, const Policy& policy, Instant no
     return longer_of(last.grants, {Seconds{0}, Seconds{0}, last.respects.kill_grace});
 }
 
+std::uint32_t generations_above_of(Instant restored_at) {
+    constexpr Instant beginning{1'735'689'600'000'000'000};  // 2025-01-01T00:00:00Z
+    const auto minutes = std::max<std::int64_t>((restored_at - beginning).ns / 60'000'000'000, 1);
+    return static_cast<std::uint32_t>(std::min<std::int64_t>(minutes * 256, std::int64_t{1} << 31));
+}
+
 Decision decide(const Core& core, const Actor& actor, const StartLeader& command, Instant now) {
     if (actor.kind != Actor::Kind::system) return refuse(RefusalCode::forbidden, "only the server itself starts a leader");
-    return accept(fmt::format("{}", command.epoch), {LeaderStarted{command.epoch, command.build, terms_of(core.policy),
-                                                                   terms_to_respect(core.state, core.policy, now)}});
+    return accept(fmt::format("{}", command.epoch),
+                  {LeaderStarted{command.epoch, command.build, terms_of(core.policy), terms_to_respect(core.state, core.policy, now),
+                                 command.generations_above == 0 ? std::nullopt : std::optional{command.generations_above}}});
 }
 
 Decision decide(const Core& core, const Actor& actor, const Tick&, Instant now) {

@@ -38,8 +38,11 @@ struct LeaderStarted {
     std::string build;
     std::optional<LeaseTerms> grants{};     ///< What it grants; nothing: written by a program that did not say.
     std::optional<LeaseTerms> respects{};   ///< What leaders before it may have granted and may still run.
+    /// Of a restored store: generations that begin from now on are numbered above this. Sites may know lower ones from a history that
+    /// this one has left.
+    std::optional<std::uint32_t> generations_above{};
 };
-BOOST_DESCRIBE_STRUCT(LeaderStarted, (), (epoch, build, grants, respects))
+BOOST_DESCRIBE_STRUCT(LeaderStarted, (), (epoch, build, grants, respects, generations_above))
 
 // ---- who takes part
 

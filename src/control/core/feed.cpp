@@ -364,7 +364,8 @@ std::vector<Event> decide_placements(Core& core, Instant now) {
         if (const auto end = answers_end(core.state, job); end && now > *end) continue;  // The next tick judges it anew.
         const auto& ask = job.spec.resources.accelerators[static_cast<std::size_t>(chosen.alternative)];
         const SiteName site{chosen.allocation.site};
-        JobPlaced placed{job.id, job.generation + 1, {}, shares_of(core, job, core.state.sites.at(site).site, ask.model, now)};
+        JobPlaced placed{job.id, std::max(job.generation, core.state.leader.generations_above) + 1, {},
+                         shares_of(core, job, core.state.sites.at(site).site, ask.model, now)};
         placed.placement.site = site;
         placed.placement.model = ask.model;
         placed.placement.per_node = ask.per_node;

@@ -25,6 +25,19 @@ BillLine line_of(const GenerationUsage& usage, MilliCardSeconds used, std::optio
             payer == Payer::provider ? Fen{0} : charge_of(used, usage.fen_per_card_hour)};
 }
 
+/// What may be used between a report and the end of a task that is told to stop: an hour of its cards is far more than that takes.
+constexpr std::int64_t stop_takes_at_most_s = 3600;
+
+/// What the network bears of use beyond a job's holds, at most.
+Fen most_uncovered(const LiveJob& job) {
+    if (job.usage.empty()) return Fen{0};
+    const auto& usage = job.usage.back();
+    const auto ask = std::ranges::find(job.spec.resources.accelerators, usage.model, &AcceleratorAsk::model);
+    if (ask == job.spec.resources.accelerators.end()) return Fen{0};
+    const MilliCardSeconds used{ask->per_node.value * job.spec.num_nodes * stop_takes_at_most_s};
+    return charge_of(used, usage.fen_per_card_hour);
+}
+
 /// Splits `amount` over the lines' amounts by largest remainder; a tie goes to the earlier line.
 std::vector<Fen> split(Fen amount, const std::vector<Fen>& weights) {
     const auto total = std::accumulate(weights.begin(), weights.end(), Fen{0});
@@ -230,7 +243,9 @@ Settlement settle(const Core& core, const LiveJob& job, std::optional<LossCause>
         chain.resolve(hold, captured);
         result.paid.push_back({hold.source, hold.amount, captured});
     }
-    // What the holds do not cover (a last meter interval may end after the limit was reached) the network bears, in the open.
+    // What the holds do not cover (a last meter interval may end after the limit was reached) the network bears, in the open, up to what
+    // the present generation can use between two reports and until it is stopped. Beyond that its site has not stopped it.
+    Fen borne = most_uncovered(job);
     std::vector<BillLine> uncovered;
     for (std::size_t i = 0, line = 0; i < result.bill.size(); ++i) {
         if (result.bill[i].payer != Payer::tenant) continue;
@@ -240,7 +255,8 @@ Settlement settle(const Core& core, const LiveJob& job, std::optional<LossCause>
         uncovered.push_back(result.bill[i]);
         uncovered.back().payer = Payer::network;
         uncovered.back().used = MilliCardSeconds{0};
-        uncovered.back().amount = rest;
+        uncovered.back().amount = std::min(rest, borne);
+        borne -= uncovered.back().amount;
     }
     result.bill.insert(result.bill.end(), uncovered.begin(), uncovered.end());
 

@@ -131,9 +131,10 @@ struct Leader {
     Instant started_at;
     LeaseTerms grants;
     LeaseTerms respects;    ///< What those before it granted, as far as it may still run.
+    std::uint32_t generations_above = 0;
     bool operator==(const Leader&) const = default;
 };
-BOOST_DESCRIBE_STRUCT(Leader, (), (started_at, grants, respects))
+BOOST_DESCRIBE_STRUCT(Leader, (), (started_at, grants, respects, generations_above))
 
 struct State {
     std::uint64_t revision = 0;

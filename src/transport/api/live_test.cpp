@@ -307,6 +307,36 @@ TEST(Logs, AreReadFromAnOffsetAndFollowedToTheirEnd) {
     EXPECT_EQ(town.get("eve", "/v1/jobs/" + id + "/logs").status, 404);
 }
 
+/// A log that never ends.
+class EndlessLog final : public LogSource {
+public:
+    Result<LogPiece, LogError> read(const LogQuery& query) override {
+        ++looks;
+        return LogPiece{"x", query.offset, false};
+    }
+    std::atomic<int> looks = 0;
+};
+
+TEST(Logs, BreakOffOnceTheTokenIsRevoked) {
+    const auto log = std::make_shared<EndlessLog>();
+    TownOptions options;
+    options.logs = log;
+    Town town{options};
+    const auto id = text_of(town.post("ann", "/v1/jobs", Town::job_body()).body, "id");
+    const auto made = town.post("ann", "/v1/tokens", R"({"scopes":["read"]})");
+    const auto secret = text_of(made.body, "secret");
+    http::Call call;
+    call.target = "/v1/jobs/" + id + "/logs?follow=true";
+    call.within = seconds(120);
+    auto reader = town.client(secret);
+    auto following = std::async(std::launch::async, [&] { return reader.call(std::move(call)); });
+    while (log->looks == 0) std::this_thread::yield();
+    ASSERT_EQ(town.ask("ann", http::Method::del, "/v1/tokens/" + text_of(made.body, "id")).status, 200);
+    const auto answer = following.get();
+    ASSERT_FALSE(answer) << "a body without its last chunk is no whole log";
+    EXPECT_EQ(answer.error().fault, http::CallFault::closed) << answer.error().message;
+}
+
 TEST(Logs, WithoutASourceAreRefusedClearly) {
     Town town;
     const auto id = text_of(town.post("ann", "/v1/jobs", Town::job_body()).body, "id");

@@ -98,7 +98,25 @@ http::Response one_piece(Context& context, const LogQuery& query, const http::Re
 struct Follower {
     http::Stream stream;
     LogQuery query;
+    control::Actor actor;
 };
+
+/// Whether the reader may still read: its token holds, and it still may see the job's project, as long as the core knows whose it is.
+bool may_read_on(Context& context, const Follower& follower) {
+    const auto now = context.world.wall();
+    return context.world.reader.ask([&](const control::Core& core) {
+        const auto& state = core.state;
+        const auto token = state.tokens.find(follower.actor.token);
+        if (token == state.tokens.end() || (token->second.expires_at && *token->second.expires_at <= now)) return false;
+        if (const auto live = state.jobs.find(follower.query.job); live != state.jobs.end())
+            return control::may_see(state, follower.actor, live->second.project);
+        const auto gone = state.finished.find(follower.query.job);
+        return gone == state.finished.end() || control::may_see(state, follower.actor, gone->second.project);
+    });
+}
+
+/// Ends a log that is not over: the body has no last chunk, so that nobody takes what came for all there is.
+void break_off(const Follower& follower) { follower.stream.core()->end_with("the log goes on: ask again from where it broke off"); }
 
 /// Whether the job may still print; fills in the generation where the job had none when it was asked for.
 bool refresh(Context& context, LogQuery& query) {
@@ -124,18 +142,27 @@ bool give(Context& context, Follower& follower) {
     return follower.stream.push(piece->bytes) == http::Push::taken && !piece->ended;
 }
 
-/// Gives, and looks again after a while; the stream ends with its last holder.
-void follow(Context& context, const std::shared_ptr<Follower>& follower) {
-    if (follower->stream.gone() || !give(context, *follower)) return;
-    context.waker.after(look_every,
-                        [&context, follower](bool) { context.worker.post([&context, follower] { follow(context, follower); }); });
+void follow(Context& context, const std::shared_ptr<Follower>& follower);
+
+/// Has the worker look now; breaks the log off where it takes no more.
+void look(Context& context, const std::shared_ptr<Follower>& follower) {
+    if (!context.worker.post([&context, follower] { follow(context, follower); })) break_off(*follower);
 }
 
-http::Response followed(Context& context, LogQuery query) {
+/// Gives, and looks again after a while; the stream ends with its last holder.
+void follow(Context& context, const std::shared_ptr<Follower>& follower) {
+    if (follower->stream.gone()) return;
+    if (!may_read_on(context, *follower)) return break_off(*follower);
+    if (!give(context, *follower)) return;
+    if (!context.waker.after(look_every, [&context, follower](bool) { look(context, follower); })) break_off(*follower);
+}
+
+http::Response followed(Context& context, LogQuery query, control::Actor actor) {
     query.max_bytes = follow_bytes;
     const auto follower = std::make_shared<Follower>(
-        Follower{http::Stream::open({.kind = http::StreamKind::raw, .buffer_bytes = 2 * follow_bytes, .heartbeat = {}}), query});
-    context.worker.post([&context, follower] { follow(context, follower); });
+        Follower{http::Stream::open({.kind = http::StreamKind::raw, .buffer_bytes = 2 * follow_bytes, .heartbeat = {}}), query,
+                 std::move(actor)});
+    look(context, follower);
     return http::Response::streaming("text/plain; charset=utf-8", follower->stream).with_header("Cache-Control", "no-store");
 }
 
@@ -144,6 +171,7 @@ void get_logs(Context& context, http::Request request, http::Reply reply) {
     auto wanted = context.world.reader.ask([&](const control::Core& core) { return wanted_of(core.state, request, now); });
     if (!wanted) return reply(refuse(wanted.error(), request.target));
     later(context, std::move(request), std::move(reply), [&context, wanted = std::move(*wanted)](const http::Request& again) mutable {
+        auto actor = wanted.actor;
         auto query = complete(context, std::move(wanted), again.parameter("job"));
         if (!query) return refuse(query.error(), again.target);
         if (context.world.logs == nullptr) {
@@ -151,7 +179,7 @@ void get_logs(Context& context, http::Request request, http::Reply reply) {
                           "this server is not told where logs lie; read them at the site, or ask its operator to configure a log source",
                           again.target);
         }
-        return flag(again, "follow") ? followed(context, std::move(*query)) : one_piece(context, *query, again);
+        return flag(again, "follow") ? followed(context, std::move(*query), std::move(actor)) : one_piece(context, *query, again);
     });
 }
 

@@ -106,6 +106,29 @@ TEST(Job, IsRefusedWithTheClauseWhereItsFundingIsNotEligible) {
     EXPECT_EQ(refusal.clause, "article 4: only the east site");
 }
 
+TEST(Job, IsRefusedWithTheShareWhereItsVoucherMayNotPayAllOfIt) {
+    Town town;
+    const auto rich = town.award(50'000);
+    auto spec = Town::spec();
+    spec.funding = {{rich}};
+    const auto refusal = town.refused(SubmitJob{town.id(), ProjectName{"vision"}, spec, {}});
+    EXPECT_EQ(refusal.code, RefusalCode::insufficient_funds);
+    EXPECT_EQ(refusal.field, "funding");
+    EXPECT_EQ(refusal.clause, "universities: 60 %");
+    EXPECT_EQ(refusal.message, "up to 3600 s on 1 node(s) with A100 at east can cost 6.00 yuan; " + rich.text() +
+                                   " may pay 60 % of it, 3.60 yuan; nobody is named who pays the other 2.40 yuan: name prepaid as the "
+                                   "last source (funding: [" +
+                                   rich.text() + ", prepaid]), or choose an accelerator of which more is paid");
+    const auto poor = town.award(200);
+    spec.funding = {{poor}};
+    const auto both = town.refused(SubmitJob{town.id(), ProjectName{"vision"}, spec, {}});
+    EXPECT_NE(both.message.find("may pay 60 % of it, 3.60 yuan, and has 2.00 yuan left; nobody"), std::string::npos) << both.message;
+    spec.funding = {{rich}, {}};
+    const auto without_money = town.refused(SubmitJob{town.id(), ProjectName{"vision"}, spec, {}});
+    EXPECT_NE(without_money.message.find("can cost 6.00 yuan and the funding sources cover 3.60 yuan"), std::string::npos)
+        << without_money.message;
+}
+
 TEST(Job, IsRefusedWithBothNumbersWhereTheMoneyDoesNotReach) {
     Town town;
     town.deposit(599);

@@ -5,6 +5,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <optional>
 
 namespace weir::control {
 
@@ -146,8 +147,40 @@ void add_quotes(const Asked& asked, const Site& site, std::vector<Quote>& all) {
     }
 }
 
+/// Thousandths as per cent: 60, 62.5.
+std::string per_cent(std::int64_t per_mille) {
+    return per_mille % 10 == 0 ? fmt::format("{}", per_mille / 10) : fmt::format("{}.{}", per_mille / 10, per_mille % 10);
+}
+
+/// A refusal where even full purses could not pay this quote, because no source may pay the rest: what each may pay, and the rest.
+std::optional<Refusal> shares_too_small(const Asked& asked, const Quote& quote) {
+    const auto& site = asked.core.state.sites.at(quote.site).site;
+    const Instant end = asked.now + seconds(asked.spec.max_duration.value);
+    Fen rest = quote.cost_max;
+    std::string shares;
+    std::string named;
+    std::string clause;
+    for (std::size_t i = 0; i < asked.sources.size(); ++i) {
+        const auto answer = ask_source(asked.core, asked.organisation, asked.sources[i], site, quote.model, asked.now, end);
+        const Fen most{mul_div(quote.cost_max.value, answer.per_mille, 1000, Rounding::down).value_or(0)};
+        rest -= std::min(most, rest);
+        shares += fmt::format("; {} may pay {} % of it, {} yuan", name_of(asked.sources[i]), per_cent(answer.per_mille), yuan(most));
+        if (asked.free[i] < most) shares += fmt::format(", and has {} yuan left", yuan(asked.free[i]));
+        named += name_of(asked.sources[i]) + ", ";
+        if (clause.empty()) clause = answer.clause;
+    }
+    if (rest.value == 0) return std::nullopt;
+    return Refusal{RefusalCode::insufficient_funds,
+                   fmt::format("up to {} s on {} node(s) with {} at {} can cost {} yuan{}; nobody is named who pays the other {} yuan: "
+                               "name prepaid as the last source (funding: [{}prepaid]), or choose an accelerator of which more is paid",
+                               asked.spec.max_duration.value, asked.spec.num_nodes, quote.model, quote.site.value, yuan(quote.cost_max),
+                               shares, yuan(rest), named),
+                   "funding", clause};
+}
+
 /// Why no site can be paid: the clause that refuses where no source is eligible at all, else the cheapest site's numbers.
-Refusal cannot_pay(const std::vector<Quote>& all, const JobSpec& spec) {
+Refusal cannot_pay(const std::vector<Quote>& all, const Asked& asked) {
+    const auto& spec = asked.spec;
     if (all.empty()) {
         return {RefusalCode::funding_not_eligible,
                 "no site that the job may enter has a price for any of its accelerators; see weir site list, and widen trust, tier, "
@@ -165,6 +198,7 @@ Refusal cannot_pay(const std::vector<Quote>& all, const JobSpec& spec) {
                     cheapest->parts.size(), cheapest->model, cheapest->site.value, cheapest->clauses.front().clause),
                 "funding", cheapest->clauses.front().clause};
     }
+    if (auto refusal = shares_too_small(asked, *cheapest)) return *std::move(refusal);
     return {RefusalCode::insufficient_funds,
             fmt::format("up to {} s on {} node(s) with {} at {} can cost {} yuan and the funding sources cover {} yuan; lower "
                         "max_duration, set a budget, or add a source",
@@ -226,7 +260,7 @@ Result<HoldPlan, Refusal> plan_holds(const Core& core, const Project& project, c
         payable = true;
         for (std::size_t i = 0; i < most.size(); ++i) most[i] = std::max(most[i], quote.parts[i]);
     }
-    if (!payable) return fail(cannot_pay(all, spec));
+    if (!payable) return fail(cannot_pay(all, {core, project.organisation, spec, sources, free, now}));
     for (std::size_t i = 0; i < sources.size(); ++i) {
         if (most[i].value == 0) continue;
         const auto id = ledger::transfer_id_of(now, fmt::format("{} hold {}", job.text(), i));

@@ -316,6 +316,24 @@ TEST(Tokens, TheSecretAloneGoesToStandardOutputOrIntoAPrivateFile) {
     EXPECT_EQ(rig.run({"site", "agent-token", "pidu-core", "--expires", "soon"}), 2);
 }
 
+TEST(Tokens, NothingIsMadeWhereTheSecretCannotBeKept) {
+    Rig rig;
+    rig.on("POST /v1/sites/pidu-core/agent-token", R"({"id":"tok-1","secret":"s3cret","repeated":false,"revision":5})");
+    fs::create_directory(rig.path("folder"));
+    for (const auto& to : {rig.path("folder"), rig.write("file", "") + "/below"}) {
+        EXPECT_EQ(rig.run({"site", "agent-token", "pidu-core", "--to", to}), 2) << to;
+        EXPECT_TRUE(rig.seen("POST").empty());
+    }
+}
+
+TEST(Config, ADirectoryInItsPlaceIsSaid) {
+    Rig rig;
+    fs::create_directories(rig.path(".config/weir/config.yaml"));
+    EXPECT_EQ(rig.run({"whoami"}), 2);
+    EXPECT_THAT(rig.err, HasSubstr("is a directory"));
+    EXPECT_EQ(rig.run({"--token-file", rig.path(".config"), "whoami"}), 2);
+}
+
 TEST(Sites, NodesShowEmulatedCards) {
     Rig rig;
     rig.on("GET /v1/nodes",

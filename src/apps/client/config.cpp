@@ -45,6 +45,8 @@ Result<std::string, Failure> config_path(const Console& console) {
 Result<Config, Failure> read_config(const Console& console) {
     const auto path = config_path(console);
     if (!path) return Config{};
+    std::error_code ignored;
+    if (fs::is_directory(*path, ignored)) return fail(usage(fmt::format("{} is a directory; a configuration is a file", *path)));
     std::ifstream file{*path};
     if (!file) return Config{};
     const std::string text{std::istreambuf_iterator<char>{file}, {}};
@@ -74,8 +76,10 @@ Result<std::string, Failure> read_token(const Console& console, const std::strin
     if (file == "-") {
         std::getline(console.in, token);
     } else {
+        std::error_code ignored;
         std::ifstream stream{file};
-        if (!stream) return fail(usage(fmt::format("the token file {} cannot be read; check its path and mode", file)));
+        if (!stream || fs::is_directory(file, ignored))
+            return fail(usage(fmt::format("the token file {} cannot be read; check its path and mode", file)));
         token.resize(token_bytes_max + 1);
         stream.read(token.data(), static_cast<std::streamsize>(token.size()));
         token.resize(static_cast<std::size_t>(stream.gcount()));

@@ -124,6 +124,16 @@ Console system_console() {
                 }};
 }
 
+std::optional<std::string> private_file_fault(const std::string& path) {
+    namespace fs = std::filesystem;
+    std::error_code error;
+    if (fs::is_directory(path, error)) return fmt::format("{} is a directory; name a file", path);
+    const auto probe = path + ".probe";
+    if (auto fault = write_private_file(probe, "")) return fault;
+    fs::remove(probe, error);
+    return std::nullopt;
+}
+
 std::optional<std::string> write_private_file(const std::string& path, const std::string& text) {
     namespace fs = std::filesystem;
     const auto folder = fs::path{path}.parent_path();

@@ -45,4 +45,7 @@ struct Console {
 /// Writes a file that only its owner may read, whole or not at all; makes its folder. Nothing, or what went wrong.
 [[nodiscard]] std::optional<std::string> write_private_file(const std::string& path, const std::string& text);
 
+/// Whether write_private_file() could write there now: nothing, or what is in the way. The file itself is not touched.
+[[nodiscard]] std::optional<std::string> private_file_fault(const std::string& path);
+
 }  // namespace weir::cli

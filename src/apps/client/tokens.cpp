@@ -40,7 +40,12 @@ Done hand_over(Session& session, const TokenAsk& ask, const Reply& reply) {
         if (console.talks) console.err << fmt::format("token {}; its secret is shown this once\n", id);
         return {};
     }
-    if (auto wrong = write_private_file(ask.to, text_of(*secret) + "\n")) return fail(usage(*std::move(wrong)));
+    if (auto wrong = write_private_file(ask.to, text_of(*secret) + "\n")) {
+        return fail(Failure{.exit = Exit::unknown_outcome,
+                            .message = fmt::format("{}: {} was made and its secret is lost; end it with: weir token revoke {}, and issue "
+                                                   "another",
+                                                   *wrong, id, id)});
+    }
     console.out << (session.json() ? Object{}.text("id", id).text("secret_file", ask.to).json() : fmt::format("token {}", id)) << '\n';
     if (console.talks) console.err << fmt::format("the secret is in {}, readable by you alone\n", ask.to);
     return {};
@@ -88,6 +93,10 @@ Done login(Console& console, const Flags& flags) {
 
 Done issue_token(Session& session, const TokenAsk& ask) {
     const auto expires_at = WEIR_TRY(expiry_of(session.console(), ask.expires));
+    // Before anything is made: a secret that cannot be kept is lost.
+    if (!ask.to.empty()) {
+        if (auto wrong = private_file_fault(ask.to)) return fail(usage(*std::move(wrong)));
+    }
     auto body = Object{}.text("id", TokenId{session.console().new_uid()}.text()).text("expires_at", expires_at);
     if (!ask.site.empty()) {
         const auto reply = WEIR_TRY(

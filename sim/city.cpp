@@ -275,10 +275,10 @@ private:
             case 0:
             case 1: set_prices(registered_[council_.below(registered_.size())]); break;
             case 2: {
-                auto& site = registered_[council_.below(registered_.size())];
-                site.open = !site.open;
-                if (somebody_waits() && !site.open) probes_.hit("site closed while jobs wait");
-                must(SetSite{site});
+                const auto which = council_.below(registered_.size());
+                if (somebody_waits()) probes_.hit("site closed while jobs wait");
+                open(which, false);
+                timeline_.after(seconds(council_.between(5, 60)), [this, which] { open(which, true); });
                 break;
             }
             case 3:
@@ -299,6 +299,11 @@ private:
         }
     }
 
+    void open(std::size_t which, bool open) {
+        registered_[which].open = open;
+        must(SetSite{registered_[which]});
+    }
+
     void set_prices(Site& site) {
         for (auto& line : site.tariff) line.fen_per_card_hour = Fen{line.fen_per_card_hour.value * council_.between(50, 150) / 100 + 1};
         const auto dear = std::ranges::find(site.tariff, "H800", &TariffLine::model);
@@ -315,7 +320,7 @@ private:
     /// A node leaves, loses some of its cards or falls ill; or all is as it was.
     void change_machines(std::size_t at) {
         auto nodes = machines_[at];
-        if (council_.chance(2, 3)) {
+        if (council_.chance(1, 2)) {
             auto& node = nodes[council_.below(nodes.size())];
             switch (council_.below(3)) {
                 case 0: nodes.erase(nodes.begin() + (&node - nodes.data())); break;
@@ -390,10 +395,7 @@ private:
         }
         if (!server_.up()) server_.start(true);
         // Tariffs stay as they are: whoever can be paid for runs.
-        for (auto& site : registered_) {
-            site.open = true;
-            must(SetSite{site});
-        }
+        for (std::size_t i = 0; i < registered_.size(); ++i) open(i, true);
         timeline_.after(seconds(60), [this] { watch_over(); });
     }
     void watch_over() {

@@ -156,8 +156,11 @@ void SimSite::reconcile() {
     std::erase_if(tasks_, [&](const auto& entry) {
         const bool wanted = std::ranges::any_of(
             desired_->tasks, [&](const DesiredTask& d) { return d.job == entry.first.first && d.generation == entry.first.second; });
-        return entry.second.phase == Phase::ended && entry.second.reported && !wanted;
+        const bool over = entry.second.phase == Phase::ended && entry.second.reported && !wanted;
+        if (over) removed_.emplace_back(boot(), entry.second);
+        return over;
     });
+    std::erase_if(removed_, [&](const auto& record) { return boot() - record.first > seconds(60); });
 }
 
 void SimSite::begin(const DesiredTask& desired) {
@@ -350,6 +353,10 @@ void SimSite::lose_power(Duration down_for) {
         if (task.phase == Phase::ended) continue;
         probes_.hit("site lost power with tasks running");
         end(task, Reason::node_lost, 0, task.desired.placement.nodes.front().node);
+    }
+    for (auto& [at, task] : std::exchange(removed_, {})) {
+        task.reported = false;
+        tasks_.emplace(Key{task.desired.job, task.desired.generation}, std::move(task));
     }
     powered_ = false;
     ++agent_life_;

@@ -112,7 +112,7 @@ private:
 
     // On disk: survives the agent, and but for running tasks the power too.
     std::map<Key, Task> tasks_;
-    std::vector<std::pair<Instant, Task>> removed_;  ///< When, by the boot clock: a power cut may bring a record back that was just removed.
+    std::vector<std::pair<Instant, Task>> removed_;  ///< When, by the boot clock: a power cut may bring back what was just removed.
     std::uint64_t sessions_ = 0;
 
     // The agent's memory.

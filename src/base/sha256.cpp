@@ -2,7 +2,7 @@
 
 #include <openssl/sha.h>
 
-#include <memory>
+#include <initializer_list>
 
 namespace weir {
 
@@ -38,24 +38,24 @@ std::optional<Digest> Digest::parse(std::string_view hex) {
 // plain SHA256_* functions are marked deprecated, and are what a chain of millions of short records needs.
 #pragma clang diagnostic push
 #pragma clang diagnostic ignored "-Wdeprecated-declarations"
-Digest sha256(std::string_view bytes) {
+namespace {
+
+Digest hash_of(std::initializer_list<std::string_view> parts) {
     SHA256_CTX context;
     SHA256_Init(&context);
-    SHA256_Update(&context, bytes.data(), bytes.size());
+    for (const auto part : parts) SHA256_Update(&context, part.data(), part.size());
     Digest digest;
     SHA256_Final(digest.bytes.data(), &context);
     return digest;
 }
 
-Digest chain(const Digest& before, std::string_view bytes) {
-    SHA256_CTX context;
-    SHA256_Init(&context);
-    SHA256_Update(&context, before.bytes.data(), before.bytes.size());
-    SHA256_Update(&context, bytes.data(), bytes.size());
-    Digest digest;
-    SHA256_Final(digest.bytes.data(), &context);
-    return digest;
-}
+}  // namespace
 #pragma clang diagnostic pop
+
+Digest sha256(std::string_view bytes) { return hash_of({bytes}); }
+
+Digest chain(const Digest& before, std::string_view bytes) {
+    return hash_of({{reinterpret_cast<const char*>(before.bytes.data()), before.bytes.size()}, bytes});
+}
 
 }  // namespace weir

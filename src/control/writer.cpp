@@ -26,32 +26,27 @@ Writer::Writer(Core core, ports::Journal& journal, TransactionSize size) : core_
 
 Writer::Fit Writer::take(std::vector<Event>& events, const std::string& actor, Instant at, Draft& draft) {
     const auto first = draft.entries.size();
-    auto revision = head_.revision;
     std::size_t bytes = 0;
     bool fits = events.size() <= size_.records_most;
-    draft.texts.resize(std::max(draft.texts.size(), events.size()));
     for (std::size_t i = 0; i < events.size() && fits; ++i) {
-        auto& text = draft.texts[i];
-        text.clear();
-        write_entry(draft.entries.emplace_back(Entry{++revision, at, actor, std::move(events[i])}), text);
-        bytes += text.size();
-        fits = text.size() <= ports::max_record_bytes && bytes <= size_.bytes_most;
+        const auto& entry = draft.entries.emplace_back(Entry{head_.revision + i + 1, at, actor, std::move(events[i])});
+        auto& record = records_.emplace_back(ports::Record{entry.revision, {}, {}});
+        write_entry(entry, record.text);
+        bytes += record.text.size();
+        fits = record.text.size() <= ports::max_record_bytes && bytes <= size_.bytes_most;
     }
     const bool full = first > 0 && (first + events.size() > size_.records || draft.bytes + bytes > size_.bytes);
     if (!fits || full) {
         draft.entries.resize(first);
+        records_.resize(first);
         return fits ? Fit::full : Fit::too_large;
     }
     draft.bytes += bytes;
     for (auto i = first; i < draft.entries.size(); ++i) {
         const auto& entry = draft.entries[i];
         apply(core_, entry.event, entry.revision, at);
-        ports::Record record;
-        record.revision = entry.revision;
-        record.text = std::move(draft.texts[i - first]);
-        record.hash = chain(head_.hash, record.text);
-        head_ = {record.revision, record.hash};
-        records_.push_back(std::move(record));
+        records_[i].hash = chain(head_.hash, records_[i].text);
+        head_ = {entry.revision, records_[i].hash};
     }
     return Fit::taken;
 }

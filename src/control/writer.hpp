@@ -53,11 +53,10 @@ public:
     [[nodiscard]] const Core& core() const { return core_; }
 
 private:
-    /// The transaction at hand.
+    /// The transaction at hand, beside its records.
     struct Draft {
         std::vector<Entry> entries;
         std::size_t bytes = 0;
-        std::vector<std::string> texts;  ///< Of what is being judged, to reuse its memory.
     };
     enum class Fit : std::uint8_t { taken = 1, full = 2, too_large = 3 };
     /// Applies events and writes them into the draft: all of them, or none where they do not fit.

@@ -40,7 +40,7 @@ struct LoseTask { JobId job; std::uint32_t generation = 0; };
 /// The keeper of leases has not heard a site for longer than the policy allows.
 struct SilenceSite { SiteName site; };
 /// The first command of a leader's life: which epoch the store gave it.
-/// `generations_above`: no generation of this store's history is that or less (generations_above_of() in rules.hpp).
+/// `generations_above`: of a restored store, what generations that begin from now on are numbered above (generations_above_of()).
 struct StartLeader { std::uint64_t epoch = 0; std::string build; std::uint32_t generations_above = 0; };
 /// Time has passed: deadlines, expiries, and a chance to place what waits.
 struct Tick { };

@@ -226,6 +226,28 @@ TEST(Job, ItsBudgetHoldsAlsoWhereItsSourcesHoldMore) {
     EXPECT_EQ(town.live(job).stop_ordered, Reason::budget_reached);
 }
 
+// Only a site that does not stop its task can use so much more than was promised: the network bears an hour of it and no more.
+TEST(Job, WhatASiteUsesBeyondItsHoldsIsBorneByTheNetworkForAnHourAtMost) {
+    Town town;
+    town.deposit(10'000);
+    auto spec = Town::spec();
+    spec.budget = Budget{Fen{50}};
+    const auto job = town.submit(spec);
+    town.place();
+    town.run(job, "east");
+    town.meter(job, "east", 1, 10 * 3600);  // 6,000 fen
+    ASSERT_EQ(town.live(job).stop_ordered, Reason::budget_reached);
+    const auto settlement = settle(town.core, town.live(job), LossCause::tenant_error, town.now);
+    Fen network{0};
+    for (const auto& line : settlement.bill) {
+        if (line.payer == Payer::network) network += line.amount;
+    }
+    EXPECT_EQ(network, Fen{600});
+    town.end(job, "east", Reason::signalled, 143);
+    EXPECT_EQ(town.prepaid(), Fen{9'950});
+    EXPECT_EQ(town.earned(), Fen{650});
+}
+
 TEST(Job, EndedByAnOperatorCostsTheTenantWhatACheckpointSecuredOnly) {
     Town town;
     town.deposit(10'000);

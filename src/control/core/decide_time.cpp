@@ -1,4 +1,5 @@
-// What time brings: a leader's start, deadlines, expiries. Each pass does a bounded amount; what is left comes next.
+// What time brings: a leader's start, deadlines, expiries. Each pass does a bounded amount, and what is left comes next; only
+// the hourly forgetting of old records is done at once.
 #include "control/core/funding.hpp"
 #include "control/core/rules.hpp"
 #include "control/core/settle.hpp"

@@ -5,7 +5,6 @@
 #include <algorithm>
 
 namespace weir::control {
-
 namespace {
 
 /// The part of an interval's use that came from this moment on.
@@ -13,6 +12,20 @@ MilliCardSeconds used_from(const TaskMetered& e, std::optional<std::int64_t> fro
     if (!from_s || *from_s >= e.to_s) return {};
     if (*from_s <= e.from_s) return e.used;
     return MilliCardSeconds{mul_div(e.used.value, e.to_s - *from_s, e.to_s - e.from_s, Rounding::up).value_or(e.used.value)};
+}
+
+/// What the generation's meters have counted after the checkpoint was taken, at most `most`: it was on its way to the store meanwhile.
+MilliCardSeconds metered_since(const LiveJob& job, const CheckpointStored& e, MilliCardSeconds most) {
+    MilliCardSeconds sum{0};
+    if (!e.taken_s || !job.placement) return sum;
+    for (const auto& meter : job.meters) {
+        if (meter.generation != e.generation || meter.to_s <= *e.taken_s) continue;
+        // A moment before all that was metered secures nothing, however long before.
+        const auto seconds = meter.to_s - std::max<std::int64_t>(*e.taken_s, 0);
+        const MilliCardSeconds used{checked_mul(job.placement->per_node.value, seconds).value_or(most.value)};
+        sum = std::min(most, sum + std::min(most, used));
+    }
+    return sum;
 }
 
 }  // namespace
@@ -40,24 +53,6 @@ void take_meter(LiveJob& job, const TaskMetered& e) {
         usage->at_risk += e.used;
     }
 }
-
-namespace {
-
-/// What the generation's meters have counted after the checkpoint was taken, at most `most`: it was on its way to the store meanwhile.
-MilliCardSeconds metered_since(const LiveJob& job, const CheckpointStored& e, MilliCardSeconds most) {
-    MilliCardSeconds sum{0};
-    if (!e.taken_s || !job.placement) return sum;
-    for (const auto& meter : job.meters) {
-        if (meter.generation != e.generation || meter.to_s <= *e.taken_s) continue;
-        // A moment before all that was metered secures nothing, however long before.
-        const auto seconds = meter.to_s - std::max<std::int64_t>(*e.taken_s, 0);
-        const MilliCardSeconds used{checked_mul(job.placement->per_node.value, seconds).value_or(most.value)};
-        sum = std::min(most, sum + std::min(most, used));
-    }
-    return sum;
-}
-
-}  // namespace
 
 void take_checkpoint(LiveJob& job, const CheckpointStored& e, Instant at) {
     job.checkpoints.push_back({e.generation, e.name, e.manifest, e.bytes, at});

@@ -252,11 +252,11 @@ Settlement settle(const Core& core, const LiveJob& job, std::optional<LossCause>
         const Fen rest = shares.owed[line++];
         if (rest.value == 0) continue;
         result.bill[i].amount -= rest;
-        uncovered.push_back(result.bill[i]);
-        uncovered.back().payer = Payer::network;
-        uncovered.back().used = MilliCardSeconds{0};
-        uncovered.back().amount = std::min(rest, borne);
-        borne -= uncovered.back().amount;
+        auto& extra = uncovered.emplace_back(result.bill[i]);
+        extra.amount = std::min(rest, borne);
+        extra.payer = extra.amount.value > 0 ? Payer::network : Payer::provider;
+        extra.used = MilliCardSeconds{0};
+        borne -= extra.amount;
     }
     result.bill.insert(result.bill.end(), uncovered.begin(), uncovered.end());
 

@@ -146,6 +146,18 @@ def audit_filters(world, job):
     check("no entry of the journal is there with --type job_finished" in nothing.stderr, f"nothing is answered with {nothing.stderr!r}")
 
 
+def books(world):
+    """Accounts by name, their transfers, and the site that has earned nothing yet."""
+    world.weir("deposit", "lab", "12.50 yuan")
+    items = json.loads(world.weir("ledger", "accounts", "--owner", "lab", "--json").stdout)["items"]
+    check([one["name"] for one in items] == ["prepaid balance of lab"], f"the accounts of lab are {items}")
+    statement = world.weir("ledger", "statement", items[0]["account"]).stdout
+    check("top_up" in statement and "12.50" in statement and "bank: money that came in" in statement, f"the statement is {statement}")
+    lines = json.loads(world.weir("ledger", "statement", items[0]["account"], "--json").stdout)["items"]
+    check(sum(line["credit"] for line in lines) == items[0]["credits_posted"] == 1250, f"the lines are {lines}")
+    check("CNY 0.00" in world.weir("site", "statement", "pidu").stdout, "a site without jobs has earned something")
+
+
 def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--programs", type=pathlib.Path, required=True)
@@ -161,7 +173,8 @@ def main():
         job = a_waiting_job(world)
         closed_pipes(world, job)
         audit_filters(world, job)
-        print("cli_test: version, catalogue, pipes and filters are as promised")
+        books(world)
+        print("cli_test: version, catalogue, pipes, filters and books are as promised")
         return 0
     except Broken as trouble:
         print(f"cli_test: {trouble}", file=sys.stderr)

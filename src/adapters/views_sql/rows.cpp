@@ -2,6 +2,7 @@
 
 #include "codec/encode.hpp"
 
+#include <map>
 #include <string>
 #include <variant>
 
@@ -63,6 +64,40 @@ struct Writer {
             .text(job.text()).number(generation).number(entry.at.ns).text(name_of(reason)).run();
     }
 
+    /// What the bill brings each of its sites.
+    [[nodiscard]] bool earn(const JobFinished& e) const {
+        struct Sums {
+            std::int64_t used = 0, lost = 0, earned = 0;
+        };
+        std::map<SiteName, Sums> sites;
+        for (const auto& line : e.bill) {
+            auto& sums = sites[line.site];
+            (line.payer == Payer::provider ? sums.lost : sums.used) += line.used.value;
+            sums.earned += line.amount.value;
+        }
+        for (const auto& [site, sums] : sites) {
+            const bool done = Row{rows, "insert into earning values(?1,?2,?3,?4,?5,?6,?7)"}
+                                  .text(site.value)
+                                  .number(static_cast<std::int64_t>(entry.revision))
+                                  .text(e.job.text())
+                                  .number(entry.at.ns)
+                                  .number(sums.used)
+                                  .number(sums.lost)
+                                  .number(sums.earned)
+                                  .run() &&
+                              Row{rows,
+                                  "insert into earned values(?1,1,?2,?3,?4) on conflict(site) do update set jobs=jobs+1, used=used+?2, "
+                                  "lost=lost+?3, earned=earned+?4"}
+                                  .text(site.value)
+                                  .number(sums.used)
+                                  .number(sums.lost)
+                                  .number(sums.earned)
+                                  .run();
+            if (!done) return false;
+        }
+        return true;
+    }
+
     bool operator()(const JobSubmitted& e) const {
         return Row{rows,
                    "insert into job(id, project, submitter, name, spec, state, reason, submitted_ns) values(?1,?2,?3,?4,?5,?6,?7,?8)"}
@@ -111,7 +146,7 @@ struct Writer {
         const bool job = Row{rows, "update job set state=?2, reason=?3, finished_ns=?4, exit_code=?5, bill=?6, paid=?7 where id=?1"}
                              .text(e.job.text()).text(name_of(e.outcome)).text(name_of(e.reason)).number(entry.at.ns).number(e.exit_code)
                              .text(json(e.bill)).text(json(e.paid)).run();
-        return job && Row{rows, "update task set ended_ns=?2, end_reason=?3 where job=?1 and ended_ns is null"}
+        return job && earn(e) && Row{rows, "update task set ended_ns=?2, end_reason=?3 where job=?1 and ended_ns is null"}
                           .text(e.job.text()).number(entry.at.ns).text(name_of(e.reason)).run();
     }
     bool operator()(const VoucherAwarded& e) const {

@@ -14,7 +14,7 @@ namespace weir::views {
 namespace {
 
 /// Raised with every change of a table: views of another layout are built again.
-constexpr std::int64_t layout = 2;
+constexpr std::int64_t layout = 3;
 
 constexpr const char* tables = R"sql(
 create table job(
@@ -33,6 +33,13 @@ create table usage(
 create table transfer(
   id text primary key, ledger integer not null, kind text not null, code text not null, debit text not null, credit text not null,
   amount integer not null, released integer not null, at_ns integer not null, cause text not null, revision integer not null) without rowid;
+create index transfer_by_debit on transfer(debit, revision) where kind in ('moved', 'posted');
+create index transfer_by_credit on transfer(credit, revision) where kind in ('moved', 'posted');
+create table earning(
+  site text not null, revision integer not null, job text not null, finished_ns integer not null, used integer not null,
+  lost integer not null, earned integer not null, primary key(site, revision)) without rowid;
+create table earned(
+  site text primary key, jobs integer not null, used integer not null, lost integer not null, earned integer not null) without rowid;
 create table voucher(
   id text primary key, voucher text not null, organisation text not null, redeemed integer, expired integer,
   ended_ns integer) without rowid;
@@ -45,6 +52,7 @@ insert into watermark values(1, 0);
 constexpr const char* drop_tables = R"sql(
 drop table if exists job; drop table if exists task; drop table if exists usage; drop table if exists transfer;
 drop table if exists voucher; drop table if exists audit; drop table if exists watermark;
+drop table if exists earning; drop table if exists earned;
 )sql";
 
 template <class T>
@@ -278,6 +286,67 @@ Result<std::optional<VoucherRow>, std::string> Views::voucher(VoucherId id) {
     auto voucher = parsed<Voucher>(select.bytes(0));
     if (!voucher) return fail(trouble("read the terms of " + text));
     return VoucherRow{std::move(*voucher), Fen{select.integer(1)}, Fen{select.integer(2)}, Instant{select.integer(3)}};
+}
+
+Result<std::vector<TransferRow>, std::string> Views::transfers(std::string_view account, const RowsBefore& before) {
+    const std::lock_guard lock{mutex_};
+    // Each half reads its index from the newest on and stops at the limit.
+    constexpr std::string_view half =
+        "select * from (select id, at_ns, code, {0} is ?1 as debited, {1}, amount, cause, revision from transfer where {2}=?1 and "
+        "kind in ('moved','posted') and (revision < ?2 or (revision = ?2 and id < ?3)) order by revision desc, id desc limit ?4)";
+    auto select = connection_.prepare(fmt::format(fmt::runtime("{} union all {} order by 8 desc, 1 desc limit ?4"),
+                                                  fmt::format(fmt::runtime(half), "debit", "credit", "debit"),
+                                                  fmt::format(fmt::runtime(half), "debit", "debit", "credit")));
+    if (!select) return fail(trouble("be asked"));
+    const std::string id{account};
+    select.bind_text(1, id);
+    select.bind(2, static_cast<std::int64_t>(std::min<std::uint64_t>(before.revision, INT64_MAX)));
+    select.bind_text(3, before.id);
+    select.bind(4, static_cast<std::int64_t>(before.limit));
+    std::vector<TransferRow> rows;
+    int code = select.step();
+    for (; code == SQLITE_ROW; code = select.step()) {
+        rows.push_back({.id = std::string{select.bytes(0)},
+                        .at = {select.integer(1)},
+                        .code = std::string{select.bytes(2)},
+                        .debited = select.integer(3) != 0,
+                        .other = std::string{select.bytes(4)},
+                        .amount = select.integer(5),
+                        .cause = std::string{select.bytes(6)},
+                        .revision = static_cast<std::uint64_t>(select.integer(7))});
+    }
+    if (code != SQLITE_DONE) return fail(trouble("be read"));
+    return rows;
+}
+
+Result<SiteRows, std::string> Views::earnings(const SiteName& site, const RowsBefore& before) {
+    const std::lock_guard lock{mutex_};
+    SiteRows found;
+    auto total = connection_.prepare("select jobs, used, lost, earned from earned where site=?1");
+    if (!total) return fail(trouble("be asked"));
+    total.bind_text(1, site.value);
+    int code = total.step();
+    if (code == SQLITE_ROW) {
+        found.jobs = static_cast<std::uint64_t>(total.integer(0));
+        found.total = {{}, {}, MilliCardSeconds{total.integer(1)}, MilliCardSeconds{total.integer(2)}, Fen{total.integer(3)}, 0};
+    } else if (code != SQLITE_DONE) {
+        return fail(trouble("be read"));
+    }
+    auto select = connection_.prepare(
+        "select job, finished_ns, used, lost, earned, revision from earning where site=?1 and revision < ?2 order by revision desc limit "
+        "?3");
+    if (!select) return fail(trouble("be asked"));
+    select.bind_text(1, site.value);
+    select.bind(2, static_cast<std::int64_t>(std::min<std::uint64_t>(before.revision, INT64_MAX)));
+    select.bind(3, static_cast<std::int64_t>(before.limit));
+    for (code = select.step(); code == SQLITE_ROW; code = select.step()) {
+        const auto job = JobId::parse(select.bytes(0));
+        if (!job) return fail(bad_row(select.bytes(0)));
+        found.rows.push_back({*job, {select.integer(1)}, MilliCardSeconds{select.integer(2)}, MilliCardSeconds{select.integer(3)},
+                              Fen{select.integer(4)}, static_cast<std::uint64_t>(select.integer(5))});
+    }
+    if (code != SQLITE_DONE) return fail(trouble("be read"));
+    return found;
 }
 
 Result<std::vector<std::string>, std::string> Views::live_jobs() {

@@ -58,6 +58,41 @@ struct JobQuery {
     std::size_t limit = 100;
 };
 
+/// A page of rows that were booked, the newest first.
+struct RowsBefore {
+    std::uint64_t revision = UINT64_MAX;  ///< Only below this one, or of it with an id below `id`.
+    std::string id{};
+    std::size_t limit = 100;
+};
+
+/// A transfer that moved value, as one of its two accounts sees it.
+struct TransferRow {
+    std::string id;
+    Instant at;
+    std::string code;
+    bool debited = false;   ///< The account asked for gave.
+    std::string other;      ///< The other account.
+    std::int64_t amount = 0;
+    std::string cause;
+    std::uint64_t revision = 0;
+};
+
+/// What a job that is over brought a site.
+struct EarningRow {
+    JobId job;
+    Instant finished_at;
+    MilliCardSeconds used;   ///< That somebody pays for.
+    MilliCardSeconds lost;   ///< That the site bears.
+    Fen earned;
+    std::uint64_t revision = 0;
+};
+
+struct SiteRows {
+    std::uint64_t jobs = 0;
+    EarningRow total{};      ///< Of all jobs.
+    std::vector<EarningRow> rows;
+};
+
 /// One connection; its calls may come from several threads and take turns.
 class Views {
 public:
@@ -94,6 +129,10 @@ public:
 
     /// A voucher that has ended.
     [[nodiscard]] Result<std::optional<VoucherRow>, std::string> voucher(VoucherId id);
+
+    /// What was moved on an account: its sums are what the ledger has posted there.
+    [[nodiscard]] Result<std::vector<TransferRow>, std::string> transfers(std::string_view account, const RowsBefore& before);
+    [[nodiscard]] Result<SiteRows, std::string> earnings(const SiteName& site, const RowsBefore& before);
 
     /// Sums that must equal what the state says: live jobs by project, and milli-card-seconds by job, in the order of ids.
     [[nodiscard]] Result<std::vector<std::string>, std::string> live_jobs();

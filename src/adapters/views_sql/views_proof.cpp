@@ -18,6 +18,7 @@ constexpr Table compared[] = {
     {"watermark", "only", 1},        {"audit", "revision", 1},
     {"job", "id", 1},                {"task", "job, generation", 2},
     {"usage", "job, generation, node_rank, sequence", 4}, {"transfer", "id", 1},
+    {"earning", "site, revision", 2}, {"earned", "site", 1},
     {"voucher", "id", 1},
 };
 

@@ -50,5 +50,83 @@ TEST(Views, AVoucherIsToldOnceItHasEndedWithItsFinalFigures) {
     EXPECT_FALSE((*views)->voucher({make_uid(at, 1, 2)}).value());
 }
 
+ledger::Posting posting_of(std::uint64_t number, std::string_view from, std::string_view to, std::int64_t amount,
+                           ledger::PostingKind kind) {
+    const Instant at{1'800'000'000'000'000'000};
+    ledger::Posting posting;
+    posting.id = {make_uid(at, 2, number)};
+    posting.debit = ledger::account_id_of(1, ledger::AccountCode::buyer_prepaid, from);
+    posting.credit = ledger::account_id_of(1, ledger::AccountCode::supplier, to);
+    posting.amount = amount;
+    posting.kind = kind;
+    posting.code = ledger::TransferCode::charge;
+    posting.ledger = 1;
+    posting.at = at;
+    posting.cause = make_uid(at, 3, number);
+    return posting;
+}
+
+TEST(Views, AStatementHasWhatMovedOnBothSidesNewestFirstAndNoHolds) {
+    using enum ledger::PostingKind;
+    const Folder folder;
+    auto views = Views::open(folder.file());
+    ASSERT_TRUE(views) << views.error();
+    const Instant at{1'800'000'000'000'000'000};
+    const auto lab = ledger::account_id_of(1, ledger::AccountCode::buyer_prepaid, "lab").text();
+    const auto east = ledger::account_id_of(1, ledger::AccountCode::supplier, "east").text();
+    control::LedgerPosted first;
+    first.postings = {posting_of(1, "lab", "east", 10, moved), posting_of(2, "lab", "west", 5, posted),
+                      posting_of(3, "lab", "east", 99, held)};
+    control::LedgerPosted second;
+    second.postings = {posting_of(4, "rival", "east", 7, moved), posting_of(5, "lab", "east", 3, moved)};
+    ASSERT_TRUE(take(**views, {1, at, "system", first}));
+    ASSERT_TRUE(take(**views, {2, at, "system", second}));
+    const auto amounts = [&](const std::string& account, RowsBefore before = {}) {
+        std::vector<std::int64_t> found;
+        const auto rows = (*views)->transfers(account, before);
+        EXPECT_TRUE(rows) << rows.error();
+        for (const auto& row : *rows) found.push_back(row.debited ? -row.amount : row.amount);
+        return found;
+    };
+    EXPECT_EQ(amounts(lab), (std::vector<std::int64_t>{-3, -5, -10}));
+    EXPECT_EQ(amounts(east), (std::vector<std::int64_t>{3, 7, 10}));
+    const auto page = (*views)->transfers(lab, {.limit = 2}).value();
+    ASSERT_EQ(page.size(), 2U);
+    EXPECT_EQ(page.front().other, east);
+    EXPECT_EQ(amounts(lab, {page.back().revision, page.back().id, 2}), (std::vector<std::int64_t>{-10}));
+}
+
+TEST(Views, ASiteHasEarnedWhatItsBillsBroughtAndBoreTheRest) {
+    const Folder folder;
+    auto views = Views::open(folder.file());
+    ASSERT_TRUE(views) << views.error();
+    const Instant at{1'800'000'000'000'000'000};
+    const auto line = [](const char* site, std::int64_t used, Payer payer, std::int64_t fen) {
+        return BillLine{1, SiteName{site}, "A100", false, Fen{600}, MilliCardSeconds{used}, payer, {}, Fen{fen}};
+    };
+    std::vector<JobId> jobs;
+    for (std::uint64_t i = 1; i <= 3; ++i) {
+        jobs.push_back({make_uid(at, 1, i)});
+        control::JobFinished finished;
+        finished.job = jobs.back();
+        finished.bill = {line("east", 4'000, Payer::tenant, 40), line("east", 1'000, Payer::provider, 0),
+                         line("west", 2'000, Payer::network, 5)};
+        ASSERT_TRUE(take(**views, {i, at + seconds(static_cast<std::int64_t>(i)), "system", finished}));
+    }
+    const auto east = (*views)->earnings(SiteName{"east"}, {.limit = 2}).value();
+    EXPECT_EQ(east.jobs, 3U);
+    EXPECT_EQ(east.total.used, MilliCardSeconds{12'000});
+    EXPECT_EQ(east.total.lost, MilliCardSeconds{3'000});
+    EXPECT_EQ(east.total.earned, Fen{120});
+    ASSERT_EQ(east.rows.size(), 2U);
+    EXPECT_EQ(east.rows.front().job, jobs[2]);
+    EXPECT_EQ(east.rows.front().earned, Fen{40});
+    const auto rest = (*views)->earnings(SiteName{"east"}, {.revision = east.rows.back().revision}).value();
+    ASSERT_EQ(rest.rows.size(), 1U);
+    EXPECT_EQ(rest.rows.front().job, jobs[0]);
+    EXPECT_EQ((*views)->earnings(SiteName{"west"}, {}).value().total.earned, Fen{15});
+    EXPECT_EQ((*views)->earnings(SiteName{"south"}, {}).value().jobs, 0U);
+}
+
 }  // namespace
 }  // namespace weir::views

@@ -1,5 +1,7 @@
 #include "apps/client/arguments.hpp"
 
+#include "apps/client/books.hpp"
+
 #include <CLI/CLI.hpp>
 
 #include <memory>
@@ -138,6 +140,19 @@ void depositing(CLI::App& command, DepositAsk& ask) {
     command.add_option("--id", ask.id, "of an earlier attempt whose outcome is unknown");
 }
 
+void accounts(CLI::App& command, AccountsAsk& ask) {
+    limit(command, ask);
+    command.add_option("--owner", ask.owner, "only of this organisation, funder, programme or control group");
+}
+
+template <int which>
+void statement(CLI::App& command, StatementAsk& ask) {
+    ask.most = 50;
+    limit(command, ask);
+    command.add_option(which == 0 ? "ACCOUNT" : "SITE", ask.of, which == 0 ? "its id, as weir ledger accounts shows it" : "its name")
+        ->required();
+}
+
 void audit(CLI::App& command, AuditAsk& ask) {
     ask.most = 50;
     limit(command, ask);
@@ -172,6 +187,7 @@ void add_sites(CLI::App& app, Chosen& chosen) {
     add(sites, chosen, "set", "register one, or change it", set_site, file);
     add(sites, chosen, "list", "all of them", list_sites, limit);
     add(sites, chosen, "show", "one with tariff and links", show_site, one<0>);
+    add(sites, chosen, "statement", "what one has earned, in all and by job", show_site_statement, statement<1>);
     add(sites, chosen, "agent-token", "a new token for a site's agent", issue_token, agent_token);
     auto& nodes = noun(app, "node", "nodes of sites");
     add(nodes, chosen, "list", "all of them, or a site's", list_nodes, node_list);
@@ -202,6 +218,8 @@ void add_money(CLI::App& app, Chosen& chosen) {
     add(app, chosen, "deposit", "book money that arrived", deposit, depositing);
     auto& ledger = noun(app, "ledger", "the books");
     add(ledger, chosen, "trial-balance", "every ledger's sums", show_trial_balance, none);
+    add(ledger, chosen, "accounts", "every account with its sums, in words", list_accounts, accounts);
+    add(ledger, chosen, "statement", "what was booked on an account, newest first", show_account_statement, statement<0>);
     auto& journal = noun(app, "audit", "the journal");
     add(journal, chosen, "log", "every change, newest first", show_audit_log, audit);
     // `weir audit verify` itself is the server's program; this tells of it, and of a flag that came before it.

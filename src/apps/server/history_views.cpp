@@ -2,6 +2,8 @@
 
 #include "transport/api/job_views.hpp"
 
+#include <algorithm>
+#include <array>
 #include <chrono>
 #include <span>
 #include <utility>
@@ -122,6 +124,43 @@ Result<std::optional<api::VoucherView>, std::string> ViewsHistory::voucher(Vouch
     const auto row = WEIR_TRY(views_->voucher(id));
     if (!row) return std::optional<api::VoucherView>{};
     return api::VoucherView{row->voucher, {}, row->redeemed, {}, row->expired, row->ended_at};
+}
+
+namespace {
+
+/// Transfers of these codes are booked for a job, and their cause is its id.
+std::optional<JobId> job_of(const views::TransferRow& row) {
+    constexpr std::array codes{"hold", "redeem", "release", "lapse", "charge", "pay_subsidy"};
+    const auto uid = parse_uid(row.cause);
+    return uid && std::ranges::find(codes, row.code) != codes.end() ? std::optional{JobId{*uid}} : std::nullopt;
+}
+
+}  // namespace
+
+Result<std::vector<api::TransferView>, std::string> ViewsHistory::transfers(const std::string& account, const api::StatementQuery& query) {
+    const auto rows = views_->transfers(account, {query.before, query.before_id, query.limit});
+    if (!rows) return fail(met(rows.error()));
+    std::vector<api::TransferView> transfers;
+    for (const auto& row : *rows) {
+        transfers.push_back({row.id, row.at, row.code, row.debited ? row.amount : 0, row.debited ? 0 : row.amount, row.other, {},
+                             job_of(row), row.revision});
+    }
+    return transfers;
+}
+
+Result<api::Earnings, std::string> ViewsHistory::earnings(const SiteName& site, const api::StatementQuery& query) {
+    const auto found = views_->earnings(site, {query.before, query.before_id, query.limit});
+    if (!found) return fail(met(found.error()));
+    api::Earnings told;
+    told.statement.jobs = found->jobs;
+    told.statement.used = found->total.used;
+    told.statement.lost = found->total.lost;
+    told.statement.earned = found->total.earned;
+    for (const auto& row : found->rows) {
+        told.statement.items.push_back({row.job, row.finished_at, row.used, row.lost, row.earned});
+        told.last = row.revision;
+    }
+    return told;
 }
 
 }  // namespace weir::server

@@ -30,6 +30,9 @@ public:
     [[nodiscard]] Result<std::vector<api::JobSummary>, std::string> list_jobs(const api::HistoryQuery& query) override;
     [[nodiscard]] Result<std::optional<api::FinishedJob>, std::string> job(JobId id) override;
     [[nodiscard]] Result<std::optional<api::VoucherView>, std::string> voucher(VoucherId id) override;
+    [[nodiscard]] Result<std::vector<api::TransferView>, std::string> transfers(const std::string& account,
+                                                                                const api::StatementQuery& query) override;
+    [[nodiscard]] Result<api::Earnings, std::string> earnings(const SiteName& site, const api::StatementQuery& query) override;
 
 private:
     void trail();

@@ -213,6 +213,9 @@ template <class Body, class Make>
 [[nodiscard]] bool sees_all_organisations(const control::State& state, const control::Actor& actor);
 [[nodiscard]] bool may_see_organisation(const control::State& state, const control::Actor& actor, const OrganisationName& name);
 
+/// What a ledger is, in words: cash, or of which programme.
+[[nodiscard]] std::string title_of(const control::State& state, ledger::LedgerId ledger);
+
 // ---- the routes, by their files
 
 [[nodiscard]] std::vector<Endpoint> people_endpoints(Context& context);
@@ -222,6 +225,7 @@ template <class Body, class Make>
 [[nodiscard]] std::vector<Endpoint> job_list_endpoints(Context& context);
 [[nodiscard]] std::vector<Endpoint> log_endpoints(Context& context);
 [[nodiscard]] std::vector<Endpoint> money_endpoints(Context& context);
+[[nodiscard]] std::vector<Endpoint> statement_endpoints(Context& context);
 [[nodiscard]] std::vector<Endpoint> journal_endpoints(Context& context);
 [[nodiscard]] std::vector<Endpoint> system_endpoints(Context& context);
 

@@ -1,10 +1,12 @@
 // transport/api/history.hpp: what has left the core, as the views tell it.
 //
-// It answers: which jobs and vouchers are over, and what became of them? The views trail the journal by a moment; `watermark` says by how
-// much. Calls may block; the API makes them on a thread of its own, one at a time. Who may see what is the API's business.
+// It answers: which jobs and vouchers are over, and what became of them? What was booked, and what has a site earned? The views trail the
+// journal by a moment; `watermark` says by how much. Calls may block; the API makes them on a thread of its own, one at a time. Who may see
+// what is the API's business.
 #pragma once
 
 #include "base/result.hpp"
+#include "transport/api/ledger_words.hpp"
 #include "transport/api/words.hpp"
 
 #include <cstddef>
@@ -29,6 +31,19 @@ struct FinishedJob {
     std::vector<BillPart> paid;
 };
 
+/// A page of what was booked, by falling revision.
+struct StatementQuery {
+    std::uint64_t before = UINT64_MAX;   ///< Only revisions below this one, or of it with an id below `before_id`.
+    std::string before_id{};
+    std::size_t limit = 100;
+};
+
+/// Totals and a page of a site, without its name and owner; `last` is the revision of the page's last line.
+struct Earnings {
+    SiteStatement statement;
+    std::uint64_t last = 0;
+};
+
 class History {
 public:
     History() = default;
@@ -43,6 +58,10 @@ public:
     [[nodiscard]] virtual Result<std::optional<FinishedJob>, std::string> job(JobId id) = 0;
     /// A voucher that has ended, with its final figures.
     [[nodiscard]] virtual Result<std::optional<VoucherView>, std::string> voucher(VoucherId id) = 0;
+    /// What was moved on an account, holds excepted; without the names of the other accounts.
+    [[nodiscard]] virtual Result<std::vector<TransferView>, std::string> transfers(const std::string& account,
+                                                                                   const StatementQuery& query) = 0;
+    [[nodiscard]] virtual Result<Earnings, std::string> earnings(const SiteName& site, const StatementQuery& query) = 0;
 };
 
 }  // namespace weir::api

@@ -362,6 +362,10 @@ public:
     Result<std::optional<VoucherView>, std::string> voucher(VoucherId id) override {
         return ended && id == ended->id ? ended : std::nullopt;
     }
+    Result<std::vector<TransferView>, std::string> transfers(const std::string&, const StatementQuery&) override {
+        return std::vector<TransferView>{};
+    }
+    Result<Earnings, std::string> earnings(const SiteName&, const StatementQuery&) override { return Earnings{}; }
     FinishedJob old;
     std::optional<VoucherView> ended;
     HistoryQuery asked;

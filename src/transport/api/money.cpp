@@ -98,15 +98,6 @@ void get_voucher(Context& context, http::Request request, http::Reply reply) {
     });
 }
 
-std::string title_of(const State& state, ledger::LedgerId ledger) {
-    if (ledger == control::cash_ledger) return "cash";
-    for (const auto& [name, opened] : state.programmes) {
-        if (opened.voucher_ledger == ledger) return name.value + " vouchers";
-        if (opened.cap_ledger == ledger) return name.value + " caps";
-    }
-    return fmt::format("ledger {}", ledger);
-}
-
 Result<std::string, Refusal> trial_balance(const View& view) {
     WEIR_CHECK(control::permit(view.state, view.actor, Action::see_ledger));
     TrialBalanceView sheets{{}, view.state.revision};
@@ -138,6 +129,15 @@ Result<Change, http::Response> deposit(Context& context, const DepositForm& form
 }
 
 }  // namespace
+
+std::string title_of(const State& state, ledger::LedgerId ledger) {
+    if (ledger == control::cash_ledger) return "cash";
+    for (const auto& [name, opened] : state.programmes) {
+        if (opened.voucher_ledger == ledger) return name.value + " vouchers";
+        if (opened.cap_ledger == ledger) return name.value + " caps";
+    }
+    return fmt::format("ledger {}", ledger);
+}
 
 std::vector<Endpoint> money_endpoints(Context& context) {
     std::vector<Endpoint> endpoints;

@@ -121,7 +121,8 @@ public:
     /// Remembers the id that an answer names, so that later requests ask for what is there.
     void learn(const std::string& answer) {
         const auto id = text_of(answer, "id");
-        for (const auto& [prefix, name] : {std::pair{"job-", "job"}, std::pair{"tok-", "token"}, std::pair{"vch-", "voucher"}}) {
+        for (const auto& [prefix, name] : {std::pair{"job-", "job"}, std::pair{"tok-", "token"}, std::pair{"vch-", "voucher"},
+                                        std::pair{"acc-", "account"}}) {
             if (!id.starts_with(prefix)) continue;
             auto& ids = ids_[name];
             if (ids.size() < 8) {

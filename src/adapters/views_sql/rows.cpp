@@ -179,39 +179,6 @@ struct Writer {
     bool operator()(const auto&) const { return true; }
 };
 
-/// What an entry is about, for the audit log: a job, a project, a site, a name.
-std::string subject_of(const Event& event) {
-    return std::visit(
-        [](const auto& e) -> std::string {
-            if constexpr (requires { e.job.text(); }) {
-                return e.job.text();
-            } else if constexpr (requires { e.organisation.name.value; }) {
-                return e.organisation.name.value;
-            } else if constexpr (requires { e.project.name.value; }) {
-                return e.project.name.value;
-            } else if constexpr (requires { e.subject.value; }) {
-                return e.subject.value;
-            } else if constexpr (requires { e.token.id.text(); }) {
-                return e.token.id.text();
-            } else if constexpr (requires { e.token.text(); }) {
-                return e.token.text();
-            } else if constexpr (requires { e.site.name.value; }) {
-                return e.site.name.value;
-            } else if constexpr (requires { e.site.value; }) {
-                return e.site.value;
-            } else if constexpr (requires { e.programme.name.value; }) {
-                return e.programme.name.value;
-            } else if constexpr (requires { e.voucher.id.text(); }) {
-                return e.voucher.id.text();
-            } else if constexpr (requires { e.voucher.text(); }) {
-                return e.voucher.text();
-            } else {
-                return {};
-            }
-        },
-        event);
-}
-
 }  // namespace
 
 store::Statement& Rows::statement(std::string_view sql) {
@@ -220,11 +187,6 @@ store::Statement& Rows::statement(std::string_view sql) {
     return kept;
 }
 
-bool Rows::write(const Entry& entry) {
-    const bool audited = Row{*this, "insert into audit values(?1,?2,?3,?4,?5)"}
-                             .number(static_cast<std::int64_t>(entry.revision)).number(entry.at.ns).text(entry.actor)
-                             .text(std::string{type_name(type_of(entry.event))}).text(subject_of(entry.event)).run();
-    return audited && std::visit(Writer{*this, entry}, entry.event);
-}
+bool Rows::write(const Entry& entry) { return std::visit(Writer{*this, entry}, entry.event); }
 
 }  // namespace weir::views

@@ -43,8 +43,6 @@ create table earned(
 create table voucher(
   id text primary key, voucher text not null, organisation text not null, redeemed integer, expired integer,
   ended_ns integer) without rowid;
-create table audit(
-  revision integer primary key, at_ns integer not null, actor text not null, type text not null, subject text not null);
 create table watermark(only integer primary key check(only = 1), revision integer not null);
 insert into watermark values(1, 0);
 )sql";

@@ -1,4 +1,4 @@
-// adapters/views_sql/views.hpp: what happened, as tables that SQL can ask: jobs, tasks, usage, transfers, vouchers, audit.
+// adapters/views_sql/views.hpp: what happened, as tables that SQL can ask: jobs, tasks, usage, transfers, earnings, vouchers.
 //
 // The views live in a database of their own and trail the journal: each batch of entries is one transaction that also
 // moves the watermark, so a crash leaves them whole and a little behind, never wrong. They hold nothing that the journal

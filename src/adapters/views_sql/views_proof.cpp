@@ -15,11 +15,10 @@ struct Table {
 
 /// Every table, in the order in which entries fill them; the key's columns are the first.
 constexpr Table compared[] = {
-    {"watermark", "only", 1},        {"audit", "revision", 1},
-    {"job", "id", 1},                {"task", "job, generation", 2},
-    {"usage", "job, generation, node_rank, sequence", 4}, {"transfer", "id", 1},
-    {"earning", "site, revision", 2}, {"earned", "site", 1},
-    {"voucher", "id", 1},
+    {"watermark", "only", 1},         {"job", "id", 1},
+    {"task", "job, generation", 2},   {"usage", "job, generation, node_rank, sequence", 4},
+    {"transfer", "id", 1},            {"earning", "site, revision", 2},
+    {"earned", "site", 1},            {"voucher", "id", 1},
 };
 
 /// A column is equal where both are null or both have the same text.

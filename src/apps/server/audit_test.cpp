@@ -116,7 +116,7 @@ TEST_F(Audit, NoticesEveryChangedColumnOfTheViews) {
     ASSERT_TRUE(holds_with(folder + "/views.db")) << said;
     const auto tampered = folder + "/tampered.db";
     int columns = 0;
-    for (const auto* table : {"watermark", "audit", "job", "task", "usage", "transfer", "earning", "earned"}) {
+    for (const auto* table : {"watermark", "job", "task", "usage", "transfer", "earning", "earned"}) {
         auto listing = store::Connection::open({.path = folder + "/views.db"});
         auto select = listing.prepare(fmt::format("select name from pragma_table_info('{}')", table));
         while (select.step() == SQLITE_ROW) {

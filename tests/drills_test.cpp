@@ -147,7 +147,7 @@ TEST_F(Drill, SnapshotsAreMadeOfAStateThatFollows) {
     auto twin = recover(*journal_, {}, catalogue(), {.twin = true});
     ASSERT_TRUE(twin) << twin.error();
     EXPECT_EQ(digest_of(twin->twin->state), state());
-    reader_ = std::make_unique<Reader>(std::move(*twin->twin), 3);
+    reader_ = std::make_unique<Reader>(std::move(*twin->twin), Reader::Kept{.batches = 3});
     auto behind = journal_->open_reader();
     ASSERT_TRUE(behind);
     SnapshotKeeper keeper{writer_->core().state, writer_->core().state.revision, *reader_, *journal_, std::move(*behind), 20};

@@ -75,6 +75,10 @@ private:
         out.value = next();
     }
     template <class T>
+    void fill(Frozen<T>& out) {
+        out = value<T>();
+    }
+    template <class T>
     void fill(std::optional<T>& out) {
         fill(out.emplace());
     }

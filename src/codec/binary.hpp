@@ -229,7 +229,7 @@ bool get_custom(BinaryReader& in, T& out) {
 }
 
 template <class T>
-concept OnlyCustom = HasCustom<T> && !DescribedStruct<T> && !DescribedEnum<T>;
+concept OnlyCustom = HasCustom<T> && !DescribedStruct<T> && !DescribedEnum<T> && !List<T>;
 
 template <class T>
 void put(const T& value, std::string& out) {
@@ -259,6 +259,8 @@ void put(const T& value, std::string& out) {
         put(value.value, out);
     } else if constexpr (std::same_as<T, Digest>) {
         out.append(reinterpret_cast<const char*>(value.bytes.data()), value.bytes.size());
+    } else if constexpr (FrozenValue<T>) {
+        put(*value, out);
     } else if constexpr (OnlyCustom<T>) {
         put(to_json(value), out);
     } else if constexpr (DescribedEnum<T>) {
@@ -323,6 +325,11 @@ bool get(BinaryReader& in, T& out) {
         return get(in, out.value) && (out.value.empty() || is_name(out.value) || in.refuse(BinaryError::bad_value));
     } else if constexpr (std::same_as<T, Digest>) {
         return in.bytes(out.bytes.data(), out.bytes.size());
+    } else if constexpr (FrozenValue<T>) {
+        typename T::value_type plain{};
+        if (!get(in, plain)) return false;
+        out = std::move(plain);
+        return true;
     } else if constexpr (OnlyCustom<T>) {
         return get_custom(in, out);
     } else if constexpr (DescribedEnum<T>) {
@@ -410,6 +417,8 @@ void describe_layout(std::string& out, Described& known) {
         out += "name";
     } else if constexpr (std::same_as<T, Digest>) {
         out += "digest";
+    } else if constexpr (FrozenValue<T>) {
+        describe_layout<typename T::value_type>(out, known);
     } else if constexpr (OnlyCustom<T>) {
         out += "json";
     } else if constexpr (DescribedEnum<T>) {

@@ -305,6 +305,11 @@ template <class T>
 bool read(const Value& value, const Place& place, T& out, const Field& rule) {
     if constexpr (Word<T>) {
         return read_word(value, place, out, rule);
+    } else if constexpr (FrozenValue<T>) {
+        typename T::value_type plain{};
+        const bool good = read(value, place, plain, rule);
+        out = std::move(plain);
+        return good;
     } else if constexpr (HasCustom<T>) {
         return Custom<T>::from_value(value, place, out);
     } else if constexpr (std::same_as<T, bool>) {

@@ -106,6 +106,8 @@ void write(const T& value, std::string& out) {
         out.push_back('"');
     } else if constexpr (Word<T>) {
         append_quoted(out, word_text(value));
+    } else if constexpr (FrozenValue<T>) {
+        write(*value, out);
     } else if constexpr (HasCustom<T>) {
         Custom<T>::to_json(value, out);
     } else if constexpr (std::same_as<T, bool>) {

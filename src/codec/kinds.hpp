@@ -7,6 +7,7 @@
 // On the wire a member or enumerator has its C++ name without one trailing underscore (`operator_` is `operator`).
 #pragma once
 
+#include "base/frozen.hpp"
 #include "base/id.hpp"
 #include "base/quantity.hpp"
 #include "base/sha256.hpp"
@@ -56,6 +57,9 @@ template <class T>
 concept Map = is_a<T, std::map>;
 template <class T>
 concept Choice = is_a<T, std::variant>;
+/// Written and read as the value that it holds.
+template <class T>
+concept FrozenValue = is_a<T, Frozen>;
 template <class T>
 concept AmountOf = is_a<T, Quantity>;
 template <class T>

@@ -205,6 +205,8 @@ std::string SchemaBook::schema(const Field& rule) {
     if constexpr (detail::Word<T>) {
         const std::string doc = detail::TextCustom<T> ? detail::word_expected<T>() : "";
         return detail::with_description(detail::string_schema(rule, detail::word_pattern<T>()), doc);
+    } else if constexpr (detail::FrozenValue<T>) {
+        return schema<typename T::value_type>(rule);
     } else if constexpr (detail::HasCustom<T>) {
         return Custom<T>::schema(*this);
     } else if constexpr (std::same_as<T, bool>) {

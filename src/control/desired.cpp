@@ -13,19 +13,19 @@ DesiredTask task_of(const LiveJob& job) {
     task.project = job.project;
     task.stop = job.stop_ordered.has_value();
     task.placement = *job.placement;
-    task.setup = job.spec.setup;
-    task.run = job.spec.run;
-    for (const auto& ask : job.spec.resources.accelerators) {
+    task.setup = job.spec->setup;
+    task.run = job.spec->run;
+    for (const auto& ask : job.spec->resources.accelerators) {
         if (ask.model == job.placement->model && !ask.run.empty()) task.run = ask.run;
     }
-    task.envs = job.spec.envs;
-    task.processes_per_node = job.spec.processes_per_node;
-    task.cpus = job.spec.resources.cpus;
-    task.memory = job.spec.resources.memory;
-    task.checkpoint = job.spec.checkpoint.protocol;
+    task.envs = job.spec->envs;
+    task.processes_per_node = job.spec->processes_per_node;
+    task.cpus = job.spec->resources.cpus;
+    task.memory = job.spec->resources.memory;
+    task.checkpoint = job.spec->checkpoint.protocol;
     task.resume.assign(job.checkpoints.rbegin(), job.checkpoints.rend());
-    task.run_on = job.spec.on_disconnect == OnDisconnect::run_on;
-    task.max_duration = job.spec.max_duration;
+    task.run_on = job.spec->on_disconnect == OnDisconnect::run_on;
+    task.max_duration = job.spec->max_duration;
     return task;
 }
 

@@ -46,8 +46,10 @@ public:
             JobSubmitted submitted;
             submitted.job = id;
             submitted.project = ProjectName{"vision"};
-            submitted.spec.run = "job " + std::to_string(number);
-            submitted.spec.resources.accelerators = {{"A100", MilliCards{1000}, ""}};
+            JobSpec spec;
+            spec.run = "job " + std::to_string(number);
+            spec.resources.accelerators = {{"A100", MilliCards{1000}, ""}};
+            submitted.spec = std::move(spec);
             happen(submitted);
         } else if (!job->second.placement) {
             JobPlaced placed;
@@ -153,7 +155,10 @@ TEST(DesiredPage, HoldsNoMoreThanWasAskedForNorMoreThanItsBytes) {
     }
     for (std::uint64_t number = 101; number < 260; number += 2) {
         world.step(number, east);
-        world.core.state.jobs.at(JobId{Uid{0, number}}).spec.run = std::string(limits::script_bytes_max, 'x');
+        auto& job = world.core.state.jobs.at(JobId{Uid{0, number}});
+        JobSpec longer = job.spec;
+        longer.run = std::string(limits::script_bytes_max, 'x');
+        job.spec = std::move(longer);
         world.step(number, east);
     }
     const auto page = desired_page(world.state(), east, {0, {}, 1000});

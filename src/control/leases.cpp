@@ -25,7 +25,7 @@ Instant LeaseKeeper::lost_at(const LiveJob& job) const {
         return granted + lease + grace + drift_over(policy_, lease + grace);
     };
     const auto grace = std::max(policy_.kill_grace, seconds(respected_.kill_grace.value));
-    const bool runs_on = job.spec.on_disconnect == OnDisconnect::run_on;
+    const bool runs_on = job.spec->on_disconnect == OnDisconnect::run_on;
     const auto earlier = seconds((runs_on ? respected_.run_on_lease : respected_.task_lease).value);
     // A report was heard, and whether its answer arrived nobody knows: what was granted before this leader may still be counted on.
     return std::max(end_after(last_heard(job.placement->site), lease_of(policy_, job.spec), grace), end_after(started_, earlier, grace));

@@ -32,7 +32,9 @@ State two_jobs(bool reachable) {
         job.generation = 1;
         job.placement = Placement{};
         job.placement->site = east;
-        job.spec.on_disconnect = number == 1 ? OnDisconnect::checkpoint_stop : OnDisconnect::run_on;
+        JobSpec spec;
+        spec.on_disconnect = number == 1 ? OnDisconnect::checkpoint_stop : OnDisconnect::run_on;
+        job.spec = std::move(spec);
         state.tasks[east][job.id] = 1;
         state.jobs[job.id] = job;
     }

@@ -5,7 +5,7 @@
 
 namespace weir::control {
 
-Reader::Reader(Core core, std::size_t kept)
+Reader::Reader(Core core, Kept kept)
     : kept_{kept}, core_{std::move(core)}, dropped_to_{core_.state.revision} {}
 
 void Reader::take(std::shared_ptr<const Committed> committed) {
@@ -13,9 +13,11 @@ void Reader::take(std::shared_ptr<const Committed> committed) {
     if (!committed->entries.empty()) {
         const std::unique_lock lock{mutex_};
         for (const auto& entry : committed->entries) apply(core_, entry.event, entry.revision, entry.at);
+        recent_bytes_ += committed->bytes;
         recent_.push_back(std::move(committed));
-        if (recent_.size() > kept_) {
+        while (recent_.size() > kept_.batches || (recent_bytes_ > kept_.bytes && recent_.size() > 1)) {
             dropped_to_ = recent_.front()->revision;
+            recent_bytes_ -= recent_.front()->bytes;
             recent_.pop_front();
         }
     }

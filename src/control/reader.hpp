@@ -19,11 +19,16 @@ namespace weir::control {
 
 class Reader {
 public:
-    /// How many committed batches are kept for those who follow.
-    static constexpr std::size_t batches_kept = 4096;
+    /// What is kept of the batches for those who follow: the newest, at most so many and of so many bytes of records (a batch alone may
+    /// have more). In memory an entry takes about twice its text.
+    struct Kept {
+        std::size_t batches = 4096;
+        std::size_t bytes = std::size_t{64} << 20;
+    };
 
+    explicit Reader(Core core) : Reader{std::move(core), Kept{}} {}
     /// `kept` is for tests.
-    explicit Reader(Core core, std::size_t kept = batches_kept);
+    Reader(Core core, Kept kept);
 
     /// Takes a batch in; called by the loop, in order, after it is durable.
     void take(std::shared_ptr<const Committed> committed);
@@ -47,9 +52,10 @@ public:
 
 private:
     mutable FairLock mutex_;   ///< Fair: questions without end do not keep the loop out.
-    std::size_t kept_;
+    Kept kept_;
     Core core_;
     std::deque<std::shared_ptr<const Committed>> recent_;
+    std::size_t recent_bytes_ = 0;
     std::uint64_t dropped_to_ = 0;  ///< Revision up to which batches are no longer kept.
     mutable std::mutex watchers_mutex_;
     std::map<std::uint64_t, std::function<void(std::uint64_t)>> watchers_;

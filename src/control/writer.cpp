@@ -95,6 +95,7 @@ ports::JournalResult<BatchOutcome> Writer::commit(std::span<const Request> reque
     committed->entries = std::move(draft.entries);
     committed->revision = head_.revision;
     committed->head = head_.hash;
+    committed->bytes = draft.bytes;
     outcome.committed = std::move(committed);
     return outcome;
 }

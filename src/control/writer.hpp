@@ -22,6 +22,7 @@ struct Committed {
     std::vector<Entry> entries;       ///< In order of revision; empty where nothing changed.
     std::uint64_t revision = 0;       ///< After the batch.
     Digest head;                      ///< Of the chain, after the batch.
+    std::size_t bytes = 0;            ///< Of the records' texts.
 };
 
 struct BatchOutcome {

@@ -35,7 +35,7 @@ struct AcceleratorAsk {
     std::string run;  ///< Replaces the job's command where this model is chosen; empty: the job's own.
     bool operator==(const AcceleratorAsk&) const = default;
 };
-
+BOOST_DESCRIBE_STRUCT(AcceleratorAsk, (), (model, per_node, run))
 
 struct ResourceAsk {
     std::vector<AcceleratorAsk> accelerators;  ///< Alternatives, the preferred first.
@@ -83,7 +83,7 @@ struct FundingSource {
     std::optional<VoucherId> voucher;  ///< Empty: the organisation's prepaid balance.
     bool operator==(const FundingSource&) const = default;
 };
-
+BOOST_DESCRIBE_STRUCT(FundingSource, (), (voucher))
 
 struct JobSpec {
     std::string name;                        ///< A name (base/id.hpp), for people; need not be unique.

@@ -104,7 +104,7 @@ struct Writer {
             .text(e.job.text())
             .text(e.project.value)
             .text(e.submitter.value)
-            .text(e.spec.name)
+            .text(e.spec->name)
             .text(json(e.spec))
             .text(name_of(JobState::queued))
             .text(name_of(Reason::submitted))

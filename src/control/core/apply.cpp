@@ -51,7 +51,7 @@ void leave_site(State& state, LiveJob& job, At at) {
     auto& log = state.desired_log[job.placement->site];
     toggle_line(log, job);
     log.note(job.id, at.revision);
-    if (job.started_at) state.run_ends.erase({*job.started_at + seconds(job.spec.max_duration.value), job.id});
+    if (job.started_at) state.run_ends.erase({*job.started_at + seconds(job.spec->max_duration.value), job.id});
     job.placement.reset();
     job.started_at.reset();
     job.stop_ordered.reset();
@@ -167,7 +167,7 @@ void make(State& s, const JobStateChanged& e, At at) {
     set_state(s, job, e.to, e.reason, at);
     if (e.to == JobState::running && !job.started_at) {
         job.started_at = at.time;
-        if (!job.stop_ordered) s.run_ends.insert({at.time + seconds(job.spec.max_duration.value), e.job});
+        if (!job.stop_ordered) s.run_ends.insert({at.time + seconds(job.spec->max_duration.value), e.job});
     }
 }
 
@@ -203,7 +203,7 @@ void make(State& s, const JobStopOrdered& e, At at) {
     if (log != nullptr) toggle_line(*log, job);
     job.stop_ordered = e.reason;
     job.changed_at = at.revision;
-    if (job.started_at) s.run_ends.erase({*job.started_at + seconds(job.spec.max_duration.value), e.job});
+    if (job.started_at) s.run_ends.erase({*job.started_at + seconds(job.spec->max_duration.value), e.job});
     if (log == nullptr) return;
     toggle_line(*log, job);
     log->note(e.job, at.revision);
@@ -303,7 +303,7 @@ void rebuild(State& s) {
         if (job.placement) {
             s.tasks[job.placement->site][id] = job.generation;
             toggle_line(s.desired_log[job.placement->site], job);
-            if (job.started_at && !job.stop_ordered) s.run_ends.insert({*job.started_at + seconds(job.spec.max_duration.value), id});
+            if (job.started_at && !job.stop_ordered) s.run_ends.insert({*job.started_at + seconds(job.spec->max_duration.value), id});
         }
     }
 }

@@ -32,7 +32,7 @@ struct AwardVoucher { VoucherId id; ProgrammeName programme; OrganisationName or
 /// Money arrives at an organisation's prepaid balance. `transfer` is made by the client.
 struct Deposit { Uid transfer; OrganisationName organisation; Fen amount; };
 
-struct SubmitJob { JobId id; ProjectName project; JobSpec spec; Digest body; };
+struct SubmitJob { JobId id; ProjectName project; Frozen<JobSpec> spec; Digest body; };
 struct CancelJob { JobId job; };
 
 /// The keeper of leases found that this generation can no longer be running: lease, kill grace and drift bound are over.

@@ -25,8 +25,8 @@ Awaited look_up(const State& state, const ProjectName& project, JobId id) {
 
 Result<std::vector<JobId>, Refusal> still_awaited(const State& state, const ProjectName& project, const SubmitJob& command) {
     std::vector<JobId> open;
-    for (std::size_t i = 0; i < command.spec.after.size(); ++i) {
-        const auto id = command.spec.after[i];
+    for (std::size_t i = 0; i < command.spec->after.size(); ++i) {
+        const auto id = command.spec->after[i];
         const auto field = fmt::format("after[{}]", i);
         if (id == command.id)
             return fail(Refusal{
@@ -127,7 +127,7 @@ Decision decide(const Core& core, const Actor& actor, const SubmitJob& command, 
                         "long into files, or wait for some jobs to end",
                         command.project.value, have, more, limits::live_bytes_per_project_max));
     }
-    for (const auto& site : command.spec.trust) {
+    for (const auto& site : command.spec->trust) {
         if (!state.sites.contains(site))
             return refuse(RefusalCode::not_found,
                           fmt::format("trust names the site {}, which is not known; see: weir site list", site.value), "trust");
@@ -199,7 +199,7 @@ void end_generation(const Core& core, const LiveJob& job, const TaskEnd& end, In
             return finish(core, job, outcome_of_stop(*job.stop_ordered), *job.stop_ordered, end.exit_code, cause_of_stop(*job.stop_ordered),
                           now, events);
     }
-    const auto& retry = job.spec.retry;
+    const auto& retry = job.spec->retry;
     const auto requeue = [&](LossCause cause, Instant not_before) {
         events.push_back(JobRequeued{job.id, job.generation, end.reason, cause, not_before, blamed_nodes(job, end.blamed)});
     };

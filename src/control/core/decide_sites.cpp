@@ -82,10 +82,10 @@ constexpr std::int64_t meter_clock_ahead_s = 300;
 
 /// Cards of a rank times the length; a rank beyond the gang, or a length beyond reason, is nothing.
 std::optional<MilliCardSeconds> used_by(const LiveJob& job, const GenerationUsage& usage, const MeterReport& report) {
-    if (report.node_rank >= static_cast<std::uint64_t>(job.spec.num_nodes)) return std::nullopt;
+    if (report.node_rank >= static_cast<std::uint64_t>(job.spec->num_nodes)) return std::nullopt;
     if (report.to_s - report.from_s > limits::duration_s_max) return std::nullopt;
-    const auto ask = std::ranges::find(job.spec.resources.accelerators, usage.model, &AcceleratorAsk::model);
-    if (ask == job.spec.resources.accelerators.end()) return std::nullopt;
+    const auto ask = std::ranges::find(job.spec->resources.accelerators, usage.model, &AcceleratorAsk::model);
+    if (ask == job.spec->resources.accelerators.end()) return std::nullopt;
     return MilliCardSeconds{ask->per_node.value * (report.to_s - report.from_s)};
 }
 
@@ -127,7 +127,7 @@ void take_point(Drafts& drafts, const SiteName& site, const CheckpointReport& po
 }
 
 /// What the job's payers promised in all. What is held may be more: each source holds what it would pay where it pays most.
-Fen promised(const LiveJob& job) { return job.spec.budget ? std::min(held(job), job.spec.budget->fen) : held(job); }
+Fen promised(const LiveJob& job) { return job.spec->budget ? std::min(held(job), job.spec->budget->fen) : held(job); }
 
 /// A job whose use has reached what is promised for it stops before it owes what nobody promised.
 void stop_spent(const Drafts& drafts, const std::set<JobId>& ended, std::vector<Event>& events) {

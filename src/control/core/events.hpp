@@ -165,7 +165,7 @@ struct JobSubmitted {
     ProjectName project;
     SubjectName submitter;
     Digest body;               ///< Of the canonical spec: the same id with another body is refused.
-    JobSpec spec;
+    Frozen<JobSpec> spec;
     std::vector<Hold> holds;
     std::vector<JobId> waits_for;  ///< Those of spec.after that have not succeeded yet.
 };

@@ -33,8 +33,8 @@ std::int32_t priority_of(PriorityClass priority) {
     return 20;
 }
 
-void tell(Core& core, const scheduler::Delta& delta) {
-    if (!core.scheduler.apply(delta)) ++core.facts_refused;
+void tell(Core& core, scheduler::Delta delta) {
+    if (!core.scheduler.apply(std::move(delta))) ++core.facts_refused;
 }
 
 void tell_site(Core& core, const SiteName& name) {
@@ -46,7 +46,7 @@ void tell_site(Core& core, const SiteName& name) {
     set.open = site.site.open && site.reachable;
     for (const auto& line : site.site.tariff) set.price_fen[line.model] = line.fen_per_card_hour.value;
     set.levels = {"zone", "block", "rack"};
-    tell(core, set);
+    tell(core, std::move(set));
 }
 
 void tell_node(Core& core, const SiteName& site, const Node& node) {
@@ -63,7 +63,7 @@ void tell_node(Core& core, const SiteName& site, const Node& node) {
     set.memory_mib = node.memory.value;
     set.position = node.position;
     set.healthy = node.healthy;
-    tell(core, set);
+    tell(core, std::move(set));
 }
 
 void tell_quota(Core& core, const Project* old, const Project& project) {
@@ -108,11 +108,11 @@ void forget_answers(Core& core) {
 FundingQuestion question_of(const Core& core, const LiveJob& job) {
     FundingQuestion question;
     question.organisation = core.state.projects.at(job.project).organisation;
-    question.models.reserve(job.spec.resources.accelerators.size());
-    for (const auto& ask : job.spec.resources.accelerators) question.models.emplace_back(ask.model, ask.per_node.value);
-    question.nodes = job.spec.num_nodes;
-    question.max_duration_s = job.spec.max_duration.value;
-    if (job.spec.budget) question.budget_fen = job.spec.budget->fen.value;
+    question.models.reserve(job.spec->resources.accelerators.size());
+    for (const auto& ask : job.spec->resources.accelerators) question.models.emplace_back(ask.model, ask.per_node.value);
+    question.nodes = job.spec->num_nodes;
+    question.max_duration_s = job.spec->max_duration.value;
+    if (job.spec->budget) question.budget_fen = job.spec->budget->fen.value;
     for (const auto& source : sources_of(job.spec)) {
         question.sources.emplace_back(source.voucher, held_of(job, source).value);
         if (source.voucher && lapses_during(core.state, *source.voucher, job.spec, job.since)) question.at = job.since;
@@ -146,8 +146,8 @@ void forget_end(FundingBook& book, JobId job) {
 
 /// The job waits: which vouchers it names, and when the first of them lapses.
 void note_waiting(Core& core, const LiveJob& job) {
-    if (job.spec.funding.empty()) return;
-    for (const auto& source : job.spec.funding) {
+    if (job.spec->funding.empty()) return;
+    for (const auto& source : job.spec->funding) {
         if (source.voucher) core.funding.waiters[*source.voucher].insert(job.id);
     }
     forget_end(core.funding, job.id);
@@ -159,7 +159,7 @@ void note_waiting(Core& core, const LiveJob& job) {
 
 void note_gone(Core& core, const LiveJob& job) {
     forget_end(core.funding, job.id);
-    for (const auto& source : job.spec.funding) {
+    for (const auto& source : job.spec->funding) {
         if (!source.voucher) continue;
         const auto waiters = core.funding.waiters.find(*source.voucher);
         if (waiters == core.funding.waiters.end()) continue;
@@ -175,11 +175,11 @@ void tell_queued(Core& core, LiveJob& job) {
     queued.job = job.id.uid;
     queued.ask = ask_of(core.state, job);
     queued.ask.funding = job.funding_key;
-    queued.priority = priority_of(job.spec.priority);
+    queued.priority = priority_of(job.spec->priority);
     queued.queued_at = job.submitted_at;
     queued.not_before = job.not_before;
     queued.dependencies = static_cast<std::int32_t>(job.waits_for.size());
-    tell(core, queued);
+    tell(core, std::move(queued));
     if (!old.empty()) release_funding(core, old);
     note_waiting(core, job);
 }
@@ -216,14 +216,14 @@ void tell_placed(Core& core, const LiveJob& job) {
         share.node = node.node.value;
         for (const auto& card : node.cards) {
             share.cards.push_back(
-                {static_cast<std::int32_t>(card.index), card.share.value, fraction ? job.spec.resources.accelerator_memory.value : 0});
+                {static_cast<std::int32_t>(card.index), card.share.value, fraction ? job.spec->resources.accelerator_memory.value : 0});
         }
-        share.cpus_milli = job.spec.resources.cpus.value;
-        share.memory_mib = job.spec.resources.memory.value;
+        share.cpus_milli = job.spec->resources.cpus.value;
+        share.memory_mib = job.spec->resources.memory.value;
         share.emulated = job.placement->emulated;
         placed.allocation.nodes.push_back(std::move(share));
     }
-    tell(core, placed);
+    tell(core, std::move(placed));
 }
 
 void forget_funding(Core& core, LiveJob& job) {
@@ -304,7 +304,7 @@ struct After {
 }  // namespace
 
 scheduler::Ask ask_of(const State& state, const LiveJob& job) {
-    const auto& spec = job.spec;
+    const JobSpec& spec = job.spec;
     const auto& project = state.projects.at(job.project);
     scheduler::Ask ask;
     ask.project = job.project.value;
@@ -362,7 +362,7 @@ std::vector<Event> decide_placements(Core& core, Instant now) {
     for (const auto& chosen : plan.placements) {
         const auto& job = core.state.jobs.at(JobId{chosen.job});
         if (const auto end = answers_end(core.state, job); end && now > *end) continue;  // The next tick judges it anew.
-        const auto& ask = job.spec.resources.accelerators[static_cast<std::size_t>(chosen.alternative)];
+        const auto& ask = job.spec->resources.accelerators[static_cast<std::size_t>(chosen.alternative)];
         const SiteName site{chosen.allocation.site};
         JobPlaced placed{job.id, std::max(job.generation, core.state.leader.generations_above) + 1, {},
                          shares_of(core, job, core.state.sites.at(site).site, ask.model, now)};

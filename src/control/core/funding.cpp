@@ -296,10 +296,10 @@ bool lapses_during(const State& state, VoucherId voucher, const JobSpec& spec, I
 
 std::optional<Instant> answers_end(const State& state, const LiveJob& job) {
     std::optional<Instant> first;
-    for (const auto& source : job.spec.funding) {
+    for (const auto& source : job.spec->funding) {
         if (!source.voucher || !state.vouchers.contains(*source.voucher)) continue;
         if (lapses_during(state, *source.voucher, job.spec, job.since)) continue;
-        const auto end = state.vouchers.at(*source.voucher).valid_to - seconds(job.spec.max_duration.value);
+        const auto end = state.vouchers.at(*source.voucher).valid_to - seconds(job.spec->max_duration.value);
         if (!first || end < *first) first = end;
     }
     return first;
@@ -309,7 +309,7 @@ std::optional<std::vector<SourceShare>> shares_of(const Core& core, const LiveJo
                                                   Instant now) {
     if (std::ranges::none_of(job.holds, [](const Hold& hold) { return hold.source.voucher.has_value(); })) return std::nullopt;
     const auto& organisation = core.state.projects.at(job.project).organisation;
-    const Instant end = now + seconds(job.spec.max_duration.value);
+    const Instant end = now + seconds(job.spec->max_duration.value);
     std::vector<SourceShare> shares;
     for (const auto& hold : job.holds) {
         SourceShare share{ask_source(core, organisation, hold.source, site, model, now, end).per_mille, {}};

@@ -32,9 +32,9 @@ constexpr std::int64_t stop_takes_at_most_s = 3600;
 Fen most_uncovered(const LiveJob& job) {
     if (job.usage.empty()) return Fen{0};
     const auto& usage = job.usage.back();
-    const auto ask = std::ranges::find(job.spec.resources.accelerators, usage.model, &AcceleratorAsk::model);
-    if (ask == job.spec.resources.accelerators.end()) return Fen{0};
-    const MilliCardSeconds used{ask->per_node.value * job.spec.num_nodes * stop_takes_at_most_s};
+    const auto ask = std::ranges::find(job.spec->resources.accelerators, usage.model, &AcceleratorAsk::model);
+    if (ask == job.spec->resources.accelerators.end()) return Fen{0};
+    const MilliCardSeconds used{ask->per_node.value * job.spec->num_nodes * stop_takes_at_most_s};
     return charge_of(used, usage.fen_per_card_hour);
 }
 
@@ -118,7 +118,7 @@ Shares share_out(const Core& core, const LiveJob& job, const std::vector<Owed>& 
     Shares shares;
     for (const auto& owed : lines) shares.owed.push_back(owed.line->amount);
     const Timely timely{job, lines};
-    Fen budget = job.spec.budget ? job.spec.budget->fen : Fen{INT64_MAX};
+    Fen budget = job.spec->budget ? job.spec->budget->fen : Fen{INT64_MAX};
     for (std::size_t h = 0; h < job.holds.size(); ++h) {
         std::map<const GenerationUsage*, MilliCardSeconds> before;
         std::vector<Fen> want(lines.size());

@@ -60,7 +60,7 @@ struct LiveJob {
     ProjectName project;
     SubjectName submitter;
     Digest body;
-    JobSpec spec;
+    Frozen<JobSpec> spec;
     Instant submitted_at;
     std::vector<Hold> holds;
     std::vector<JobId> waits_for;

@@ -2,6 +2,7 @@
 #include "engines/scheduler/state.hpp"
 
 #include <algorithm>
+#include <utility>
 
 namespace weir::scheduler {
 namespace {
@@ -60,26 +61,27 @@ Verdict take(State& state, const QuotaSet& set) {
     return {};
 }
 
-Verdict take(State& state, const JobQueued& queued) {
+Verdict take(State& state, JobQueued& queued) {
     Job& job = state.jobs[queued.job];
     state.stop_waiting(job);
     const QueueKey key{.priority = queued.priority, .queued_at = queued.queued_at, .job = queued.job};
     const Slot project = state.intern_project(queued.ask.project);
-    job.waiting = state.room.enter(queued.ask, key, queued.not_before, queued.dependencies, project);
+    job.waiting = state.room.enter(std::move(queued.ask), key, queued.not_before, queued.dependencies, project);
     return {};
 }
 
-Verdict take(State& state, const JobPlaced& placed) {
+Verdict take(State& state, JobPlaced& placed) {
     Job& job = state.jobs[placed.job];
     const auto same = std::ranges::find(job.holdings, placed.generation, &Holding::generation);
     if (same != job.holdings.end()) return fail(DeltaRefusal::generation_is_held);
     state.stop_waiting(job);
-    Holding holding{.generation = placed.generation, .allocation = placed.allocation,
-                    .project = state.intern_project(placed.allocation.project),
-                    .model = state.inventory.intern_model(placed.allocation.model)};
-    holding.nodes.reserve(placed.allocation.nodes.size());
-    for (const NodeShare& share : placed.allocation.nodes) {
-        holding.nodes.push_back(state.inventory.hold_node(placed.allocation.site, share.node));
+    const Slot project = state.intern_project(placed.allocation.project);
+    const Slot model = state.inventory.intern_model(placed.allocation.model);
+    Holding holding{.generation = placed.generation, .allocation = std::move(placed.allocation),
+                    .project = project, .model = model};
+    holding.nodes.reserve(holding.allocation.nodes.size());
+    for (const NodeShare& share : holding.allocation.nodes) {
+        holding.nodes.push_back(state.inventory.hold_node(holding.allocation.site, share.node));
     }
     state.charge(holding.allocation, holding.nodes, holding.project, holding.model, Charge::take);
     const auto promise = state.promises.find(placed.job);
@@ -158,9 +160,9 @@ void State::forget_if_idle(Uid uid) {
     if (!job->second.waiting && job->second.holdings.empty()) jobs.erase(job);
 }
 
-Result<void, DeltaRefusal> Scheduler::apply(const Delta& delta) {
+Result<void, DeltaRefusal> Scheduler::apply(Delta delta) {
     WEIR_CHECK(check_delta(delta));
-    return std::visit([this](const auto& one) { return take(*state_, one); }, delta);
+    return std::visit([this](auto& one) { return take(*state_, one); }, delta);
 }
 
 }  // namespace weir::scheduler

@@ -32,7 +32,7 @@ public:
 
     /// Takes a fact, or says why not and changes nothing. What a site reports is a fact even where it exceeds what the
     /// node has: then nothing more is placed there.
-    [[nodiscard]] Result<void, DeltaRefusal> apply(const Delta& delta);
+    [[nodiscard]] Result<void, DeltaRefusal> apply(Delta delta);
 
     /// The placements that fit now, all together. Changes no fact: what is not told back as JobPlaced is proposed again, so
     /// a job that control cannot start must be queued anew with what keeps it (a later not_before, an excluded site).

@@ -113,7 +113,7 @@ TEST(Watch, ReadsWhatTheReaderHasDroppedFromTheJournal) {
     Town town;
     const auto first = text_of(town.post("ann", "/v1/jobs", Town::job_body()).body, "id");
     // Each answered change is a batch of its own; the reader keeps so many of them.
-    for (std::size_t i = 0; i < control::Reader::batches_kept + 10; ++i)
+    for (std::size_t i = 0; i < control::Reader::Kept{}.batches + 10; ++i)
         town.must(control::SetOrganisation{
             {OrganisationName{"lab"}, OrganisationKind::university, std::to_string(i), "", SizeClass::small, "", ""}});
     ASSERT_FALSE(town.reader->since(0));
@@ -129,7 +129,7 @@ TEST(Watch, SaysWhatToDoWhereTheEventsAreGone) {
     TownOptions options;
     options.has_journal = false;
     Town town{options};
-    for (std::size_t i = 0; i < control::Reader::batches_kept + 10; ++i)
+    for (std::size_t i = 0; i < control::Reader::Kept{}.batches + 10; ++i)
         town.must(control::SetOrganisation{
             {OrganisationName{"lab"}, OrganisationKind::university, std::to_string(i), "", SizeClass::small, "", ""}});
     const auto answer = town.get("ann", "/v1/watch?since=1");

@@ -21,7 +21,7 @@ void Server::start(bool use_snapshots) {
     journal_ = std::make_unique<MemoryJournal>(disk_);
     // Each life hashes with a secret of its own, and the fold that it is compared with by another: no answer may depend on it.
     policy_.hash_seed = life_ + 1;
-    auto first = recover(*journal_, policy_, catalogue_, {.use_snapshots = use_snapshots, .twin = true});
+    auto first = recover(*journal_, policy_, catalogue_, {.use_snapshots = use_snapshots, .companions = true});
     policy_.hash_seed = ~policy_.hash_seed;
     auto second = recover(*journal_, policy_, catalogue_, {.use_snapshots = false});
     if (!first || !second) {
@@ -32,9 +32,10 @@ void Server::start(bool use_snapshots) {
         broken = "a snapshot and the whole journal recover to different states";
     if (!disk_.records.empty())
         probes_.hit(first->snapshot_revision > 0 ? "recovered from a snapshot" : "recovered from the whole journal");
-    reader_ = std::make_unique<Reader>(std::move(*first->twin));
+    reader_ = std::make_unique<Reader>(std::move(first->companions->reader));
     auto behind = journal_->open_reader();
-    snapshots_ = std::make_unique<SnapshotKeeper>(first->core.state, first->snapshot_revision, *reader_, *journal_, std::move(*behind), 1);
+    snapshots_ = std::make_unique<SnapshotKeeper>(std::move(first->companions->follower), first->snapshot_revision, *reader_, *journal_,
+                                                  std::move(*behind), 1);
     writer_ = std::make_unique<Writer>(std::move(first->core), *journal_, TransactionSize{.records = 12, .bytes = 16U << 10U});
     leases_.emplace(policy_, timeline_.now(), terms_to_respect(writer_->core().state, policy_, timeline_.now() + wall_offset_));
     ++life_;

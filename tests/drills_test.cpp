@@ -144,10 +144,11 @@ TEST_F(Drill, ARestartFindsTheSameStateBySnapshotAndByJournal) {
 }
 
 TEST_F(Drill, SnapshotsAreMadeOfAStateThatFollows) {
-    auto twin = recover(*journal_, {}, catalogue(), {.twin = true});
+    auto twin = recover(*journal_, {}, catalogue(), {.companions = true});
     ASSERT_TRUE(twin) << twin.error();
-    EXPECT_EQ(digest_of(twin->twin->state), state());
-    reader_ = std::make_unique<Reader>(std::move(*twin->twin), Reader::Kept{.batches = 3});
+    EXPECT_EQ(digest_of(twin->companions->reader.state), state());
+    EXPECT_EQ(digest_of(twin->companions->follower), state());
+    reader_ = std::make_unique<Reader>(std::move(twin->companions->reader), Reader::Kept{.batches = 3});
     auto behind = journal_->open_reader();
     ASSERT_TRUE(behind);
     SnapshotKeeper keeper{writer_->core().state, writer_->core().state.revision, *reader_, *journal_, std::move(*behind), 20};

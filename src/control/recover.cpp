@@ -39,20 +39,17 @@ void put_section(const T& value, std::string& out) {
     out += section;
 }
 
-/// Takes sections off the front of `rest`.
+/// Cuts sections off the front of `rest`.
 class Sections {
 public:
     explicit Sections(std::string_view rest) : rest_{rest} {}
-    template <class T>
-    bool take(T& out) {
+    bool cut(std::string_view& section) {
         // The length is a varint of at most ten bytes; it ends at the first byte below 128.
         std::size_t length_bytes = 0;
         while (length_bytes < rest_.size() && (static_cast<unsigned char>(rest_[length_bytes]) & 0x80U) != 0) ++length_bytes;
         const auto length = codec::read_binary<std::uint64_t>(rest_.substr(0, length_bytes + 1));
         if (!length || *length > rest_.size() - length_bytes - 1) return false;
-        auto value = codec::read_binary<T>(rest_.substr(length_bytes + 1, *length));
-        if (!value) return false;
-        out = std::move(*value);
+        section = rest_.substr(length_bytes + 1, *length);
         rest_.remove_prefix(length_bytes + 1 + *length);
         return true;
     }
@@ -61,6 +58,14 @@ public:
 private:
     std::string_view rest_;
 };
+
+template <class T>
+bool read_section(std::string_view section, T& out) {
+    auto value = codec::read_binary<T>(section);
+    if (!value) return false;
+    out = std::move(*value);
+    return true;
+}
 
 std::string plain_bytes(const State& state) {
     std::string bytes;
@@ -100,11 +105,24 @@ std::string books_broke(const State& state) {
         state.revision, broken_law(state).value_or("unknown"), state.revision - 1);
 }
 
-/// Does the same to one and, on a thread of its own, to the other where there is one.
-void to_both(Core& one, std::optional<Core>& other, const auto& what) {
-    auto beside = other ? std::async(std::launch::async, [&] { what(*other); }) : std::future<void>{};
-    what(one);
-    if (beside.valid()) beside.get();
+Companions companions_of(const Core& core) {
+    auto follower = std::async(std::launch::async, [&core] { return core.state; });
+    Companions made;
+    made.reader.policy = core.policy;
+    made.reader.catalogue = core.catalogue;
+    made.reader.state = core.state;
+    made.follower = follower.get();
+    return made;
+}
+
+/// Does the same to the first instance and, on threads of their own, to its companions where it has any.
+void to_all(Recovery& recovery, const auto& what) {
+    if (!recovery.companions) return what(recovery.core);
+    auto reader = std::async(std::launch::async, [&] { what(recovery.companions->reader); });
+    auto follower = std::async(std::launch::async, [&] { what(recovery.companions->follower); });
+    what(recovery.core);
+    reader.get();
+    follower.get();
 }
 
 }  // namespace
@@ -126,15 +144,26 @@ Digest digest_of(const State& state) { return sha256(plain_bytes(state)); }
 Result<UnpackedState, std::string> unpack(const std::string& bytes, std::uint64_t hash_seed) {
     const auto plain = codec::decompress(bytes, state_bytes_max);
     if (!plain) return fail(std::string{"its bytes are no whole compressed frame"});
-    Sections sections{*plain};
+    const std::string other_layout = "its bytes are not a state of this layout";
+    Sections rest{*plain};
     State state;
-    const bool whole = each_field(state, [&](auto& field) { return sections.take(field); });
-    ledger::LedgerState books;
-    if (!whole || !sections.take(books) || !sections.at_end()) return fail(std::string{"its bytes are not a state of this layout"});
-    auto ledger = ledger::Ledger::import_state(books, {.hash_seed = hash_seed});
-    if (!ledger) return fail(std::string{"its ledger breaks a law of the ledger"});
-    state.ledger = std::move(*ledger);
-    return UnpackedState{std::move(state), sha256(*plain)};
+    std::vector<std::string_view> sections;
+    std::string_view books;
+    const bool cut = each_field(state, [&](auto&) { return rest.cut(sections.emplace_back()); }) && rest.cut(books) && rest.at_end();
+    if (!cut) return fail(other_layout);
+    // The books take about as long as all the rest.
+    auto digest_and_ledger = std::async(std::launch::async, [&]() -> Result<std::pair<Digest, ledger::Ledger>, std::string> {
+        ledger::LedgerState read;
+        if (!read_section(books, read)) return fail(other_layout);
+        auto ledger = ledger::Ledger::import_state(read, {.hash_seed = hash_seed});
+        if (!ledger) return fail(std::string{"its ledger breaks a law of the ledger"});
+        return std::pair{sha256(*plain), std::move(*ledger)};
+    });
+    std::size_t next = 0;
+    if (!each_field(state, [&](auto& field) { return read_section(sections[next++], field); })) return fail(other_layout);
+    auto [digest, ledger] = WEIR_TRY(digest_and_ledger.get());
+    state.ledger = std::move(ledger);
+    return UnpackedState{std::move(state), digest};
 }
 
 Result<Recovery, std::string> recover(ports::JournalReader& journal, Policy policy, Catalogue catalogue, RecoverOptions options) {
@@ -163,17 +192,12 @@ Result<Recovery, std::string> recover(ports::JournalReader& journal, Policy poli
         at_most = revision - 1;
     }
     if (!ahead) ahead.emplace(journal, 1, options.until);
-    if (options.twin) {
-        recovery.twin.emplace();
-        recovery.twin->state = recovery.core.state;
-        recovery.twin->policy = recovery.core.policy;
-        recovery.twin->catalogue = recovery.core.catalogue;
-    }
-    to_both(recovery.core, recovery.twin, [](Core& core) { rebuild(core); });
+    if (options.companions) recovery.companions = companions_of(recovery.core);
+    to_all(recovery, [](auto& instance) { rebuild(instance); });
     for (;;) {
         const auto entries = WEIR_TRY(ahead->next());
         if (entries.empty()) break;
-        to_both(recovery.core, recovery.twin, [&](Core& core) { fold(entries, core); });
+        to_all(recovery, [&](auto& instance) { fold(entries, instance); });
         if (recovery.core.state.ledger_broken) return fail(books_broke(recovery.core.state));
         recovery.replayed += entries.size();
     }

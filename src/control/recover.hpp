@@ -39,12 +39,18 @@ struct UnpackedState {
 struct RecoverOptions {
     std::uint64_t until = UINT64_MAX;   ///< The last revision to fold.
     bool use_snapshots = true;
-    bool twin = false;                  ///< A second instance is wanted too; both are made at once.
+    bool companions = false;            ///< The instances that a server has beside the first are wanted too; all are made at once.
+};
+
+/// What a server keeps beside the instance that decides, equal to it.
+struct Companions {
+    Core reader;
+    State follower;   ///< What snapshots are made of.
 };
 
 struct Recovery {
     Core core;
-    std::optional<Core> twin;
+    std::optional<Companions> companions;
     std::uint64_t snapshot_revision = 0;   ///< 0: none was used.
     std::uint64_t replayed = 0;            ///< Events folded after it.
     std::vector<std::string> remarks;      ///< Snapshots that were passed over, and why.

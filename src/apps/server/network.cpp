@@ -33,15 +33,15 @@ Result<std::unique_ptr<Network>, std::string> Network::open(NetworkOptions optio
 
     auto behind = self.journal_->open_reader();
     if (!behind) return fail(behind.error().message);
-    auto recovery = control::recover(*self.journal_, self.options_.policy, self.options_.catalogue, {.twin = true});
+    auto recovery = control::recover(*self.journal_, self.options_.policy, self.options_.catalogue, {.companions = true});
     if (!recovery) return fail(std::move(recovery).error());
     for (const auto& remark : recovery->remarks) self.options_.say(remark);
     self.options_.say(fmt::format("recovered revision {}: snapshot of revision {} and {} events after it", recovery->core.state.revision,
                                   recovery->snapshot_revision, recovery->replayed));
     // Three instances of what the journal says: what questions are asked of, what snapshots are made of, what is decided on.
-    self.reader_ = std::make_unique<control::Reader>(std::move(*recovery->twin));
-    self.snapshots_ = std::make_unique<control::SnapshotKeeper>(recovery->core.state, recovery->snapshot_revision, *self.reader_,
-                                                                *self.journal_, std::move(*behind), self.options_.snapshot_every);
+    self.reader_ = std::make_unique<control::Reader>(std::move(recovery->companions->reader));
+    self.snapshots_ = std::make_unique<control::SnapshotKeeper>(std::move(recovery->companions->follower), recovery->snapshot_revision,
+                                                                *self.reader_, *self.journal_, std::move(*behind), self.options_.snapshot_every);
     self.writer_ = std::make_unique<control::Writer>(std::move(recovery->core), *self.journal_);
     self.loop_ = std::make_unique<control::Loop>(*self.writer_, *self.reader_, machine_clocks(), self.options_.loop,
                                                  [&self](const ports::JournalError& error) {

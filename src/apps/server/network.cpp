@@ -40,8 +40,9 @@ Result<std::unique_ptr<Network>, std::string> Network::open(NetworkOptions optio
                                   recovery->snapshot_revision, recovery->replayed));
     // Three instances of what the journal says: what questions are asked of, what snapshots are made of, what is decided on.
     self.reader_ = std::make_unique<control::Reader>(std::move(recovery->companions->reader));
-    self.snapshots_ = std::make_unique<control::SnapshotKeeper>(std::move(recovery->companions->follower), recovery->snapshot_revision,
-                                                                *self.reader_, *self.journal_, std::move(*behind), self.options_.snapshot_every);
+    self.snapshots_ =
+        std::make_unique<control::SnapshotKeeper>(std::move(recovery->companions->follower), recovery->snapshot_revision, *self.reader_,
+                                                  *self.journal_, std::move(*behind), self.options_.snapshot_every);
     self.writer_ = std::make_unique<control::Writer>(std::move(recovery->core), *self.journal_);
     self.loop_ = std::make_unique<control::Loop>(*self.writer_, *self.reader_, machine_clocks(), self.options_.loop,
                                                  [&self](const ports::JournalError& error) {

@@ -1,5 +1,6 @@
 #include "supervisor/init.hpp"
 
+#include "supervisor/call_filter.hpp"
 #include "supervisor/system.hpp"
 
 #include <array>
@@ -102,6 +103,10 @@ std::optional<InitStep> drop_privileges(const InitPlan& plan) {
     }
     const rlimit no_core{0, 0};
     if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) != 0 || setrlimit(RLIMIT_CORE, &no_core) != 0) return InitStep::privileges;
+    if (can_filter_calls()) {
+        errno = forbid_user_namespaces();
+        if (errno != 0) return InitStep::privileges;
+    }
     // The kernel forgets the death signal when the ids change.
     if (prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0) != 0) return InitStep::privileges;
     return std::nullopt;

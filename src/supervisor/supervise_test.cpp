@@ -1,5 +1,6 @@
 // Goal: whatever a task does, its supervisor tells how it ended, and leaves nobody behind.
 // Method: the real program with real processes; a task says through a FIFO where it is, and the test waits for that.
+#include "supervisor/call_filter.hpp"
 #include "supervisor/test_rig.hpp"
 
 #include "supervisor/processes.hpp"
@@ -119,6 +120,17 @@ TEST(Supervise, TheTenantHasNoPrivilegeNoInputAndNoOpenFile) {
     EXPECT_NE(text.find("CapEff:\t0000000000000000"), std::string::npos) << text;
     EXPECT_NE(text.find("/dev/null\n0\n0022\n"), std::string::npos) << text << rig.log("0.err");
     EXPECT_EQ(slurp(rig.path("outputs/open")), "0\n1\n2\n3\n");  // 3 is ls reading the directory
+}
+
+TEST(Supervise, NoProgramOfATaskMakesAUserNamespace) {
+    if (!can_filter_calls()) GTEST_SKIP() << "this kernel takes no filters of system calls";
+    Rig rig;
+    // Processes and threads are made as ever: sort starts two, the pipe three.
+    rig.run("unshare --user true 2>/dev/null || echo shut; unshare --user --map-root-user id 2>/dev/null || echo shut; "
+            "seq 100000 | sort --parallel=2 -S 64K -n | tail -n 1; grep Seccomp: /proc/self/status");
+    rig.start();
+    rig.end_status();
+    EXPECT_EQ(rig.log("0.out"), "shut\nshut\n100000\nSeccomp:\t2\n") << rig.log("0.err");
 }
 
 TEST(Supervise, TenantCodeAsRootIsRefused) {

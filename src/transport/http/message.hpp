@@ -5,6 +5,7 @@
 #pragma once
 
 #include "base/time.hpp"
+#include "transport/http/body_budget.hpp"
 #include "transport/http/headers.hpp"
 #include "transport/http/problem.hpp"
 #include "transport/http/stream.hpp"
@@ -45,6 +46,8 @@ struct Request {
     std::vector<PathParameter> parameters;
     Headers headers;
     std::string body;
+    /// What the body takes of the server's budget; goes with the request.
+    BodyShare body_share;
     /// Address and port of the peer: `127.0.0.1:40312`.
     std::string remote;
     /// Unlike any other of this server; format_request_id() is what the peer sees in X-Request-Id.

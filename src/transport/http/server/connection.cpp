@@ -52,7 +52,8 @@ void Connection::start(Welcome welcome) {
     parser_ = std::make_unique<RequestParser>(RequestParser::Limits{
         .header_bytes = limits.header_bytes, .header_fields = limits.header_fields, .target_bytes = limits.target_bytes});
     if (welcome == Welcome::served) {
-        set_deadline(limits.idle);
+        known_ = !loop_.shared().options.admit;
+        await_head();
         return read();
     }
     Problem problem;
@@ -307,7 +308,13 @@ void Connection::end_request() {
     state_ = State::head;
     head_started_ = false;
     parser_->restart();
-    set_deadline(loop_.shared().options.limits.idle);
+    await_head();
+}
+
+void Connection::await_head() {
+    const ServerLimits& limits = loop_.shared().options.limits;
+    set_deadline(known_ ? limits.idle : std::min(limits.idle, limits.stranger_idle));
+    if (!known_) loop_.meet_stranger(id_);
 }
 
 // ---- pushed and pulled bodies ----

@@ -60,6 +60,9 @@ private:
     [[nodiscard]] Next answer_early(Response response);
     [[nodiscard]] Next dispatch();
     [[nodiscard]] Problem too_large(std::uint64_t limit) const;
+    /// Room for a body of so many bytes; false where all bodies together take too much.
+    [[nodiscard]] bool make_room(std::uint64_t bytes);
+    [[nodiscard]] Response no_room() const;
 
     // Sockets and answering, connection.cpp.
     void read();
@@ -77,6 +80,8 @@ private:
     void pump_stream();
     void pump_source();
     void finish();
+    /// The next request may come.
+    void await_head();
     void set_deadline(Duration from_now);
     void publish_deadline();
     void reply_is_missing(std::string_view why);
@@ -93,6 +98,7 @@ private:
     bool linger_after_ = false;  ///< Close only after draining what the peer still sends.
     bool keep_alive_ = true;     ///< After the answer under way.
     bool head_started_ = false;  ///< A byte of the next head is here: its deadline runs.
+    bool known_ = false;         ///< admit() gave a request of it a caller.
     bool head_only_ = false;
     bool is_http_11_ = true;
     bool chunked_answer_ = false;

@@ -80,6 +80,7 @@ Connection::Next Connection::read_head() {
 }
 
 Connection::Next Connection::on_head() {
+    loop_.forget_stranger(id_);
     RequestHead& head = parser_->head();
     is_http_11_ = head.is_http_11;
     const std::uint64_t most = loop_.shared().options.limits.requests_per_connection;
@@ -88,8 +89,9 @@ Connection::Next Connection::on_head() {
     answered_since_ns_ = loop_.now_ns();
     body_bytes_ = 0;
     const auto expectation = head.headers.find("Expect");
-    expects_continue_ = head.is_http_11 && expectation && same_name(*expectation, "100-continue");
-    if (head.is_http_11 && expectation && !expects_continue_) {
+    const bool known = expectation && same_name(*expectation, "100-continue") && head.headers.count("Expect") == 1;
+    expects_continue_ = known && head.is_http_11;
+    if (expectation && !known) {
         return answer_early(Response::problem(
             make_problem(417, "unknown_expectation", fmt::format("Expect: {} cannot be met; leave it out", *expectation))));
     }
@@ -141,8 +143,11 @@ std::optional<Response> Connection::find_route() {
     }
     route_ = match.route;
     request_.parameters = std::move(match.parameters);
-    if (shared.options.admit) return shared.options.admit(request_, *route_);
-    return std::nullopt;
+    if (!shared.options.admit) return std::nullopt;
+    auto refusal = shared.options.admit(request_, *route_);
+    if (request_.caller != nullptr) known_ = true;
+    if (refusal && refusal->status == 401) known_ = false;
+    return refusal;
 }
 
 Connection::Next Connection::begin_body() {
@@ -155,7 +160,9 @@ Connection::Next Connection::begin_body() {
         sink_ = std::move(*sink);
     }
     if (!head.has_body) return dispatch();
-    if (head.content_length && !sink_) request_.body.reserve(std::min<std::uint64_t>(*head.content_length, upload_step));
+    request_.body_share = BodyShare{loop_.shared().bodies};
+    if (head.content_length && !sink_ && !make_room(std::min<std::uint64_t>(*head.content_length, upload_step)))
+        return answer_early(no_room());
     if (expects_continue_ && in_.empty()) out_.text() += "HTTP/1.1 100 Continue\r\n\r\n";
     state_ = State::body;
     return Next::go_on;
@@ -169,6 +176,27 @@ Problem Connection::too_large(std::uint64_t limit) const {
                             : fmt::format("the body has more than {} bytes, which is all that is taken here; send less", limit));
     problem.members.push_back({.name = "limit_bytes", .value = static_cast<std::int64_t>(limit)});
     return problem;
+}
+
+bool Connection::make_room(std::uint64_t bytes) {
+    const std::uint64_t have = request_.body_share.bytes();
+    if (bytes <= have) return true;
+    // Doubled, as the text would do by itself, but never beyond what may come.
+    const auto most = parser_->head().content_length.value_or(route_->options.max_body);
+    const auto wanted = std::max(bytes, std::min(2 * have, most));
+    if (!request_.body_share.grow_to(wanted)) return false;
+    request_.body.reserve(wanted);
+    return true;
+}
+
+Response Connection::no_room() const {
+    const auto& bodies = *loop_.shared().bodies;
+    Problem problem = make_problem(503, "too_much_in_flight",
+                                   fmt::format("the bodies of all requests in flight take {} bytes and may take {}, this one has no room; "
+                                               "send it again in a second",
+                                               bodies.used(), bodies.most()));
+    problem.instance = request_.target;
+    return Response::problem(problem).with_header("Retry-After", "1");
 }
 
 Connection::Next Connection::read_body() {
@@ -202,6 +230,10 @@ bool Connection::take_piece(std::string_view piece) {
     }
     if (before / upload_step != body_bytes_ / upload_step) set_deadline(loop_.shared().options.limits.request);
     if (!sink_) {
+        if (!make_room(body_bytes_)) {
+            early_ = no_room();
+            return false;
+        }
         request_.body += piece;
         return true;
     }

@@ -14,7 +14,7 @@ namespace {
 
 /// Deadlines are kept to a quarter of the shortest limit, between 5 and 250 ms.
 std::int64_t tick_for(const ServerLimits& limits) {
-    const Duration shortest = std::min({limits.idle, limits.request, limits.write, limits.linger});
+    const Duration shortest = std::min({limits.idle, limits.stranger_idle, limits.request, limits.write, limits.linger});
     return std::clamp(shortest.ns / 4, milliseconds(5).ns, milliseconds(250).ns);
 }
 
@@ -24,9 +24,6 @@ std::uint64_t mix(std::uint64_t z) {
     z = (z ^ (z >> 27U)) * 0x94D049BB133111EBULL;
     return z ^ (z >> 31U);
 }
-
-/// Connections beyond the limit that are still told so.
-constexpr std::uint64_t refusal_room = 64;
 
 }  // namespace
 
@@ -72,6 +69,7 @@ void Loop::stop() {
 
 void Loop::adopt(Socket socket) {
     const std::uint64_t limit = shared_.options.limits.connections;
+    if (shared_.connections >= limit) close_oldest_stranger();
     if (shared_.draining || shared_.connections >= limit + refusal_room) {
         Counters::add(counters_.refused);
         close_socket(socket);
@@ -93,9 +91,28 @@ void Loop::adopt(Socket socket) {
     connection->start(refused ? Connection::Welcome::refused : Connection::Welcome::served);
 }
 
+void Loop::meet_stranger(ConnectionId id) {
+    Slot& slot = slots_[id.slot];
+    if (!slot.as_stranger) slot.as_stranger = strangers_.insert(strangers_.end(), id);
+}
+
+void Loop::forget_stranger(ConnectionId id) {
+    Slot& slot = slots_[id.slot];
+    if (slot.as_stranger) strangers_.erase(*slot.as_stranger);
+    slot.as_stranger.reset();
+}
+
+void Loop::close_oldest_stranger() {
+    if (strangers_.empty()) return;
+    const auto connection = find(strangers_.front());
+    Counters::add(counters_.strangers_closed);
+    connection->close();
+}
+
 void Loop::release(ConnectionId id) {
     Slot& slot = slots_[id.slot];
     if (slot.generation != id.generation || !slot.connection) return;
+    forget_stranger(id);
     slot.connection.reset();
     slot.deadline_ns = no_deadline;
     free_.push_back(id.slot);

@@ -15,8 +15,10 @@
 #include <atomic>
 #include <condition_variable>
 #include <cstdint>
+#include <list>
 #include <memory>
 #include <mutex>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <thread>
@@ -30,6 +32,7 @@ class Connection;
 struct Shared {
     Router router;
     ServerOptions options;
+    std::shared_ptr<BodyBudget> bodies;
     /// First part of every request id, mixed; another at each start.
     std::uint64_t id_seed = 0;
     std::atomic<std::uint64_t> requests = 0;
@@ -43,6 +46,9 @@ struct Shared {
         if (options.log) options.log({.level = level, .event = event, .detail = std::move(detail)});
     }
 };
+
+/// Connections beyond the limit that are still told so.
+constexpr std::uint64_t refusal_room = 64;
 
 /// Never, as a deadline.
 constexpr std::int64_t no_deadline = INT64_MAX;
@@ -64,6 +70,10 @@ public:
 
     void adopt(Socket socket);
     void release(ConnectionId id);
+    /// This connection waits for the head of a request and nobody knows whose it is.
+    void meet_stranger(ConnectionId id);
+    /// That is over.
+    void forget_stranger(ConnectionId id);
     void set_deadline(ConnectionId id, std::int64_t at_ns) { slots_[id.slot].deadline_ns = at_ns; }
     /// Nanoseconds of the steady clock.
     [[nodiscard]] std::int64_t now_ns() const;
@@ -81,8 +91,11 @@ private:
         std::int64_t deadline_ns = no_deadline;
         std::uint32_t generation = 0;
         std::shared_ptr<Connection> connection;
+        std::optional<std::list<ConnectionId>::iterator> as_stranger;
     };
 
+    /// Makes room for another connection, if a stranger's can be closed.
+    void close_oldest_stranger();
     [[nodiscard]] std::shared_ptr<Connection> find(ConnectionId id) const;
     void run();
     void deliver_mail();
@@ -96,6 +109,7 @@ private:
     std::int64_t tick_ns_;
     std::vector<Slot> slots_;
     std::vector<std::uint32_t> free_;
+    std::list<ConnectionId> strangers_;  ///< Oldest first.
     std::shared_ptr<Mailbox> mailbox_;
     std::vector<Mail> mail_;
     Counters counters_;

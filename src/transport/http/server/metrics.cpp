@@ -16,6 +16,7 @@ void Counters::add_to(Metrics& sum) const {
     const auto get = [](const Value& value) { return value.load(std::memory_order_relaxed); };
     sum.connections_accepted += get(accepted);
     sum.connections_refused += get(refused);
+    sum.strangers_closed += get(strangers_closed);
     sum.connections_open += get(open);
     sum.requests_in_flight += get(in_flight);
     sum.streams_open += get(streams);

@@ -16,11 +16,14 @@ namespace weir::http {
 constexpr std::array<std::int64_t, 16> latency_bounds_us{100,     250,     500,     1'000,   2'500,     5'000,     10'000,    25'000,
                                                          50'000, 100'000, 250'000, 500'000, 1'000'000, 2'500'000, 5'000'000, 10'000'000};
 
-/// Everything since the start, but for the three that say "now".
+/// Everything since the start, but for those that say "now".
 struct Metrics {
     std::uint64_t connections_accepted = 0;
     std::uint64_t connections_refused = 0;  ///< 503 or closed at once: the limit was reached.
     std::uint64_t connections_open = 0;     ///< Now.
+    std::uint64_t strangers_closed = 0;     ///< Without a good token so far, closed for others: the limit was reached.
+    std::uint64_t body_bytes = 0;           ///< Now: of all bodies whose requests are in flight.
+    std::uint64_t bodies_refused = 0;       ///< 503: all bodies together would have taken too much.
     std::uint64_t requests_in_flight = 0;   ///< Now: handed to a handler that has not replied.
     std::uint64_t streams_open = 0;         ///< Now.
     std::uint64_t streams_dropped = 0;      ///< Ended because the reader was too slow.
@@ -49,8 +52,8 @@ public:
     void answered(int status, Duration latency);
     void add_to(Metrics& sum) const;
 
-    Value accepted{}, refused{}, open{}, in_flight{}, streams{}, streams_dropped{}, timeouts{}, malformed{}, replies_missing{},
-        replies_late{}, received{}, sent{};
+    Value accepted{}, refused{}, strangers_closed{}, open{}, in_flight{}, streams{}, streams_dropped{}, timeouts{}, malformed{},
+        replies_missing{}, replies_late{}, received{}, sent{};
 
 private:
     std::array<Value, 6> by_class_{};

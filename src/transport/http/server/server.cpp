@@ -47,6 +47,12 @@ std::uint64_t raise_open_files(std::uint64_t wanted) {
     return limit.rlim_cur;
 }
 
+std::size_t connections_within(std::uint64_t files, std::uint64_t others, std::size_t wanted) {
+    constexpr std::uint64_t few = 16;
+    const auto beside = others + refusal_room;
+    return std::min<std::uint64_t>(wanted, files > beside + few ? files - beside : few);
+}
+
 struct Server::Impl {
     Shared shared;
     std::vector<std::unique_ptr<Loop>> loops;
@@ -145,6 +151,7 @@ Result<Server, StartError> Server::start(Router router, ServerOptions options) {
     auto impl = std::make_unique<Impl>();
     impl->shared.router = std::move(router);
     impl->shared.options = std::move(options);
+    impl->shared.bodies = std::make_shared<BodyBudget>(impl->shared.options.limits.body_bytes);
     std::random_device device;
     impl->shared.id_seed = (std::uint64_t{device()} << 32U) | device();
     const int threads = std::clamp(impl->shared.options.io_threads, 1, 16);
@@ -167,6 +174,8 @@ bool Server::stop(Duration grace) { return impl_->stop(grace); }
 Metrics Server::metrics() const {
     Metrics sum;
     for (const auto& loop : impl_->loops) loop->counters().add_to(sum);
+    sum.body_bytes = impl_->shared.bodies->used();
+    sum.bodies_refused = impl_->shared.bodies->refused();
     return sum;
 }
 

@@ -30,6 +30,9 @@ struct ServerLimits {
     std::size_t connections = 20'000;         ///< Open at once; one more gets 503 and is closed.
     std::size_t requests_per_connection = 0;  ///< Then `Connection: close`; 0: no limit.
     Duration idle = seconds(75);              ///< Between two requests; then the connection is closed.
+    Duration stranger_idle = seconds(10);     ///< The same before the first request that `admit` gave a caller. Such connections
+                                              ///< are closed first, the oldest before the others, where all are taken.
+    std::size_t body_bytes = 256U << 20U;     ///< Of all bodies in flight; one more gets 503 and is closed.
     Duration request = seconds(15);           ///< From the first byte of a request to its last; then 408. A body has
                                               ///< this long again for every 64 KiB.
     Duration write = seconds(30);             ///< Without a byte taken by the peer; then the connection is cut.
@@ -92,6 +95,9 @@ struct StartError {
 /// Raises this process's limit of open files to `wanted`, or as far as it may; the limit now in force. Each
 /// connection is an open file, and the usual limit of 1,024 is far below ServerLimits::connections.
 std::uint64_t raise_open_files(std::uint64_t wanted);
+/// How many connections there may be where so many files may be open and `others` of them are wanted for other things: at most
+/// `wanted`, at least a few. Those that are only told that there is no room have theirs too.
+[[nodiscard]] std::size_t connections_within(std::uint64_t files, std::uint64_t others, std::size_t wanted);
 
 class Server {
 public:

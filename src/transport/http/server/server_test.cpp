@@ -208,6 +208,8 @@ TEST(Server, RefusesWhatCannotBeMet) {
              Row{"BREW /echo HTTP/1.1\r\nHost: x\r\n\r\n", 501, "unknown_method"},
              Row{"CONNECT x:80 HTTP/1.1\r\nHost: x\r\n\r\n", 501, "unknown_method"},
              Row{get("/echo", "Expect: tea\r\n"), 417, "unknown_expectation"},
+             Row{get("/echo", "Expect: 100-continue\r\nExpect: tea\r\n"), 417, "unknown_expectation"},
+             Row{"GET /echo HTTP/1.0\r\nConnection: keep-alive\r\nExpect: 200-ok\r\n\r\n", 417, "unknown_expectation"},
              Row{post("/small", "0123456789a"), 413, "body_too_large"},
          }) {
         peer.send(bytes);
@@ -267,15 +269,26 @@ TEST(Server, AsksForAdmissionBeforeTheBody) {
     EXPECT_EQ(peer.answer()->body, "lab-7");
 }
 
-TEST(Server, LimitsConnectionsAndTheirRequests) {
+/// Whoever sends the header Authorization is known.
+ServerOptions knowing() {
     ServerOptions options;
+    options.admit = [](Request& request, const Route&) -> std::optional<Response> {
+        if (request.bearer_token()) request.caller = std::make_shared<const int>(1);
+        return std::nullopt;
+    };
+    return options;
+}
+constexpr std::string_view known = "Authorization: Bearer x\r\n";
+
+TEST(Server, LimitsConnectionsAndTheirRequests) {
+    auto options = knowing();
     options.limits.connections = 2;
     options.limits.requests_per_connection = 2;
     const Server server = start(echo_router(), std::move(options));
     RawPeer first{server.port()};
     RawPeer second{server.port()};
-    first.send(get("/echo"));
-    second.send(get("/echo"));
+    first.send(get("/echo", known));
+    second.send(get("/echo", known));
     EXPECT_EQ(first.answer()->status, 200);
     EXPECT_EQ(second.answer()->status, 200);
     RawPeer third{server.port()};
@@ -289,6 +302,97 @@ TEST(Server, LimitsConnectionsAndTheirRequests) {
     EXPECT_TRUE(first.answer()->has("Connection: close"));
     EXPECT_TRUE(first.closed());
     EXPECT_EQ(server.metrics().connections_refused, 1U);
+}
+
+// Goal: who shows no token cannot keep others out by being there, however many they are.
+TEST(Server, ClosesTheOldestStrangerWhereAllConnectionsAreTaken) {
+    auto options = knowing();
+    options.limits.connections = 3;
+    const Server server = start(echo_router(), std::move(options));
+    RawPeer known_one{server.port()};
+    known_one.send(get("/echo", known));
+    EXPECT_EQ(known_one.answer()->status, 200);
+    RawPeer silent{server.port()};
+    RawPeer half{server.port()};
+    half.send("GET /echo HT");
+    RawPeer asking{server.port()};  // The limit is reached: the oldest of the two goes.
+    EXPECT_TRUE(silent.closed());
+    asking.send(get("/echo", known));
+    EXPECT_EQ(asking.answer()->status, 200);
+    RawPeer next{server.port()};
+    EXPECT_TRUE(half.closed());
+    next.send(get("/echo", known));
+    EXPECT_EQ(next.answer()->status, 200);
+    RawPeer last{server.port()};
+    EXPECT_EQ(last.answer()->status, 503) << "nobody is a stranger any more";
+    known_one.send(get("/echo"));
+    EXPECT_EQ(known_one.answer()->status, 200) << "who was known stays so, though it asks without a token once";
+    EXPECT_EQ(server.metrics().strangers_closed, 2U);
+    EXPECT_EQ(server.metrics().connections_refused, 1U);
+}
+
+TEST(Server, WaitsForAStrangersRequestNotAsLongAsForOthers) {
+    auto options = knowing();
+    options.limits.stranger_idle = milliseconds(20);
+    const Server server = start(echo_router(), std::move(options));
+    RawPeer known_one{server.port()};
+    known_one.send(get("/echo", known));
+    EXPECT_EQ(known_one.answer()->status, 200);
+    RawPeer silent{server.port()};
+    EXPECT_TRUE(silent.closed());
+    RawPeer without_token{server.port()};
+    without_token.send(get("/echo"));
+    EXPECT_EQ(without_token.answer()->status, 200);
+    EXPECT_TRUE(without_token.closed());
+    known_one.send(get("/echo", known));
+    EXPECT_EQ(known_one.answer()->status, 200);
+}
+
+// Goal: many bodies at once, each within its limit, are bounded together, and the room comes back when their requests are gone.
+TEST(Server, BoundsTheBytesOfAllBodies) {
+    ServerOptions options;
+    options.limits.body_bytes = 100'000;
+    std::promise<std::pair<Request, Reply>> kept;
+    Router router = echo_router();
+    add(router, Method::post, "/keep",
+        [&](Request request, Reply reply) { kept.set_value({std::move(request), std::move(reply)}); });
+    const Server server = start(std::move(router), std::move(options));
+    RawPeer first{server.port()};
+    first.send(post("/keep", std::string(60'000, 'x')));
+    {
+        auto [request, reply] = kept.get_future().get();
+        EXPECT_EQ(server.metrics().body_bytes, 60'000U);
+        RawPeer second{server.port()};
+        second.send(post("/echo", std::string(60'000, 'x')));
+        const auto refused = second.answer();
+        ASSERT_TRUE(refused);
+        EXPECT_EQ(refused->status, 503);
+        EXPECT_TRUE(refused->has("Retry-After: 1"));
+        EXPECT_THAT(refused->body, HasSubstr("take 60000 bytes and may take 100000"));
+        RawPeer in_pieces{server.port()};
+        in_pieces.send("POST /echo HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n" + std::string{"C350\r\n"} +
+                       std::string(50'000, 'x') + "\r\n");
+        EXPECT_EQ(in_pieces.answer()->status, 503);
+        RawPeer small{server.port()};
+        small.send(post("/echo", std::string(30'000, 'y')));
+        EXPECT_EQ(small.answer()->status, 200);
+        reply(Response::text(200, "done"));
+    }
+    EXPECT_EQ(first.answer()->status, 200);
+    RawPeer again{server.port()};
+    again.send(post("/echo", std::string(90'000, 'x')));
+    EXPECT_EQ(again.answer()->status, 200);
+    EXPECT_EQ(server.metrics().body_bytes, 0U);
+    EXPECT_EQ(server.metrics().bodies_refused, 2U);
+}
+
+TEST(Server, HasAsManyConnectionsAsFilesMayBeOpen) {
+    EXPECT_EQ(connections_within(100'000, 256, 20'000), 20'000U);
+    EXPECT_EQ(connections_within(20'320, 256, 20'000), 20'000U);
+    EXPECT_EQ(connections_within(20'319, 256, 20'000), 19'999U);
+    EXPECT_EQ(connections_within(700, 256, 20'000), 380U);
+    EXPECT_EQ(connections_within(64, 256, 20'000), 16U);
+    EXPECT_EQ(connections_within(0, 256, 8), 8U);
 }
 
 TEST(Server, ASlowRequestEndsWith408AndAnIdleConnectionSilently) {

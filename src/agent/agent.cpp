@@ -1,6 +1,7 @@
 #include "agent/agent.hpp"
 
 #include "agent/checkpoint_desk.hpp"
+#include "agent/disk_watch.hpp"
 #include "agent/pause.hpp"
 #include "agent/reconciler.hpp"
 #include "base/random.hpp"
@@ -154,13 +155,16 @@ class Loop {
 public:
     Loop(const AgentConfig& config, const AgentParts& parts, const Bell& bell, Reconciler reconciler, Listener& listener,
          std::uint64_t seed)
-        : config_{config}, parts_{parts}, bell_{bell}, reconciler_{std::move(reconciler)}, listener_{listener}, backoff_{seed} {}
+        : config_{config}, parts_{parts}, bell_{bell}, reconciler_{std::move(reconciler)}, listener_{listener}, backoff_{seed} {
+        if (parts.backend.capabilities().checkpoints_beside) disk_.emplace(parts.backend, [&bell] { bell.ring(); });
+    }
 
     void run(const std::stop_token& stop) {
         next_inventory_ = after_ms(boot_now(), inventory_every_ms);
         while (!stop.stop_requested()) {
             take_in();
             reconciler_.step(boot_now(), floor_seconds(wall_now()));
+            if (disk_) disk_->watch(reconciler_.live_tasks());
             if (speak()) continue;
             wait();
         }
@@ -170,6 +174,9 @@ private:
     void take_in() {
         reconciler_.set_paused(is_paused(config_.root));
         if (auto desired = listener_.take()) reconciler_.hear(std::move(*desired));
+        if (disk_) {
+            if (const auto figures = disk_->take()) reconciler_.hear_disk(*figures);
+        }
         const auto now = boot_now();
         const bool detects = std::ranges::any_of(config_.nodes, [](const auto& node) {
             return std::ranges::any_of(node.cards, [](const auto& cards) { return !cards.emulated; });
@@ -243,11 +250,13 @@ private:
     ports::BootInstant next_inventory_;
     std::vector<std::string> remarks_;  ///< Of the last look.
     bool cut_off_ = false;
+    std::optional<DiskWatch> disk_;  ///< Where the backend lets a thread look.
 };
 
-std::unique_ptr<CheckpointDesk> make_desk(const AgentParts& parts, const Bell& bell) {
-    if (!parts.backend.capabilities().checkpoints_beside) return std::make_unique<InlineDesk>(parts.backend, parts.store);
-    return std::make_unique<ThreadDesk>(parts.backend, parts.store, [&bell] { bell.ring(); });
+std::unique_ptr<CheckpointDesk> make_desk(const AgentConfig& config, const AgentParts& parts, const Bell& bell) {
+    const DeskLimits limits{.checkpoint_bytes_max = config.checkpoint_max.value << 20};
+    if (!parts.backend.capabilities().checkpoints_beside) return std::make_unique<InlineDesk>(parts.backend, parts.store, limits);
+    return std::make_unique<ThreadDesk>(parts.backend, parts.store, [&bell] { bell.ring(); }, limits);
 }
 
 void introduce(const AgentConfig& config, const ports::SiteBackend& backend, const NodeTable& table) {
@@ -268,7 +277,8 @@ ReconcilerOptions options_of(const AgentConfig& config) {
             .meter_slice = config.meter_slice,
             .log_retention = config.log_retention,
             .pause_grace = config.pause_grace,
-            .replicate_within = config.replicate_within};
+            .replicate_within = config.replicate_within,
+            .task_disk = config.task_disk};
 }
 
 }  // namespace
@@ -292,6 +302,7 @@ std::uint16_t pick_free_port(const std::set<std::uint16_t>& taken) {
 }
 
 Result<void, std::string> run_agent(const AgentConfig& config, const AgentParts& parts, const std::stop_token& stop) {
+    WEIR_CHECK(check_declared(config.nodes));
     auto records = WEIR_TRY(Records::open(config.root + "/agent"));
     const auto inventory = parts.backend.inventory();
     if (!inventory) return fail(fmt::format("the inventory of {} could not be taken: {}", config.site.text(), inventory.error().message));
@@ -302,7 +313,7 @@ Result<void, std::string> run_agent(const AgentConfig& config, const AgentParts&
     const auto seed = (std::uint64_t{chance()} << 32) | chance();
     const Bell bell;
     if (bell.descriptor() < 0) return fail(std::string{"no descriptor is left for the agent's own use"});
-    const auto desk = make_desk(parts, bell);
+    const auto desk = make_desk(config, parts, bell);
     Reconciler reconciler{options_of(config), parts.backend, *desk, std::move(records), std::move(table), pick_free_port, seed};
     const std::stop_callback hang_up{stop, [&] {
                                          parts.link.interrupt();

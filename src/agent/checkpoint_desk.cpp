@@ -4,8 +4,11 @@
 
 #include <fmt/core.h>
 
+#include <algorithm>
 #include <condition_variable>
 #include <deque>
+#include <iterator>
+#include <list>
 #include <mutex>
 #include <optional>
 #include <stop_token>
@@ -44,26 +47,26 @@ Result<ports::Checkpoint, Flaw> find(ports::BlobStore& store, const StoredCheckp
 }
 
 Result<void, Flaw> install(ports::SiteBackend& backend, ports::BlobStore& store, const PrepareOrder& order,
-                           const StoredCheckpoint& stored) {
+                           const StoredCheckpoint& stored, Errand& errand) {
     const auto checkpoint = find(store, stored);
     if (!checkpoint) return fail(checkpoint.error());
-    const ports::FetchFile fetch = [&store](const ports::ManifestEntry& file, int into) -> ports::BackendResult<void> {
-        const auto done = store.fetch(file.sha256, into);
+    const ports::FetchFile fetch = [&store, &errand](const ports::ManifestEntry& file, int into) -> ports::BackendResult<void> {
+        const auto done = store.fetch(file.sha256, into, errand);
         if (done) return {};
         const bool again = done.error().fault == BlobFault::unavailable;
         return fail(BackendError{again ? BackendFault::unavailable : BackendFault::bad_checkpoint, done.error().message});
     };
     for (std::int32_t rank = 0; rank < order.nnodes; ++rank) {
-        const auto done = backend.install_checkpoint(task_key(order.key, rank), order.project.text(), *checkpoint, fetch);
+        const auto done = backend.install_checkpoint(task_key(order.key, rank), order.project.text(), *checkpoint, fetch, errand);
         if (!done) return fail(flaw_of(done.error()));
     }
     return {};
 }
 
-DeskAnswer prepare(ports::SiteBackend& backend, ports::BlobStore& store, const PrepareOrder& order) {
+DeskAnswer prepare(ports::SiteBackend& backend, ports::BlobStore& store, const PrepareOrder& order, Errand& errand) {
     Prepared answer{.key = order.key, .again = false, .name = {}, .remarks = {}};
     for (const auto& stored : order.resume) {
-        const auto done = install(backend, store, order, stored);
+        const auto done = install(backend, store, order, stored, errand);
         if (done) {
             answer.name = stored.name;
             return answer;
@@ -77,9 +80,42 @@ DeskAnswer prepare(ports::SiteBackend& backend, ports::BlobStore& store, const P
     return answer;
 }
 
-Result<ports::Checkpoint, Flaw> store_all(ports::SiteBackend& backend, ports::BlobStore& store, const ReplicateOrder& order) {
+/// Holes cost a tenant nothing and the store all: beyond this many times what is on the disk, and some, a checkpoint is refused. Disks
+/// that compress hold less than files say, too.
+constexpr std::int64_t holes_factor_max = 8;
+constexpr std::int64_t holes_bytes_max = std::int64_t{64} << 20;
+
+/// Whether it may be copied at all: what is wrong, before a byte of it is read.
+Result<void, Flaw> check_size(ports::BlobStore& store, const ports::CheckpointSize& size, const DeskLimits& limits) {
+    if (size.bytes > limits.checkpoint_bytes_max) {
+        return fail(
+            Flaw{false, fmt::format("its files have {} bytes and at most {} are taken of one checkpoint; keep less in it, or ask the "
+                                    "site for more (checkpoint_max)",
+                                    size.bytes, limits.checkpoint_bytes_max)});
+    }
+    if (size.bytes / holes_factor_max > size.on_disk_bytes + holes_bytes_max / holes_factor_max) {
+        return fail(
+            Flaw{false, fmt::format("its files say that they have {} bytes and {} are on the disk: files with holes are not stored; "
+                                    "write them whole",
+                                    size.bytes, size.on_disk_bytes)});
+    }
+    const auto room = store.room();
+    if (!room) return fail(flaw_of(room.error()));
+    if (size.bytes > *room) {
+        return fail(Flaw{true, fmt::format("it has {} bytes and the network's store has room for {}; make room there", size.bytes, *room)});
+    }
+    return {};
+}
+
+Result<ports::Checkpoint, Flaw> store_all(ports::SiteBackend& backend, ports::BlobStore& store, const ReplicateOrder& order,
+                                          const DeskLimits& limits, Errand& errand) {
     const auto key = task_key(order.key, 0);
-    auto checkpoint = backend.inspect_checkpoint(key, order.name);
+    const auto size = backend.measure_checkpoint(key, order.name);
+    if (!size) return fail(flaw_of(size.error()));
+    WEIR_CHECK(check_size(store, *size, limits));
+    // Each byte is read for its digest, copied, and read back; the rest is for manifests.
+    errand.allow(4 * size->bytes + manifest_bytes_max);
+    auto checkpoint = backend.inspect_checkpoint(key, order.name, errand);
     if (!checkpoint) return fail(flaw_of(checkpoint.error()));
     for (const auto& file : checkpoint->files) {
         const auto has = store.has(file.sha256);
@@ -87,7 +123,7 @@ Result<ports::Checkpoint, Flaw> store_all(ports::SiteBackend& backend, ports::Bl
         if (*has) continue;
         const auto opened = backend.open_checkpoint_file(key, order.name, file.path);
         if (!opened) return fail(flaw_of(opened.error()));
-        const auto put = store.put(file.sha256, file.size, *opened);
+        const auto put = store.put(file.sha256, file.size, *opened, errand);
         ::close(*opened);
         if (!put) return fail(flaw_of(put.error()));
     }
@@ -97,69 +133,178 @@ Result<ports::Checkpoint, Flaw> store_all(ports::SiteBackend& backend, ports::Bl
     return std::move(*checkpoint);
 }
 
-DeskAnswer replicate(ports::SiteBackend& backend, ports::BlobStore& store, const ReplicateOrder& order) {
+DeskAnswer replicate(ports::SiteBackend& backend, ports::BlobStore& store, const ReplicateOrder& order, const DeskLimits& limits,
+                     Errand& errand) {
     Replicated answer{.key = order.key, .name = order.name, .again = false, .fault = {}, .manifest = {}, .bytes = 0};
-    const auto stored = store_all(backend, store, order);
+    const auto stored = store_all(backend, store, order, limits, errand);
     if (stored) {
         answer.manifest = stored->digest;
         answer.bytes = stored->bytes;
     } else {
-        answer.again = stored.error().again;
-        answer.fault = stored.error().message;
+        answer.again = stored.error().again && !errand.is_beyond();
+        answer.fault =
+            errand.is_beyond() ? "it grew while it was copied; publish it by renaming it once it is whole" : stored.error().message;
     }
     return answer;
 }
 
 }  // namespace
 
-DeskAnswer carry_out(ports::SiteBackend& backend, ports::BlobStore& store, const DeskOrder& order) {
-    if (const auto* resume = std::get_if<PrepareOrder>(&order)) return prepare(backend, store, *resume);
-    return replicate(backend, store, std::get<ReplicateOrder>(order));
+class Turns {
+public:
+    /// Waits for one's turn.
+    void take() {
+        std::unique_lock lock{mutex_};
+        const auto ticket = tickets_++;
+        changed_.wait(lock, [&] { return ticket < ended_ + at_once; });
+    }
+    void end() {
+        {
+            const std::lock_guard lock{mutex_};
+            ++ended_;
+        }
+        changed_.notify_all();
+    }
+
+private:
+    static constexpr std::uint64_t at_once = 2;
+    std::mutex mutex_;
+    std::condition_variable changed_;
+    std::uint64_t tickets_ = 0;
+    std::uint64_t ended_ = 0;
+};
+
+ports::Onward Errand::onward(std::int64_t bytes) {
+    constexpr std::int64_t slice_bytes = std::int64_t{16} << 20;
+    left_ -= bytes;
+    slice_ += bytes;
+    if (left_ < 0) return ports::Onward::never;
+    if (turns_ != nullptr && slice_ >= slice_bytes) {
+        slice_ = 0;
+        turns_->end();
+        turns_->take();
+    }
+    return told_;
+}
+
+DeskAnswer carry_out(ports::SiteBackend& backend, ports::BlobStore& store, const DeskOrder& order, const DeskLimits& limits,
+                     Errand& errand) {
+    if (const auto* resume = std::get_if<PrepareOrder>(&order)) return prepare(backend, store, *resume, errand);
+    return replicate(backend, store, std::get<ReplicateOrder>(order), limits, errand);
 }
 
 struct ThreadDesk::Impl {
-    Impl(ports::SiteBackend& backend, ports::BlobStore& store, std::function<void()> wake)
-        : backend_{backend}, store_{store}, wake_{std::move(wake)}, thread_{[this](const std::stop_token& stop) { run(stop); }} {}
+    static constexpr std::size_t threads_max = 8;
+    static constexpr std::size_t of_a_project_max = threads_max / 2;
+
+    struct UnderWay {
+        DeskOrder order;
+        std::shared_ptr<Errand> errand;
+        bool dropped = false;
+    };
+
+    Impl(ports::SiteBackend& backend, ports::BlobStore& store, std::function<void()> wake, DeskLimits limits)
+        : backend_{backend}, store_{store}, wake_{std::move(wake)}, limits_{limits} {
+        for (std::size_t i = 0; i < threads_max; ++i) threads_.emplace_back([this](const std::stop_token& stop) { run(stop); });
+    }
+    ~Impl() {
+        for (auto& thread : threads_) thread.request_stop();
+        const std::lock_guard lock{mutex_};
+        for (auto& one : under_way_) one.errand->drop(ports::Onward::later);
+    }
+
+    static const GenerationKey& key_of(const DeskOrder& order) {
+        return std::visit([](const auto& one) -> const GenerationKey& { return one.key; }, order);
+    }
+    static const ProjectName& project_of(const DeskOrder& order) {
+        return std::visit([](const auto& one) -> const ProjectName& { return one.project; }, order);
+    }
 
     void run(const std::stop_token& stop) {
-        while (auto order = next(stop)) {
-            auto answer = carry_out(backend_, store_, *order);
+        while (const auto mine = next(stop)) {
+            turns_.take();
+            auto answer = carry_out(backend_, store_, (*mine)->order, limits_, *(*mine)->errand);
+            turns_.end();
+            bool dropped = false;
             {
                 const std::lock_guard lock{mutex_};
-                answers_.push_back(std::move(answer));
+                dropped = (*mine)->dropped;
+                under_way_.erase(*mine);
+                if (!dropped) answers_.push_back(std::move(answer));
             }
-            wake_();
+            // Another order of the same project may go now.
+            changed_.notify_all();
+            if (!dropped) wake_();
         }
     }
 
-    std::optional<DeskOrder> next(const std::stop_token& stop) {
+    [[nodiscard]] std::size_t under_way_of(const ProjectName& project) const {
+        return static_cast<std::size_t>(
+            std::ranges::count_if(under_way_, [&](const auto& one) { return project_of(one.order) == project; }));
+    }
+
+    /// The order of the project that has the fewest under way; of those the one that waits longest.
+    [[nodiscard]] std::deque<DeskOrder>::iterator choose() {
+        auto chosen = waiting_.end();
+        auto fewest = of_a_project_max;
+        for (auto it = waiting_.begin(); it != waiting_.end() && fewest > 0; ++it) {
+            const auto count = under_way_of(project_of(*it));
+            if (count >= fewest) continue;
+            chosen = it;
+            fewest = count;
+        }
+        return chosen;
+    }
+
+    std::optional<std::list<UnderWay>::iterator> next(const std::stop_token& stop) {
         std::unique_lock lock{mutex_};
-        if (!changed_.wait(lock, stop, [this] { return !orders_.empty(); })) return std::nullopt;
-        auto order = std::move(orders_.front());
-        orders_.pop_front();
-        return order;
+        auto chosen = waiting_.end();
+        const bool found = changed_.wait(lock, stop, [&] {
+            chosen = choose();
+            return chosen != waiting_.end();
+        });
+        if (!found || stop.stop_requested()) return std::nullopt;
+        under_way_.push_back({std::move(*chosen), std::make_shared<Errand>(&turns_)});
+        waiting_.erase(chosen);
+        return std::prev(under_way_.end());
     }
 
     ports::SiteBackend& backend_;
     ports::BlobStore& store_;
     std::function<void()> wake_;
+    DeskLimits limits_;
+    Turns turns_;
     std::mutex mutex_;
     std::condition_variable_any changed_;
-    std::deque<DeskOrder> orders_;
+    std::deque<DeskOrder> waiting_;
+    std::list<UnderWay> under_way_;
     std::vector<DeskAnswer> answers_;
-    std::jthread thread_;  ///< Last: it uses all of the above.
+    std::vector<std::jthread> threads_;  ///< Last: they use all of the above.
 };
 
-ThreadDesk::ThreadDesk(ports::SiteBackend& backend, ports::BlobStore& store, std::function<void()> wake)
-    : impl_{std::make_unique<Impl>(backend, store, std::move(wake))} {}
+ThreadDesk::ThreadDesk(ports::SiteBackend& backend, ports::BlobStore& store, std::function<void()> wake, DeskLimits limits)
+    : impl_{std::make_unique<Impl>(backend, store, std::move(wake), limits)} {}
 ThreadDesk::~ThreadDesk() = default;
 
 void ThreadDesk::order(DeskOrder order) {
     {
         const std::lock_guard lock{impl_->mutex_};
-        impl_->orders_.push_back(std::move(order));
+        impl_->waiting_.push_back(std::move(order));
     }
-    impl_->changed_.notify_one();
+    impl_->changed_.notify_all();
+}
+
+void ThreadDesk::drop(const GenerationKey& key) {
+    const std::lock_guard lock{impl_->mutex_};
+    std::erase_if(impl_->waiting_, [&](const auto& order) { return Impl::key_of(order) == key; });
+    for (auto& one : impl_->under_way_) {
+        if (Impl::key_of(one.order) != key) continue;
+        one.errand->drop(ports::Onward::never);
+        one.dropped = true;
+    }
+    std::erase_if(impl_->answers_, [&](const auto& answer) {
+        return std::visit([&](const auto& one) { return one.key == key; }, answer);
+    });
 }
 
 std::vector<DeskAnswer> ThreadDesk::take() {

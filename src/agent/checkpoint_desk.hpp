@@ -5,6 +5,10 @@
 // run beside the loop that keeps the leases: orders go in, answers come out.
 //
 // A gang's checkpoint is what node rank 0 publishes; every rank of the next generation finds it in its resume folder.
+//
+// Nobody's checkpoint keeps the others' waiting: several are under way at once, of one project at most half of them, and each copies a
+// slice and lets the next one have its turn. One that is larger than the site takes, or whose files have holes that a copy would fill, is
+// not copied at all.
 #pragma once
 
 #include "agent/records.hpp"
@@ -12,6 +16,7 @@
 #include "ports/blob_store.hpp"
 #include "ports/site_backend.hpp"
 
+#include <atomic>
 #include <cstdint>
 #include <functional>
 #include <memory>
@@ -33,6 +38,7 @@ struct PrepareOrder {
 /// Stores one published checkpoint.
 struct ReplicateOrder {
     GenerationKey key;
+    ProjectName project;
     std::string name;
 };
 
@@ -55,8 +61,35 @@ struct Replicated {
 using DeskOrder = std::variant<PrepareOrder, ReplicateOrder>;
 using DeskAnswer = std::variant<Prepared, Replicated>;
 
+/// What a desk takes.
+struct DeskLimits {
+    std::int64_t checkpoint_bytes_max = std::int64_t{1} << 40;  ///< As the files of one checkpoint say.
+};
+
+/// How many turns are taken at once, and by whom next: first come, first served, and each who comes back is the last.
+class Turns;
+
+/// One order under way: what it has copied, and whether anybody still wants it. drop() may be called from any thread.
+class Errand final : public ports::Copying {
+public:
+    /// Without `turns` nobody else waits.
+    explicit Errand(Turns* turns = nullptr) : turns_{turns} {}
+    [[nodiscard]] ports::Onward onward(std::int64_t bytes) override;
+    /// How much may be read and written from now on: a checkpoint that became larger than it was ends the errand.
+    void allow(std::int64_t bytes) { left_ = bytes; }
+    [[nodiscard]] bool is_beyond() const { return left_ < 0; }
+    void drop(ports::Onward what) { told_ = what; }
+
+private:
+    Turns* turns_;
+    std::int64_t left_ = INT64_MAX;
+    std::int64_t slice_ = 0;
+    std::atomic<ports::Onward> told_ = ports::Onward::go_on;
+};
+
 /// Does the work of one order.
-[[nodiscard]] DeskAnswer carry_out(ports::SiteBackend& backend, ports::BlobStore& store, const DeskOrder& order);
+[[nodiscard]] DeskAnswer carry_out(ports::SiteBackend& backend, ports::BlobStore& store, const DeskOrder& order, const DeskLimits& limits,
+                                   Errand& errand);
 
 class CheckpointDesk {
 public:
@@ -65,6 +98,8 @@ public:
     CheckpointDesk& operator=(const CheckpointDesk&) = delete;
     virtual ~CheckpointDesk() = default;
     virtual void order(DeskOrder order) = 0;
+    /// Nobody wants what was ordered for this generation any more: it is ended, and not answered.
+    virtual void drop(const GenerationKey& key) = 0;
     /// The answers since the last call.
     [[nodiscard]] virtual std::vector<DeskAnswer> take() = 0;
 };
@@ -72,24 +107,31 @@ public:
 /// Carries out an order when it is given.
 class InlineDesk final : public CheckpointDesk {
 public:
-    InlineDesk(ports::SiteBackend& backend, ports::BlobStore& store) : backend_{backend}, store_{store} {}
-    void order(DeskOrder order) override { answers_.push_back(carry_out(backend_, store_, order)); }
+    InlineDesk(ports::SiteBackend& backend, ports::BlobStore& store, DeskLimits limits = {})
+        : backend_{backend}, store_{store}, limits_{limits} {}
+    void order(DeskOrder order) override {
+        Errand errand;
+        answers_.push_back(carry_out(backend_, store_, order, limits_, errand));
+    }
+    void drop(const GenerationKey&) override {}
     [[nodiscard]] std::vector<DeskAnswer> take() override { return std::exchange(answers_, {}); }
 
 private:
     ports::SiteBackend& backend_;
     ports::BlobStore& store_;
+    DeskLimits limits_;
     std::vector<DeskAnswer> answers_;
 };
 
-/// Carries out orders on a thread of its own, in turn. The backend's calls for checkpoints then run beside its others: only for
-/// backends that permit it. The destructor waits for the order under way.
+/// Carries out orders on threads of its own. The backend's calls for checkpoints then run beside its others and each other: only for
+/// backends that permit it. The destructor ends the orders under way; what they copied is taken up by the next agent.
 class ThreadDesk final : public CheckpointDesk {
 public:
-    /// `wake` is called on the thread after each answer; it must not block.
-    ThreadDesk(ports::SiteBackend& backend, ports::BlobStore& store, std::function<void()> wake);
+    /// `wake` is called on a thread after each answer; it must not block.
+    ThreadDesk(ports::SiteBackend& backend, ports::BlobStore& store, std::function<void()> wake, DeskLimits limits = {});
     ~ThreadDesk() override;
     void order(DeskOrder order) override;
+    void drop(const GenerationKey& key) override;
     [[nodiscard]] std::vector<DeskAnswer> take() override;
 
 private:

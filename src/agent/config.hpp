@@ -98,6 +98,9 @@ struct AgentConfig {
     std::uint32_t owner_uid = 0;  ///< As root: the site's own user, who owns the root directory. 0: root.
     std::vector<NodeDeclaration> nodes;
     std::vector<std::string> shared_paths;  ///< What every task may read.
+    MiB task_disk{100 << 10};        ///< What the files of one task may take on one node: watched, not enforced by the kernel.
+    MiB disk_floor{1 << 10};         ///< With less free on the disk of `root` nothing is started.
+    MiB checkpoint_max{1 << 20};     ///< Of one checkpoint, as its files say.
     bool sandbox = true;
     bool limits = true;
     Seconds meter_slice{10};        ///< Length of one report of a meter.
@@ -116,6 +119,9 @@ struct AgentConfig {
         codec::Field{.name = "owner_uid", .optional = true, .doc = "as root: who owns the root directory"},
         codec::Field{.name = "nodes", .min_length = 1, .max_length = 4096},
         codec::Field{.name = "shared_paths", .optional = true, .max_length = 64, .doc = "what every task may read"},
+        codec::Field{.name = "task_disk", .optional = true, .min = 1, .max = 1 << 30, .doc = "what the files of a task may take on a node"},
+        codec::Field{.name = "disk_floor", .optional = true, .min = 0, .max = 1 << 30, .doc = "with less free nothing is started"},
+        codec::Field{.name = "checkpoint_max", .optional = true, .min = 1, .max = 1 << 30, .doc = "bytes of one checkpoint"},
         codec::Field{.name = "sandbox", .optional = true},
         codec::Field{.name = "limits", .optional = true},
         codec::Field{.name = "meter_slice", .optional = true, .doc = "length of one report of a meter"},
@@ -127,7 +133,7 @@ struct AgentConfig {
     };
 };
 BOOST_DESCRIBE_STRUCT(AgentConfig, (),
-                      (site, server, token_file, root, blobs, supervisor, users, owner_uid, nodes, shared_paths, sandbox, limits,
-                       meter_slice, log_retention, pause_grace, replicate_within, poll_wait, observe_ms))
+                      (site, server, token_file, root, blobs, supervisor, users, owner_uid, nodes, shared_paths, task_disk, disk_floor,
+                       checkpoint_max, sandbox, limits, meter_slice, log_retention, pause_grace, replicate_within, poll_wait, observe_ms))
 
 }  // namespace weir::agent

@@ -1,10 +1,13 @@
 #include "agent/nodes.hpp"
 
+#include "domain/limits.hpp"
+
 #include <fmt/core.h>
 
 #include <algorithm>
 #include <cctype>
 #include <optional>
+#include <set>
 
 namespace weir::agent {
 namespace {
@@ -115,6 +118,19 @@ std::vector<CardGroup> groups_of(const NodeDeclaration& from, const std::vector<
 bool is_model(std::string_view found, std::string_view model) {
     const auto wanted = plain(model);
     return !wanted.empty() && plain(found).find(wanted) != std::string::npos;
+}
+
+Result<void, std::string> check_declared(const std::vector<NodeDeclaration>& declared) {
+    std::set<NodeName> seen;
+    for (const auto& from : declared) {
+        Node node{.name = from.name, .cards = {}, .cpus = from.cpus, .memory = from.memory, .position = from.position,
+                  .healthy = from.healthy, .address = from.address};
+        for (const auto& group : from.cards) node.cards.push_back({group.model, group.count, group.memory, group.slicing, group.emulated});
+        if (const auto found = flaws(node); !found.empty())
+            return fail(fmt::format("node {}: {} {}", from.name.text(), found.front().path, found.front().message));
+        if (!seen.insert(from.name).second) return fail(fmt::format("node {} stands twice; give each a name of its own", from.name.text()));
+    }
+    return {};
 }
 
 NodeTable table_of(const std::vector<NodeDeclaration>& declared, const ports::Inventory& inventory, const CardsOfNodes& in_use) {

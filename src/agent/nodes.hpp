@@ -9,6 +9,7 @@
 #pragma once
 
 #include "agent/config.hpp"
+#include "base/result.hpp"
 #include "domain/site.hpp"
 #include "ports/site_backend.hpp"
 
@@ -48,6 +49,9 @@ struct NodeTable {
 
 /// Whether `found`, as a maker's tool spells it ("NVIDIA H800"), is the catalogue's `model` ("H800").
 [[nodiscard]] bool is_model(std::string_view found, std::string_view model);
+
+/// What is wrong with the nodes of an agent's file, whatever the host has: what the network would refuse, and with it the whole inventory.
+[[nodiscard]] Result<void, std::string> check_declared(const std::vector<NodeDeclaration>& declared);
 
 /// @param in_use nodes on which a task is known, with the cards that their places mean: those keep their places.
 [[nodiscard]] NodeTable table_of(const std::vector<NodeDeclaration>& declared, const ports::Inventory& inventory,

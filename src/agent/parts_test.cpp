@@ -96,6 +96,16 @@ TEST(Nodes, ADeclaredCardThatIsNeitherFoundNorEmulatedIsNotOffered) {
     EXPECT_EQ(table.remarks.size(), 2U);
 }
 
+TEST(Nodes, WhatTheNetworkWouldRefuseIsRefusedBeforeItIsTold) {
+    EXPECT_TRUE(check_declared({declare("n1", {cards("L20", 2), cards("H800", 2)}), declare("n2", {cards("L20", 2)})}));
+    EXPECT_EQ(check_declared({declare("n1", {cards("L20", 2), cards("H800", 2), cards("L20", 1)})}).error(),
+              "node n1: cards[2].model names L20 a second time; the cards of one model in a node are one group");
+    EXPECT_EQ(check_declared({declare("n1", {}), declare("n1", {})}).error(), "node n1 stands twice; give each a name of its own");
+    auto odd = declare("n1", {});
+    odd.address = "10.0.0.1\n";
+    EXPECT_NE(check_declared({odd}).error().find("node n1: address is no name"), std::string::npos);
+}
+
 TEST(Nodes, ACardThatNamesItsNodeIsNoOthers) {
     ports::Inventory inventory;
     for (const auto* node : {"n1", "n2"}) {

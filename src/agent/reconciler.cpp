@@ -3,6 +3,7 @@
 
 #include "agent/task_spec.hpp"
 
+#include <fmt/core.h>
 #include <spdlog/spdlog.h>
 
 #include <algorithm>
@@ -13,7 +14,11 @@ namespace {
 
 constexpr std::int64_t ns_per_s = 1'000'000'000;
 constexpr int looks_max = 4;  ///< In one step; what is left waits for the next.
-constexpr ports::BootInstant retry_after{ns_per_s};
+/// From one second to a minute: each attempt may read all of a checkpoint again.
+ports::BootInstant pause_after(std::uint32_t failures) { return {std::min<std::int64_t>(1LL << std::min(failures, 6U), 60) * ns_per_s}; }
+/// Of a task whose files took more than they may: what the kernel says of a quota that is used up, EDQUOT.
+constexpr std::int64_t disk_exit_code = 122;
+constexpr std::size_t stored_untold_max = 4;  ///< Of a generation, while the server is away; it keeps two.
 
 ports::BootInstant later(ports::BootInstant from, ports::BootInstant by) { return {from.ns + by.ns}; }
 
@@ -68,6 +73,41 @@ void Reconciler::set_nodes(NodeTable nodes) {
     }
     nodes_ = std::move(nodes);
     remember_cards();
+}
+
+void Reconciler::hear_disk(const DiskFigures& figures) {
+    for (const auto& [task, use] : figures.tasks) {
+        const auto key = key_of(task);
+        const auto* known = key ? records_.find(*key) : nullptr;
+        const auto most = options_.task_disk.value << 20;
+        if (known == nullptr || known->end_known || !known->disk_used_up.empty() || (use.whole && use.bytes <= most)) continue;
+        auto record = *known;
+        record.disk_used_up =
+            use.whole
+                ? fmt::format("its files on node rank {} take {} MiB and a task may take {} MiB of this site's disk", task.node_rank,
+                              use.bytes >> 20, options_.task_disk.value)
+                : fmt::format("its folders on node rank {} are nested deeper, or closed tighter, than can be watched", task.node_rank);
+        spdlog::warn("task.disk job={} generation={} why=\"{}\"", record.job.text(), record.generation, record.disk_used_up);
+        save(record);
+    }
+    if (!figures.disk) return;
+    // A quarter more than the floor, so that a disk at its edge does not take the site in and out.
+    const auto& disk = *figures.disk;
+    const bool full = disk.free_bytes < disk.floor_bytes + (disk_full_ ? disk.floor_bytes / 4 : 0);
+    if (full == disk_full_) return;
+    spdlog::log(full ? spdlog::level::err : spdlog::level::info, "agent.disk site={} free_mib={} floor_mib={} what_next=\"{}\"",
+                options_.site.text(), disk.free_bytes >> 20, disk.floor_bytes >> 20, full ? "starts nothing" : "works again");
+    disk_full_ = full;
+    nodes_told_ = false;
+    refusals_.forget_nodes();
+}
+
+std::vector<ports::TaskKey> Reconciler::live_tasks() const {
+    std::vector<ports::TaskKey> live;
+    for (const auto& task : observed_) {
+        if (task.state != ports::TaskState::ended) live.push_back(task.key);
+    }
+    return live;
 }
 
 void Reconciler::remember_cards() {
@@ -144,6 +184,10 @@ bool Reconciler::look() {
         if (record != nullptr && !record->refused.empty() && gang.view.state == TaskState::ended && !gang.view.first_failed) {
             gang.view.reason = Reason::start_failed;
         }
+        if (record != nullptr && !record->disk_used_up.empty() && gang.view.state == TaskState::ended && !gang.view.first_failed) {
+            gang.view.reason = Reason::exit_code;
+            gang.view.exit_code = disk_exit_code;
+        }
     }
     return true;
 }
@@ -180,6 +224,7 @@ Reconciler::Closing Reconciler::why_closed(const GenerationKey& key, const Gang&
     if (desired_ && gang.desired == nullptr) return Closing::undesired;
     if (record != nullptr && !record->refused.empty()) return Closing::refused;
     if (std::ranges::any_of(gang.ranks, has_ended_badly)) return Closing::failed;
+    if (record != nullptr && !record->disk_used_up.empty()) return Closing::disk_used_up;
     if (record != nullptr && record->end_known) return Closing::told;
     return paused_ ? Closing::paused : Closing::none;
 }
@@ -187,6 +232,7 @@ Reconciler::Closing Reconciler::why_closed(const GenerationKey& key, const Gang&
 // ---- acting ----
 
 bool Reconciler::act(const GenerationKey& key, Gang& gang) {
+    drop_copies(key, gang);
     const bool ordered = replicate(key, gang);
     if (gang.closing != Closing::none) return close(key, gang) || ordered;
     return (gang.desired != nullptr && open(key, gang)) || ordered;
@@ -204,7 +250,8 @@ bool Reconciler::close(const GenerationKey& key, Gang& gang) {
                                                        "it was refused",
                                                        "one of its ranks failed",
                                                        "its end was told",
-                                                       "the site is paused"};
+                                                       "the site is paused",
+                                                       "its files take more than it may use of the disk"};
         spdlog::info("task.stop job={} generation={} why=\"{}\"", key.job.text(), key.generation,
                      reasons[static_cast<std::size_t>(gang.closing)]);
         memory.logged = gang.closing;
@@ -374,9 +421,10 @@ void Reconciler::take(const Prepared& answer) {
         spdlog::warn("checkpoint.bad job={} generation={} why=\"{}\"", answer.key.job.text(), answer.key.generation, remark);
     }
     if (answer.again) {
-        memory.prepare_after = later(now_, retry_after);
+        memory.prepare_after = later(now_, pause_after(memory.put_off++));
         return;
     }
+    memory.put_off = 0;
     const auto* known = records_.find(answer.key);
     if (known == nullptr) return;
     auto record = *known;
@@ -389,10 +437,11 @@ void Reconciler::take(const Replicated& answer) {
     auto& memory = memory_[answer.key];
     memory.replicating.clear();
     if (answer.again) {
-        memory.replicate_after = later(now_, retry_after);
+        memory.replicate_after = later(now_, pause_after(memory.put_off++));
         complain(answer.key, "store a checkpoint", answer.fault);
         return;
     }
+    memory.put_off = 0;
     if (!answer.fault.empty()) {
         memory.bad.insert(answer.name);
         spdlog::warn("checkpoint.bad job={} generation={} name={} why=\"{}\"", answer.key.job.text(), answer.key.generation, answer.name,
@@ -403,12 +452,29 @@ void Reconciler::take(const Replicated& answer) {
                  answer.bytes);
     memory.stored.push_back(
         {answer.key.job, answer.key.generation, answer.name, answer.manifest, answer.bytes, memory.replicating_since_s});
+    // The newest say all that those before them do.
+    if (memory.stored.size() > stored_untold_max) memory.stored.erase(memory.stored.begin());
+}
+
+/// Whether what it publishes is of no use to anybody any more: its job is over, or goes on elsewhere without it.
+bool Reconciler::is_given_up(const Gang& gang) {
+    return gang.closing == Closing::superseded || gang.closing == Closing::stop_ordered || gang.closing == Closing::undesired;
+}
+
+void Reconciler::drop_copies(const GenerationKey& key, const Gang& gang) {
+    if (!is_given_up(gang)) return;
+    const auto found = memory_.find(key);
+    if (found == memory_.end() || (found->second.replicating.empty() && !found->second.preparing)) return;
+    desk_.drop(key);
+    found->second.replicating.clear();
+    found->second.preparing = false;
 }
 
 /// Orders the newest checkpoint that holds, where the store does not have it. True where the order may be answered already.
 bool Reconciler::replicate(const GenerationKey& key, const Gang& gang) {
     const auto* record = records_.find(key);
     if (record == nullptr || gang.ranks.empty() || gang.ranks.front() == nullptr || record->end_known) return false;
+    if (is_given_up(gang)) return false;
     auto& memory = memory_[key];
     if (!memory.replicating.empty() || now_ < memory.replicate_after) return false;
     const auto names = backend_.list_checkpoints(gang.ranks.front()->key);
@@ -425,7 +491,7 @@ bool Reconciler::replicate(const GenerationKey& key, const Gang& gang) {
         name_other_ranks(key, gang);
         memory.replicating = *name;
         memory.replicating_since_s = now_s_;
-        desk_.order(ReplicateOrder{key, *name});
+        desk_.order(ReplicateOrder{key, record->project, *name});
         return true;
     }
     return false;

@@ -14,6 +14,7 @@
 #pragma once
 
 #include "agent/checkpoint_desk.hpp"
+#include "agent/disk_watch.hpp"
 #include "agent/gang.hpp"
 #include "agent/nodes.hpp"
 #include "agent/records.hpp"
@@ -43,6 +44,7 @@ struct ReconcilerOptions {
     Seconds pause_grace{30};
     Seconds replicate_within{60};
     std::size_t lines_per_report = 1000;  ///< Of each kind (meters, checkpoints, tasks) in one report; the rest goes with the next.
+    MiB task_disk{102'400};               ///< What the files of one task may take before it is stopped.
     std::size_t ended_kept_max = 500;     ///< Generations whose directories wait for log_retention; beyond it the oldest go at once.
 };
 
@@ -64,6 +66,12 @@ public:
     void set_nodes(NodeTable nodes);
     /// The cards of nodes on which a task is known.
     [[nodiscard]] CardsOfNodes cards_in_use() const { return records_.cards_in_use(); }
+
+    /// What the disk holds, as of the last look: a task that takes more than it may is stopped, and on a disk that is all but full the site
+    /// offers no node until there is room again.
+    void hear_disk(const DiskFigures& figures);
+    /// The tasks that may write.
+    [[nodiscard]] std::vector<ports::TaskKey> live_tasks() const;
 
     /// Observes and acts, until there is nothing more to be done at once.
     void step(ports::BootInstant now, std::int64_t now_s);
@@ -94,7 +102,8 @@ private:
         refused = 4,
         failed = 5,
         told = 6,
-        paused = 7
+        paused = 7,
+        disk_used_up = 8
     };
 
     /// A generation in one look.
@@ -115,6 +124,7 @@ private:
         std::set<std::string> bad;           ///< Checkpoints that did not hold.
         ports::BootInstant replicate_after;  ///< Not before: the store did not answer.
         ports::BootInstant prepare_after;
+        std::uint32_t put_off = 0;           ///< How often in a row the store did not answer.
         std::vector<CheckpointReport> stored;        ///< Not yet acknowledged.
         std::optional<ports::BootInstant> asked_at;  ///< For the checkpoint before a pause.
         std::string newest_when_asked;
@@ -145,6 +155,8 @@ private:
     void take(const Prepared& answer);
     void take(const Replicated& answer);
     bool replicate(const GenerationKey& key, const Gang& gang);
+    [[nodiscard]] static bool is_given_up(const Gang& gang);
+    void drop_copies(const GenerationKey& key, const Gang& gang);
     [[nodiscard]] bool checkpoints_settled(const GenerationKey& key, const Gang& gang) const;
 
     void begin_session(Instant wall);
@@ -156,6 +168,7 @@ private:
     void add_task(const GenerationKey& key, const Gang& gang, bool all_metered, SiteReport& report);
     void acknowledge(const SiteReport& report);
 
+    [[nodiscard]] std::vector<Node> nodes_to_tell() const;
     void name_other_ranks(const GenerationKey& key, const Gang& gang);
     [[nodiscard]] std::set<GenerationKey> beyond_room() const;
     void clean_up();
@@ -176,6 +189,7 @@ private:
     std::optional<Desired> desired_;
     std::optional<Desired> heard_;  ///< Becomes desired_ with the next step.
     bool paused_ = false;
+    bool disk_full_ = false;
     bool nodes_told_ = false;
     bool was_silent_ = false;  ///< The nodes are told again with the next report.
     std::optional<ReportAnswer> terms_;

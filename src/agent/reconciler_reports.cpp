@@ -52,6 +52,13 @@ const SiteReport* Reconciler::report(Instant wall) {
     return &book_.cut(std::move(changed));
 }
 
+/// A site that is paused, or whose disk is full, has no healthy node: nothing new is placed there.
+std::vector<Node> Reconciler::nodes_to_tell() const {
+    auto nodes = nodes_.nodes;
+    for (auto& node : nodes) node.healthy = node.healthy && !paused_ && !disk_full_;
+    return nodes;
+}
+
 SiteReport Reconciler::changes() {
     SiteReport report;
     if (refusals_.greets()) return report;
@@ -59,8 +66,7 @@ SiteReport Reconciler::changes() {
     if (apart) add_lines(report);
     const bool tells_nodes = (!nodes_told_ || was_silent_) && refusals_.may_tell_nodes(now_);
     if (tells_nodes && (!apart || Refusals::says_nothing(report))) {
-        report.nodes = nodes_.nodes;
-        for (auto& node : *report.nodes) node.healthy = node.healthy && !paused_;
+        report.nodes = nodes_to_tell();
     }
     if (!apart) add_lines(report);
     return report;
@@ -75,8 +81,9 @@ void Reconciler::add_lines(SiteReport& report) {
         const auto found = memory_.find(key);
         if (found != memory_.end() && !found->second.stored.empty()) {
             // An end is told with its last checkpoint or after it, never before.
-            if (report.checkpoints.size() >= options_.lines_per_report) continue;
-            report.checkpoints.insert(report.checkpoints.end(), found->second.stored.begin(), found->second.stored.end());
+            const auto& stored = found->second.stored;
+            if (report.checkpoints.size() + stored.size() > options_.lines_per_report) continue;
+            report.checkpoints.insert(report.checkpoints.end(), stored.begin(), stored.end());
         }
         const bool all_metered = add_meters(key, gang, report);
         if (report.tasks.size() < options_.lines_per_report) add_task(key, gang, all_metered, report);
@@ -150,7 +157,13 @@ void Reconciler::hear_refusal(const std::string& why, Instant wall) {
     if (!book_.waiting()) return;
     const auto refused = *book_.waiting();
     refusals_.note_refused(refused, now_);
-    if (Refusals::says_nothing(refused)) return;
+    if (Refusals::says_nothing(refused)) {
+        // Made by a clock that was wrong and has been set back since: no server takes it for as long.
+        if (!book_.is_new() || !records_.session_is_ahead_of(wall)) return;
+        refused_sessions_ = 0;
+        records_.forget_session();
+        return begin_session(wall);
+    }
     spdlog::error("report.refused site={} nodes={} meters={} checkpoints={} tasks={} why=\"{}\" what_next=\"renews the leases, and sends "
                   "it again in parts\"",
                   options_.site.text(), refused.nodes ? refused.nodes->size() : 0, refused.meters.size(), refused.checkpoints.size(),
@@ -161,9 +174,7 @@ void Reconciler::hear_refusal(const std::string& why, Instant wall) {
 void Reconciler::acknowledge(const SiteReport& report) {
     refusals_.note_taken(report);
     if (report.nodes) {
-        auto now = nodes_.nodes;
-        for (auto& node : now) node.healthy = node.healthy && !paused_;
-        nodes_told_ = now == *report.nodes;
+        nodes_told_ = nodes_to_tell() == *report.nodes;
         was_silent_ = false;
     }
     std::map<GenerationKey, GenerationRecord> changed;

@@ -21,6 +21,9 @@ namespace {
 
 namespace fs = std::filesystem;
 
+/// No server takes a session that is further ahead of its own clock.
+constexpr Duration session_ahead_max = seconds(300);
+
 std::string slurp(const fs::path& path) {
     std::ostringstream text;
     text << std::ifstream(path, std::ios::binary).rdbuf();
@@ -131,6 +134,10 @@ Result<std::string, std::string> Records::begin_session(Instant now, Duration sk
     WEIR_CHECK(write("session", format_uid(session)));
     session_ = session;
     return format_uid(session);
+}
+
+bool Records::session_is_ahead_of(Instant now) const {
+    return !session_.is_nil() && time_of(session_) > now + session_ahead_max;
 }
 
 }  // namespace weir::agent

@@ -51,18 +51,20 @@ struct GenerationRecord {
     bool prepared = false;               ///< What it resumes from is in place.
     std::string resume;                  ///< Name of that checkpoint; empty: afresh.
     std::string refused;                 ///< Why it can never start; empty: it can.
+    std::string disk_used_up;            ///< Why its files end it; empty: they do not.
     std::vector<std::uint64_t> metered;  ///< By rank: the last slice that the server has.
     std::string replicated;              ///< Name of the newest checkpoint that the network's store has.
     bool end_known = false;              ///< The server has taken in that it ended.
     [[nodiscard]] GenerationKey key() const { return {job, generation}; }
     static constexpr std::array field_rules{
         codec::Field{.name = "checkpoint_before_s", .optional = true, .doc = "records of older agents have none"},
+        codec::Field{.name = "disk_used_up", .optional = true, .doc = "records of older agents have none"},
     };
     bool operator==(const GenerationRecord&) const = default;
 };
 BOOST_DESCRIBE_STRUCT(GenerationRecord, (),
                       (job, generation, project, nodes, master_port, run_on, checkpoint, kill_grace_s, checkpoint_before_s, slice_s,
-                       prepared, resume, refused, metered, replicated, end_known))
+                       prepared, resume, refused, disk_used_up, metered, replicated, end_known))
 
 class Records {
 public:
@@ -84,6 +86,10 @@ public:
     /// A session later than every one before it: of `now`, or just after the latest where the clock went back. Durable once it returns.
     [[nodiscard]] Result<std::string, std::string> begin_session(Instant now, Duration skip, std::uint64_t chance_high,
                                                                  std::uint64_t chance_low);
+    /// Whether the latest session is of a time later than this by more than any server takes: a clock that was wrong made it.
+    [[nodiscard]] bool session_is_ahead_of(Instant now) const;
+    /// The next session is of its own time, whatever came before.
+    void forget_session() { session_ = {}; }
 
 private:
     explicit Records(std::string directory) : directory_{std::move(directory)} {}

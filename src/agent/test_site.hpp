@@ -33,7 +33,9 @@ public:
         if (down) return fail(ports::BlobError{ports::BlobFault::unavailable, "the store is down"});
         return blobs.contains(digest);
     }
-    ports::BlobResult<void> put(const Digest& digest, std::int64_t size, int file) override {
+    ports::BlobResult<std::int64_t> room() override { return room_bytes; }
+    ports::BlobResult<void> put(const Digest& digest, std::int64_t size, int file, ports::Copying& copying) override {
+        if (copying.onward(size) != ports::Onward::go_on) return fail(ports::BlobError{ports::BlobFault::unavailable, "called off"});
         std::string bytes(static_cast<std::size_t>(size), '\0');
         if (::pread(file, bytes.data(), bytes.size(), 0) != size) return fail(ports::BlobError{ports::BlobFault::damaged, "short"});
         return put_bytes(digest, bytes);
@@ -44,7 +46,7 @@ public:
         blobs[digest] = bytes;
         return {};
     }
-    ports::BlobResult<void> fetch(const Digest& digest, int into) override {
+    ports::BlobResult<void> fetch(const Digest& digest, int into, ports::Copying&) override {
         auto bytes = fetch_bytes(digest, SIZE_MAX);
         if (!bytes) return fail(bytes.error());
         return ::write(into, bytes->data(), bytes->size()) == std::ssize(*bytes)
@@ -60,6 +62,7 @@ public:
     }
 
     std::map<Digest, std::string> blobs;
+    std::int64_t room_bytes = INT64_MAX;
     bool down = false;
 };
 
@@ -149,8 +152,15 @@ public:
         for (const auto& [at, content] : tasks.at(key).checkpoints) names.push_back(at);
         return names;
     }
-    ports::BackendResult<ports::Checkpoint> inspect_checkpoint(const ports::TaskKey& key, const std::string& at) override {
+    ports::BackendResult<ports::CheckpointSize> measure_checkpoint(const ports::TaskKey& key, const std::string& at) override {
+        const auto size = std::ssize(tasks.at(key).checkpoints.at(at));
+        return seems.value_or(ports::CheckpointSize{size, size});
+    }
+    ports::BackendResult<ports::Checkpoint> inspect_checkpoint(const ports::TaskKey& key, const std::string& at,
+                                                               ports::Copying& copying) override {
         const auto& content = tasks.at(key).checkpoints.at(at);
+        if (copying.onward(std::ssize(content)) != ports::Onward::go_on)
+            return fail(ports::BackendError{ports::BackendFault::unavailable, "called off"});
         if (content == "bad") return fail(ports::BackendError{ports::BackendFault::bad_checkpoint, "its manifest does not hold"});
         return checkpoint(at, content);
     }
@@ -158,7 +168,7 @@ public:
         return file_of(tasks.at(key).checkpoints.at(at));
     }
     ports::BackendResult<void> install_checkpoint(const ports::TaskKey& key, const std::string&, const ports::Checkpoint& from,
-                                                  const ports::FetchFile& fetch) override {
+                                                  const ports::FetchFile& fetch, ports::Copying&) override {
         const int into = file_of("");
         const auto fetched = fetch(from.files.front(), into);
         ::close(into);
@@ -166,6 +176,9 @@ public:
         note("install " + name(key) + " " + from.name);
         return {};
     }
+
+    ports::BackendResult<ports::DiskUse> measure_task(const ports::TaskKey&) override { return ports::DiskUse{}; }
+    ports::BackendResult<ports::DiskSpace> disk() override { return ports::DiskSpace{INT64_MAX / 4, 0}; }
 
     /// The checkpoint of one file with this content.
     static ports::Checkpoint checkpoint(const std::string& at, const std::string& content) {
@@ -202,6 +215,7 @@ public:
     std::int64_t now_s = 0;
     std::int64_t fenced = 0;
     std::optional<ports::BackendFault> start_fault;
+    std::optional<ports::CheckpointSize> seems;  ///< What checkpoints seem to be; absent: what they are.
     bool checkpoints_beside = false;
 
 private:

@@ -152,6 +152,21 @@ TEST(JobFlaws, ReservedVariablesAndZeroBytesAreRefused) {
     EXPECT_EQ(flaws(spec, catalogue()).size(), 3U);
 }
 
+TEST(NodeFlaws, AnAddressIsANameOrANumberOfAHost) {
+    Node node;
+    node.name = NodeName{"n1"};
+    for (const std::string good : {"", "127.0.0.1", "fe80::1%eth0", "n1.rack_2.example", "N1"}) {
+        node.address = good;
+        EXPECT_TRUE(flaws(node).empty()) << good;
+    }
+    for (const std::string& bad : {std::string{"a\nMASTER=1"}, std::string{"a\0b", 3}, std::string{"a b"}, std::string{"$(id)"},
+                                  std::string{"\xc3\xa9"}, std::string(256, 'a')}) {
+        node.address = bad;
+        ASSERT_EQ(flaws(node).size(), 1U) << bad;
+        EXPECT_EQ(flaws(node)[0].path, "address");
+    }
+}
+
 TEST(Region, LiesWithinItsAncestors) {
     EXPECT_TRUE(lies_within("cn/sichuan/chengdu", "cn/sichuan"));
     EXPECT_TRUE(lies_within("cn/sichuan", "cn/sichuan"));

@@ -29,6 +29,15 @@ public:
         if (!text.empty() && !is_region(text))
             add(path, fmt::format("is '{}' and must be a path of names such as cn/sichuan/chengdu", clip(text)));
     }
+    void address(std::string_view path, std::string_view text) {
+        size(path, text.size(), 255, "bytes");
+        const auto is_part = [](unsigned char c) {
+            return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ||
+                   std::string_view{".-_:%"}.find(static_cast<char>(c)) != std::string_view::npos;
+        };
+        if (!std::ranges::all_of(text, is_part))
+            add(path, "is no name and no number of a host: it has other characters than letters, digits, '.', '-', '_', ':' and '%'");
+    }
     void model(std::string_view path, const std::string& text, const Catalogue& catalogue) {
         if (catalogue.contains(text)) return;
         add(path, fmt::format("names the model '{}', which the catalogue does not have{}; list the models with: weir catalog", clip(text),
@@ -248,7 +257,7 @@ std::vector<Flaw> flaws(const Node& node) {
     check.range("memory", node.memory.value, 0, limits::memory_mib_max, " MiB");
     check.size("position", node.position.size(), 8, "levels");
     for (const auto& level : node.position) check.name("position", level);
-    check.size("address", node.address.size(), 255, "bytes");
+    check.address("address", node.address);
     return check.take();
 }
 

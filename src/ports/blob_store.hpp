@@ -12,6 +12,7 @@
 
 #include "base/result.hpp"
 #include "base/sha256.hpp"
+#include "ports/copying.hpp"
 
 #include <cstddef>
 #include <cstdint>
@@ -24,7 +25,7 @@ namespace weir::ports {
 enum class BlobFault : std::uint8_t {
     not_found = 1,    ///< There is no such blob.
     damaged = 2,      ///< The bytes do not make the digest: those given to put(), or those that the store has.
-    unavailable = 3,  ///< Not now (disk full, network): try again.
+    unavailable = 3,  ///< Not now (disk full, network, called off): try again.
 };
 
 struct BlobError {
@@ -43,12 +44,14 @@ public:
     virtual ~BlobStore() = default;
 
     [[nodiscard]] virtual BlobResult<bool> has(const Digest& digest) = 0;
+    /// How many bytes it would take now.
+    [[nodiscard]] virtual BlobResult<std::int64_t> room() = 0;
     /// Stores the `size` bytes of a file, read from its start. Repeating it is harmless.
-    [[nodiscard]] virtual BlobResult<void> put(const Digest& digest, std::int64_t size, int file) = 0;
+    [[nodiscard]] virtual BlobResult<void> put(const Digest& digest, std::int64_t size, int file, Copying& copying) = 0;
     /// As put(), for bytes at hand.
     [[nodiscard]] virtual BlobResult<void> put_bytes(const Digest& digest, std::string_view bytes) = 0;
     /// Writes a blob to a descriptor. After a failure part of it may have been written.
-    [[nodiscard]] virtual BlobResult<void> fetch(const Digest& digest, int into) = 0;
+    [[nodiscard]] virtual BlobResult<void> fetch(const Digest& digest, int into, Copying& copying) = 0;
     /// A blob of at most `at_most` bytes; a larger one is damaged.
     [[nodiscard]] virtual BlobResult<std::string> fetch_bytes(const Digest& digest, std::size_t at_most) = 0;
 };

@@ -9,8 +9,9 @@
 //   - what is observed comes from what the tasks' supervisors wrote, never from the backend's memory: a backend object
 //     that is dropped and made anew reports the same;
 //   - metered seconds of a task never go backwards, and those of two tasks that held the same card never overlap;
-//   - a backend is used by one thread at a time; but inspect_checkpoint, open_checkpoint_file and install_checkpoint, which read and
-//     write much, may run on a second thread beside the other calls, where capabilities() says checkpoints_beside.
+//   - a backend is used by one thread at a time; but those that read and write much (measure_checkpoint, inspect_checkpoint,
+//     open_checkpoint_file, install_checkpoint, measure_task, disk) may run on other threads beside the other calls, for several
+//     generations at once, where capabilities() says checkpoints_beside.
 //
 // Conventions: wall times are whole seconds since 1970 and for people; leases are on CLOCK_BOOTTIME of the host that runs
 // the task, so that no step of the wall clock can lengthen or shorten one. Intervals are half-open, [from_s, to_s).
@@ -18,6 +19,7 @@
 
 #include "base/result.hpp"
 #include "base/sha256.hpp"
+#include "ports/copying.hpp"
 
 #include <compare>
 #include <cstddef>
@@ -79,7 +81,7 @@ struct Capabilities {
     bool cpu_limit = false;
     bool process_limit = false;
     bool fractions = false;            ///< A card can be shared by several tasks.
-    bool checkpoints_beside = false;   ///< The calls for checkpoints may run on a second thread.
+    bool checkpoints_beside = false;   ///< The calls that read and write much may run on other threads.
     std::vector<std::string> isolation{};///< One plain statement for each thing that is, or is not, enforced.
 };
 
@@ -241,6 +243,24 @@ struct Checkpoint {
     friend bool operator==(const Checkpoint&, const Checkpoint&) = default;
 };
 
+/// What a checkpoint seems to be before a byte of it is read.
+struct CheckpointSize {
+    std::int64_t bytes = 0;          ///< As its files say.
+    std::int64_t on_disk_bytes = 0;  ///< What they take there: less where they have holes.
+};
+
+/// What the files of a task take on its disk.
+struct DiskUse {
+    std::int64_t bytes = 0;
+    bool whole = true;  ///< False: some of its folders could not be looked into, or lie too deep.
+};
+
+/// The disk that a site's tasks lie on.
+struct DiskSpace {
+    std::int64_t free_bytes = 0;
+    std::int64_t floor_bytes = 0;  ///< Below it nothing is started.
+};
+
 /// Writes the content of one file of a checkpoint to a descriptor, e.g. from the network's store.
 using FetchFile = std::function<BackendResult<void>(const ManifestEntry& file, int descriptor)>;
 
@@ -280,14 +300,22 @@ public:
 
     /// Names of published checkpoints, oldest first. Cheap; nothing is verified.
     [[nodiscard]] virtual BackendResult<std::vector<std::string>> list_checkpoints(const TaskKey& key) = 0;
-    /// Reads and verifies every byte of one; bad_checkpoint where it does not hold.
-    [[nodiscard]] virtual BackendResult<Checkpoint> inspect_checkpoint(const TaskKey& key, const std::string& name) = 0;
+    /// Looks at names and sizes alone; bad_checkpoint where there is what cannot be kept.
+    [[nodiscard]] virtual BackendResult<CheckpointSize> measure_checkpoint(const TaskKey& key, const std::string& name) = 0;
+    /// Reads and verifies every byte of one; bad_checkpoint where it does not hold, unavailable where it was called off.
+    [[nodiscard]] virtual BackendResult<Checkpoint> inspect_checkpoint(const TaskKey& key, const std::string& name, Copying& copying) = 0;
     /// A descriptor for reading one file of it; the caller closes it.
     [[nodiscard]] virtual BackendResult<int> open_checkpoint_file(const TaskKey& key, const std::string& name, const std::string& path) = 0;
     /// Puts a checkpoint where the task `key` of `project` will resume from; before its start. All or nothing, verified;
     /// repeating it with the same content is harmless.
     [[nodiscard]] virtual BackendResult<void> install_checkpoint(const TaskKey& key, const std::string& project,
-                                                                 const Checkpoint& checkpoint, const FetchFile& fetch) = 0;
+                                                                 const Checkpoint& checkpoint, const FetchFile& fetch,
+                                                                 Copying& copying) = 0;
+
+    /// What all files of a task take, its logs and checkpoints too. Watched, not enforced: files that are open and have no name any
+    /// more are seen in disk() alone.
+    [[nodiscard]] virtual BackendResult<DiskUse> measure_task(const TaskKey& key) = 0;
+    [[nodiscard]] virtual BackendResult<DiskSpace> disk() = 0;
 };
 
 }  // namespace weir::ports

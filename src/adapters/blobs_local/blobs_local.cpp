@@ -1,19 +1,22 @@
 #include "adapters/blobs_local/blobs_local.hpp"
 
 #include <fmt/core.h>
+#include <openssl/evp.h>
 
 #include <algorithm>
 #include <cerrno>
 #include <cstring>
 #include <functional>
+#include <memory>
 #include <optional>
+#include <tuple>
 #include <utility>
 #include <vector>
 
 #include <fcntl.h>
 #include <sys/file.h>
-#include <sys/mman.h>
 #include <sys/stat.h>
+#include <sys/statvfs.h>
 #include <unistd.h>
 
 namespace weir::blobs_local {
@@ -24,6 +27,7 @@ using ports::BlobFault;
 using ports::BlobResult;
 
 constexpr std::size_t piece_bytes = std::size_t{1} << 20;
+constexpr std::int64_t left_free_bytes = std::int64_t{1} << 30;
 
 class Fd {
 public:
@@ -54,16 +58,6 @@ bool write_all(int file, std::string_view bytes) {
     return true;
 }
 
-/// The digest of a whole file of ours: nobody else writes to it, so it may be mapped.
-std::optional<Digest> digest_of(int file, std::int64_t size) {
-    if (size == 0) return sha256({});
-    void* const mapped = ::mmap(nullptr, static_cast<std::size_t>(size), PROT_READ, MAP_PRIVATE, file, 0);
-    if (mapped == MAP_FAILED) return std::nullopt;
-    const auto digest = sha256({static_cast<const char*>(mapped), static_cast<std::size_t>(size)});
-    ::munmap(mapped, static_cast<std::size_t>(size));
-    return digest;
-}
-
 std::optional<std::int64_t> size_of(int file) {
     struct stat found{};
     if (::fstat(file, &found) != 0) return std::nullopt;
@@ -79,20 +73,43 @@ bool make_folder(const std::string& path) { return ::mkdir(path.c_str(), 0755) =
 
 /// What a copy reads from: up to `bytes.size()` bytes from `offset` on; less than nothing on an error.
 using Source = std::function<ssize_t(char* into, std::size_t bytes, std::int64_t offset)>;
+/// What it gives a piece to. False with errno set.
+using Sink = std::function<bool(std::string_view piece)>;
 
-/// Appends to `file`, which has `have` bytes of `size`, what is missing. False with errno set.
-bool append_rest(int file, std::int64_t have, std::int64_t size, const Source& source) {
+/// How far a copy came.
+enum class Reached : std::uint8_t { end = 1, error = 2, later = 3, never = 4 };
+
+/// Hands the bytes [from, to) on in pieces. `error` with errno set; a source that is shorter than it was said to be is at its end.
+Reached hand_on(std::int64_t from, std::int64_t to, const Source& source, const Sink& sink, ports::Copying& copying) {
     std::vector<char> piece(piece_bytes);
-    while (have < size) {
-        const auto wanted = std::min<std::int64_t>(size - have, static_cast<std::int64_t>(piece.size()));
-        const auto got = source(piece.data(), static_cast<std::size_t>(wanted), have);
+    while (from < to) {
+        const auto wanted = std::min<std::int64_t>(to - from, static_cast<std::int64_t>(piece.size()));
+        const auto got = source(piece.data(), static_cast<std::size_t>(wanted), from);
         if (got < 0 && errno == EINTR) continue;
-        if (got < 0) return false;
-        if (got == 0) break;  // Shorter than it was said to be: the digest tells.
-        if (!write_all(file, {piece.data(), static_cast<std::size_t>(got)})) return false;
-        have += got;
+        if (got < 0) return Reached::error;
+        if (got == 0) break;
+        if (!sink({piece.data(), static_cast<std::size_t>(got)})) return Reached::error;
+        from += got;
+        const auto onward = copying.onward(got);
+        if (onward != ports::Onward::go_on) return onward == ports::Onward::later ? Reached::later : Reached::never;
     }
-    return true;
+    return Reached::end;
+}
+
+/// The digest of a whole file: nothing where it could not be read, or the reading was called off.
+std::pair<Reached, Digest> digest_of(int file, std::int64_t size, ports::Copying& copying) {
+    const std::unique_ptr<EVP_MD_CTX, decltype(&EVP_MD_CTX_free)> context{EVP_MD_CTX_new(), &EVP_MD_CTX_free};
+    Digest digest;
+    if (!context || EVP_DigestInit_ex(context.get(), EVP_sha256(), nullptr) != 1) return {Reached::error, digest};
+    const Source source = [file](char* into, std::size_t bytes, std::int64_t at) { return ::pread(file, into, bytes, at); };
+    const Sink sink = [&context](std::string_view piece) { return EVP_DigestUpdate(context.get(), piece.data(), piece.size()) == 1; };
+    const auto reached = hand_on(0, size, source, sink, copying);
+    EVP_DigestFinal_ex(context.get(), digest.bytes.data(), nullptr);
+    return {reached, digest};
+}
+
+auto called_off(const Digest& digest) {
+    return fail(BlobError{BlobFault::unavailable, fmt::format("the copy of {} was called off", digest.text())});
 }
 
 struct Copy {
@@ -102,7 +119,18 @@ struct Copy {
     std::string path;
 };
 
-BlobResult<void> store(const Copy& copy, const Digest& digest, std::int64_t size, const Source& source) {
+BlobResult<void> publish(const Copy& copy, const Fd& file) {
+    if (::fsync(file.get()) != 0) return cannot("sync", copy.partial);
+    if (!make_folder(copy.folder)) return cannot("make", copy.folder);
+    // Whoever made it may not have come to this yet: a name that a power cut takes away takes the blob with it.
+    if (!sync_folder(copy.root)) return cannot("sync", copy.root);
+    if (::fchmod(file.get(), 0444) != 0) return cannot("protect", copy.partial);
+    if (::rename(copy.partial.c_str(), copy.path.c_str()) != 0) return cannot("publish", copy.path);
+    if (!sync_folder(copy.folder)) return cannot("sync", copy.folder);
+    return {};
+}
+
+BlobResult<void> store(const Copy& copy, const Digest& digest, std::int64_t size, const Source& source, ports::Copying& copying) {
     const Fd file{::open(copy.partial.c_str(), O_RDWR | O_CREAT | O_APPEND | O_CLOEXEC, 0644)};
     if (!file) return cannot("open", copy.partial);
     if (::flock(file.get(), LOCK_EX) != 0) return cannot("lock", copy.partial);
@@ -112,9 +140,18 @@ BlobResult<void> store(const Copy& copy, const Digest& digest, std::int64_t size
         if (::ftruncate(file.get(), 0) != 0) return cannot("empty", copy.partial);
         have = 0;
     }
-    if (!append_rest(file.get(), *have, size, source)) return cannot("copy to", copy.partial);
-    const auto whole = size_of(file.get());
-    const auto made = whole == size ? digest_of(file.get(), size) : std::nullopt;
+    const Sink sink = [&file](std::string_view piece) { return write_all(file.get(), piece); };
+    auto reached = hand_on(*have, size, source, sink, copying);
+    if (reached == Reached::error) return cannot("copy to", copy.partial);
+    std::optional<std::int64_t> whole;
+    std::optional<Digest> made;
+    if (reached == Reached::end) {
+        whole = size_of(file.get());
+        if (whole == size) std::tie(reached, made) = digest_of(file.get(), size, copying);
+    }
+    if (reached == Reached::never) ::unlink(copy.partial.c_str());
+    if (reached == Reached::never || reached == Reached::later) return called_off(digest);
+    if (reached == Reached::error) return cannot("read back", copy.partial);
     if (made != digest) {
         // What an earlier attempt left may be at fault: the next attempt begins afresh.
         ::unlink(copy.partial.c_str());
@@ -122,14 +159,7 @@ BlobResult<void> store(const Copy& copy, const Digest& digest, std::int64_t size
         return fail(BlobError{BlobFault::damaged, fmt::format("{} bytes with digest {} were announced, and {} bytes with digest {} came",
                                                               size, digest.text(), whole.value_or(0), found)});
     }
-    if (::fsync(file.get()) != 0) return cannot("sync", copy.partial);
-    if (!make_folder(copy.folder)) return cannot("make", copy.folder);
-    // Whoever made it may not have come to this yet: a name that a power cut takes away takes the blob with it.
-    if (!sync_folder(copy.root)) return cannot("sync", copy.root);
-    if (::fchmod(file.get(), 0444) != 0) return cannot("protect", copy.partial);
-    if (::rename(copy.partial.c_str(), copy.path.c_str()) != 0) return cannot("publish", copy.path);
-    if (!sync_folder(copy.folder)) return cannot("sync", copy.folder);
-    return {};
+    return publish(copy, file);
 }
 
 }  // namespace
@@ -154,10 +184,25 @@ BlobResult<bool> LocalBlobs::has(const Digest& digest) {
     return cannot("look at", path);
 }
 
-BlobResult<void> LocalBlobs::put(const Digest& digest, std::int64_t size, int file) {
+BlobResult<std::int64_t> LocalBlobs::room() {
+    struct statvfs found{};
+    if (::statvfs(directory_.c_str(), &found) != 0) return cannot("look at the disk of", directory_);
+    const auto free = static_cast<std::int64_t>(found.f_bavail) * static_cast<std::int64_t>(found.f_frsize);
+    return std::max<std::int64_t>(free - left_free_bytes, 0);
+}
+
+BlobResult<void> LocalBlobs::put(const Digest& digest, std::int64_t size, int file, ports::Copying& copying) {
     if (WEIR_TRY(has(digest))) return {};
+    {
+        const std::lock_guard lock{guard_};
+        if (!under_way_.insert(digest).second)
+            return fail(BlobError{BlobFault::unavailable, fmt::format("{} is just being stored for another task", digest.text())});
+    }
     const Source source = [file](char* into, std::size_t bytes, std::int64_t offset) { return ::pread(file, into, bytes, offset); };
-    return store({partial_of(digest), directory_ + "/blobs", folder_of(digest), path_of(digest)}, digest, size, source);
+    auto stored = store({partial_of(digest), directory_ + "/blobs", folder_of(digest), path_of(digest)}, digest, size, source, copying);
+    const std::lock_guard lock{guard_};
+    under_way_.erase(digest);
+    return stored;
 }
 
 BlobResult<void> LocalBlobs::put_bytes(const Digest& digest, std::string_view bytes) {
@@ -167,22 +212,26 @@ BlobResult<void> LocalBlobs::put_bytes(const Digest& digest, std::string_view by
         std::copy(piece.begin(), piece.end(), into);
         return static_cast<ssize_t>(piece.size());
     };
+    ports::Unhindered copying;
     return store({partial_of(digest), directory_ + "/blobs", folder_of(digest), path_of(digest)}, digest,
-                 static_cast<std::int64_t>(bytes.size()), source);
+                 static_cast<std::int64_t>(bytes.size()), source, copying);
 }
 
-BlobResult<void> LocalBlobs::fetch(const Digest& digest, int into) {
+BlobResult<void> LocalBlobs::fetch(const Digest& digest, int into, ports::Copying& copying) {
     const auto path = path_of(digest);
     const Fd file{::open(path.c_str(), O_RDONLY | O_CLOEXEC)};
     if (!file && errno == ENOENT) return fail(BlobError{BlobFault::not_found, fmt::format("{} is not in {}", digest.text(), directory_)});
     if (!file) return cannot("open", path);
     const auto size = size_of(file.get());
     if (!size) return cannot("look at", path);
-    const auto made = digest_of(file.get(), *size);
-    if (!made) return cannot("map", path);
-    if (*made != digest) return fail(BlobError{BlobFault::damaged, fmt::format("{} has digest {}: remove it", path, made->text())});
+    const auto [read, made] = digest_of(file.get(), *size, copying);
+    if (read == Reached::error) return cannot("read", path);
+    if (read != Reached::end) return called_off(digest);
+    if (made != digest) return fail(BlobError{BlobFault::damaged, fmt::format("{} has digest {}: remove it", path, made.text())});
     const Source source = [&file](char* to, std::size_t bytes, std::int64_t offset) { return ::pread(file.get(), to, bytes, offset); };
-    if (!append_rest(into, 0, *size, source)) return cannot("hand on", path);
+    const auto handed = hand_on(0, *size, source, [into](std::string_view piece) { return write_all(into, piece); }, copying);
+    if (handed == Reached::error) return cannot("hand on", path);
+    if (handed != Reached::end) return called_off(digest);
     return {};
 }
 

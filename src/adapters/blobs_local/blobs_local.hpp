@@ -7,12 +7,14 @@
 //     partial/abcdef....SITE    a copy under way, of the writer SITE
 //
 // In this version agents reach the directory themselves: all sites share it by one machine or one file system. Who may write to it
-// is a matter of the directory's owner and mode.
+// is a matter of the directory's owner and mode. The last GiB of its disk is left to others.
 #pragma once
 
 #include "ports/blob_store.hpp"
 
 #include <memory>
+#include <mutex>
+#include <set>
 #include <string>
 
 namespace weir::blobs_local {
@@ -23,9 +25,10 @@ public:
     [[nodiscard]] static ports::BlobResult<std::unique_ptr<LocalBlobs>> open(std::string directory, std::string writer);
 
     [[nodiscard]] ports::BlobResult<bool> has(const Digest& digest) override;
-    [[nodiscard]] ports::BlobResult<void> put(const Digest& digest, std::int64_t size, int file) override;
+    [[nodiscard]] ports::BlobResult<std::int64_t> room() override;
+    [[nodiscard]] ports::BlobResult<void> put(const Digest& digest, std::int64_t size, int file, ports::Copying& copying) override;
     [[nodiscard]] ports::BlobResult<void> put_bytes(const Digest& digest, std::string_view bytes) override;
-    [[nodiscard]] ports::BlobResult<void> fetch(const Digest& digest, int into) override;
+    [[nodiscard]] ports::BlobResult<void> fetch(const Digest& digest, int into, ports::Copying& copying) override;
     [[nodiscard]] ports::BlobResult<std::string> fetch_bytes(const Digest& digest, std::size_t at_most) override;
 
 private:
@@ -36,6 +39,8 @@ private:
 
     std::string directory_;
     std::string writer_;
+    std::mutex guard_;
+    std::set<Digest> under_way_;  ///< Being stored by a thread of ours: a second one would write to the same copy.
 };
 
 }  // namespace weir::blobs_local

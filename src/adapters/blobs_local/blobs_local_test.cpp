@@ -9,6 +9,7 @@
 #include <cstdlib>
 #include <filesystem>
 #include <fstream>
+#include <functional>
 #include <sstream>
 #include <string>
 #include <vector>
@@ -60,6 +61,7 @@ protected:
         std::ofstream(path, std::ios::binary) << bytes;
     }
 
+    ports::Unhindered unhindered;
     fs::path root;
     std::unique_ptr<LocalBlobs> blobs;
 };
@@ -80,8 +82,8 @@ TEST_F(LocalBlobsTest, GivesBackWhatWasPut) {
     const std::string bytes = "the weights";
     EXPECT_FALSE(blobs->has(sha256(bytes)).value());
     const int file = file_with(bytes);
-    ASSERT_TRUE(blobs->put(sha256(bytes), 11, file));
-    ASSERT_TRUE(blobs->put(sha256(bytes), 11, file));
+    ASSERT_TRUE(blobs->put(sha256(bytes), 11, file, unhindered));
+    ASSERT_TRUE(blobs->put(sha256(bytes), 11, file, unhindered));
     ::close(file);
     EXPECT_TRUE(blobs->has(sha256(bytes)).value());
     EXPECT_EQ(blobs->fetch_bytes(sha256(bytes), 11).value(), bytes);
@@ -93,7 +95,7 @@ TEST_F(LocalBlobsTest, TakesUpACopyThatBrokeOff) {
     std::ofstream(partial_at(sha256(bytes))) << "01234";
     // The first half can only come from the copy that is there: the file has other bytes in its place.
     const int file = file_with("xxxxx56789");
-    ASSERT_TRUE(blobs->put(sha256(bytes), 10, file));
+    ASSERT_TRUE(blobs->put(sha256(bytes), 10, file, unhindered));
     ::close(file);
     EXPECT_EQ(blobs->fetch_bytes(sha256(bytes), 10).value(), bytes);
 }
@@ -110,7 +112,7 @@ TEST_F(LocalBlobsTest, ADamagedCopyIsThrownAwayAndMadeAnew) {
 TEST_F(LocalBlobsTest, RefusesBytesThatAreNotTheDigests) {
     EXPECT_EQ(blobs->put_bytes(sha256("a"), "b").error().fault, BlobFault::damaged);
     const int file = file_with("short");
-    EXPECT_EQ(blobs->put(sha256("short"), 6, file).error().fault, BlobFault::damaged);
+    EXPECT_EQ(blobs->put(sha256("short"), 6, file, unhindered).error().fault, BlobFault::damaged);
     ::close(file);
     EXPECT_FALSE(blobs->has(sha256("short")).value());
 }
@@ -120,11 +122,69 @@ TEST_F(LocalBlobsTest, HandsOnNothingThatRotted) {
     overwrite(stored_at(sha256("good")), "bad!");
     EXPECT_EQ(blobs->fetch_bytes(sha256("good"), 100).error().fault, BlobFault::damaged);
     const int into = ::open((root / "out").c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0600);
-    EXPECT_EQ(blobs->fetch(sha256("good"), into).error().fault, BlobFault::damaged);
+    EXPECT_EQ(blobs->fetch(sha256("good"), into, unhindered).error().fault, BlobFault::damaged);
     ::close(into);
     EXPECT_EQ(fs::file_size(root / "out"), 0U);
     EXPECT_EQ(blobs->fetch_bytes(sha256("never"), 100).error().fault, BlobFault::not_found);
     EXPECT_EQ(blobs->fetch_bytes(sha256("good"), 3).error().fault, BlobFault::damaged);
+}
+
+/// Ends with `how` after so many pieces.
+struct CalledOff final : ports::Copying {
+    CalledOff(int after, ports::Onward what) : pieces{after}, how{what} {}
+    ports::Onward onward(std::int64_t) override { return pieces-- > 0 ? ports::Onward::go_on : how; }
+    int pieces;
+    ports::Onward how;
+};
+
+TEST_F(LocalBlobsTest, ACopyThatIsCalledOffIsTakenUpOrLeavesNothing) {
+    const std::string bytes(std::size_t{3} << 20, 'w');
+    const int file = file_with(bytes);
+    CalledOff later{1, ports::Onward::later};
+    EXPECT_EQ(blobs->put(sha256(bytes), std::ssize(bytes), file, later).error().fault, BlobFault::unavailable);
+    EXPECT_EQ(fs::file_size(partial_at(sha256(bytes))), std::size_t{2} << 20);
+    CalledOff never{0, ports::Onward::never};
+    EXPECT_EQ(blobs->put(sha256(bytes), std::ssize(bytes), file, never).error().fault, BlobFault::unavailable);
+    EXPECT_TRUE(fs::is_empty(root / "store/partial"));
+    EXPECT_FALSE(blobs->has(sha256(bytes)).value());
+    // While it is checked, too.
+    CalledOff in_the_check{4, ports::Onward::never};
+    EXPECT_FALSE(blobs->put(sha256(bytes), std::ssize(bytes), file, in_the_check));
+    EXPECT_TRUE(fs::is_empty(root / "store/partial"));
+    ASSERT_TRUE(blobs->put(sha256(bytes), std::ssize(bytes), file, unhindered));
+    CalledOff reading{2, ports::Onward::never};
+    EXPECT_EQ(blobs->fetch(sha256(bytes), file, reading).error().fault, BlobFault::unavailable);
+    ::close(file);
+}
+
+TEST_F(LocalBlobsTest, TheSameBlobIsWrittenByOneThreadAtATime) {
+    const std::string bytes(std::size_t{2} << 20, 'w');
+    const int file = file_with(bytes);
+    /// Asks for the same while the first copy is under way.
+    struct Greedy final : ports::Copying {
+        std::function<void()> meanwhile;
+        ports::Onward onward(std::int64_t) override {
+            meanwhile();
+            return ports::Onward::go_on;
+        }
+    } greedy;
+    int asked = 0;
+    greedy.meanwhile = [&] {
+        const auto second = blobs->put(sha256(bytes), std::ssize(bytes), file, unhindered);
+        EXPECT_EQ(second.error().fault, BlobFault::unavailable);
+        ++asked;
+    };
+    ASSERT_TRUE(blobs->put(sha256(bytes), std::ssize(bytes), file, greedy));
+    EXPECT_EQ(asked, 4);
+    ::close(file);
+    EXPECT_TRUE(blobs->has(sha256(bytes)).value());
+}
+
+TEST_F(LocalBlobsTest, LeavesTheLastOfItsDiskToOthers) {
+    const auto free = fs::space(root).available;
+    const auto room = static_cast<std::uint64_t>(blobs->room().value());
+    EXPECT_LE(room, free);
+    if (free < std::uint64_t{1} << 30U) EXPECT_EQ(room, 0U);
 }
 
 RC_GTEST_FIXTURE_PROP(LocalBlobsTest, AnyBytesComeBack, (const std::string& bytes)) {
@@ -132,7 +192,7 @@ RC_GTEST_FIXTURE_PROP(LocalBlobsTest, AnyBytesComeBack, (const std::string& byte
     RC_ASSERT(blobs->fetch_bytes(sha256(bytes), bytes.size()).value() == bytes);
     const auto path = root / "out";
     const int into = ::open(path.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
-    RC_ASSERT(blobs->fetch(sha256(bytes), into).has_value());
+    RC_ASSERT(blobs->fetch(sha256(bytes), into, unhindered).has_value());
     ::close(into);
     std::ostringstream read;
     read << std::ifstream(path, std::ios::binary).rdbuf();

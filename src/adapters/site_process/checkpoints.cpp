@@ -1,12 +1,14 @@
 #include "adapters/site_process/checkpoints.hpp"
 
 #include "adapters/site_process/manifest.hpp"
+#include "base/quantity.hpp"
 
 #include <fmt/format.h>
 #include <openssl/evp.h>
 
 #include <algorithm>
 #include <cerrno>
+#include <functional>
 #include <memory>
 
 #include <fcntl.h>
@@ -21,62 +23,92 @@ auto bad(std::string_view name, std::string_view why) {
     return refuse(BackendFault::bad_checkpoint, fmt::format("checkpoint {} does not hold: {}; use the one before", name, why));
 }
 
+auto called_off(std::string_view name) {
+    return refuse(BackendFault::unavailable, fmt::format("the reading of {} was called off", name));
+}
+
 struct Content {
     std::int64_t size = 0;
     Digest sha256;
 };
 
-/// Size and digest of all that can be read from `file`; nothing on a read error.
-std::optional<Content> read_content(const Fd& file) {
-    const std::unique_ptr<EVP_MD_CTX, decltype(&EVP_MD_CTX_free)> context{EVP_MD_CTX_new(), &EVP_MD_CTX_free};
-    if (!context || EVP_DigestInit_ex(context.get(), EVP_sha256(), nullptr) != 1) return std::nullopt;
-    std::vector<char> room(1 << 20);
+enum class Read : std::uint8_t { whole = 1, broken = 2, called_off = 3 };
+
+/// Size and digest of a file. One that grows while it is read is broken, and read no further.
+std::pair<Read, Content> read_content(const Fd& file, ports::Copying& copying) {
     Content content;
+    struct stat facts{};
+    const std::unique_ptr<EVP_MD_CTX, decltype(&EVP_MD_CTX_free)> context{EVP_MD_CTX_new(), &EVP_MD_CTX_free};
+    if (fstat(file.get(), &facts) != 0 || !context || EVP_DigestInit_ex(context.get(), EVP_sha256(), nullptr) != 1)
+        return {Read::broken, content};
+    std::vector<char> room(1 << 20);
     while (true) {
         const auto got = read(file.get(), room.data(), room.size());
         if (got < 0 && errno == EINTR) continue;
-        if (got < 0) return std::nullopt;
+        if (got < 0) return {Read::broken, content};
         if (got == 0) break;
         EVP_DigestUpdate(context.get(), room.data(), static_cast<std::size_t>(got));
         content.size += got;
+        if (content.size > facts.st_size) return {Read::broken, content};
+        if (copying.onward(got) != ports::Onward::go_on) return {Read::called_off, content};
     }
     EVP_DigestFinal_ex(context.get(), content.sha256.bytes.data(), nullptr);
-    return content;
+    return {content.size == facts.st_size ? Read::whole : Read::broken, content};
 }
 
+/// Why a checkpoint is not taken: a fault of its own, or that nobody waits for it any more (then it has no words).
+using Fault = std::optional<std::string>;
+const std::string nobody_waits;
+
 /// What is wrong with one file, or nothing.
-std::optional<std::string> find_fault(int folder, const ports::ManifestEntry& entry) {
+Fault find_fault(int folder, const ports::ManifestEntry& entry, ports::Copying& copying) {
     const Fd file = open_regular(folder, entry.path);
     if (!file) return fmt::format("{} is not a plain file that can be read", entry.path);
     struct stat facts{};
     if (fstat(file.get(), &facts) != 0 || facts.st_size != entry.size) {
         return fmt::format("{} has {} bytes, its manifest says {}", entry.path, facts.st_size, entry.size);
     }
-    const auto content = read_content(file);
-    if (!content || content->size != entry.size) return fmt::format("{} changed or broke while it was read", entry.path);
-    if (content->sha256 != entry.sha256) {
-        return fmt::format("{} has digest {:.12}, its manifest says {:.12}", entry.path, content->sha256.text(), entry.sha256.text());
+    const auto [read, content] = read_content(file, copying);
+    if (read == Read::called_off) return nobody_waits;
+    if (read == Read::broken || content.size != entry.size) return fmt::format("{} changed or broke while it was read", entry.path);
+    if (content.sha256 != entry.sha256) {
+        return fmt::format("{} has digest {:.12}, its manifest says {:.12}", entry.path, content.sha256.text(), entry.sha256.text());
     }
     return std::nullopt;
 }
 
-/// Lists every plain file below `folder`; what is neither file nor folder makes the whole thing bad.
-std::optional<std::string> collect(int folder, const std::string& prefix, int depth, std::vector<ports::ManifestEntry>& files) {
+/// Gives every plain file below `folder` to `take`, with its path; what is neither file nor folder makes the whole thing bad.
+using TakeFile = std::function<Fault(const Fd& file, const std::string& path)>;
+
+Fault each_file(int folder, const std::string& prefix, int depth, std::size_t& files, const TakeFile& take) {
     for (const auto& name : list_folder(folder)) {
         const auto path = prefix + name;
         if (!is_safe_path(path)) return fmt::format("a file name in {} cannot be kept", prefix.empty() ? "it" : prefix);
         if (const Fd below = open_folder(folder, name)) {
             if (depth == folder_depth_max) return fmt::format("{} is deeper than {} folders", path, folder_depth_max);
-            if (auto fault = collect(below.get(), path + "/", depth + 1, files)) return fault;
+            if (auto fault = each_file(below.get(), path + "/", depth + 1, files, take)) return fault;
             continue;
         }
         const Fd file = open_regular(folder, name);
-        const auto content = file ? read_content(file) : std::nullopt;
-        if (!content) return fmt::format("{} is not a plain file that can be read", path);
-        if (files.size() == manifest_files_max) return fmt::format("there are more than {} files", manifest_files_max);
-        files.push_back({.size = content->size, .sha256 = content->sha256, .path = path});
+        if (!file) return fmt::format("{} is not a plain file that can be read", path);
+        // The manifest is one more.
+        if (files++ > manifest_files_max) return fmt::format("there are more than {} files", manifest_files_max);
+        if (auto fault = take(file, path)) return fault;
     }
     return std::nullopt;
+}
+
+/// Lists every plain file below `folder` with its digest.
+Fault collect(int folder, std::vector<ports::ManifestEntry>& found, ports::Copying& copying) {
+    std::size_t files = 0;
+    return each_file(folder, "", 0, files, [&](const Fd& file, const std::string& path) -> Fault {
+        if (found.size() == manifest_files_max) return fmt::format("there are more than {} files", manifest_files_max);
+        const auto [read, content] = read_content(file, copying);
+        if (read == Read::called_off) return nobody_waits;
+        if (read == Read::broken) return fmt::format("{} changed or broke while it was read", path);
+        found.push_back({.size = content.size, .sha256 = content.sha256, .path = path});
+        return std::nullopt;
+    });
 }
 
 /// The manifest of the task, or the one made here before, or one made now.
@@ -86,7 +118,7 @@ struct Claim {
     bool made_now = false;
 };
 
-Result<Claim, std::string> find_claim(int folder, int manifests, const std::string& name) {
+Result<Claim, std::string> find_claim(int folder, int manifests, const std::string& name, ports::Copying& copying) {
     struct stat facts{};
     const bool sealed = fstatat(folder, manifest_file, &facts, AT_SYMLINK_NOFOLLOW) == 0;
     auto text = sealed ? read_text(folder, manifest_file, manifest_bytes_max) : read_text(manifests, name, manifest_bytes_max);
@@ -97,12 +129,19 @@ Result<Claim, std::string> find_claim(int folder, int manifests, const std::stri
         return Claim{.files = std::move(*files), .by_task = sealed};
     }
     Claim claim{.made_now = true};
-    if (auto fault = collect(folder, "", 0, claim.files)) return fail(std::move(*fault));
+    if (auto fault = collect(folder, claim.files, copying)) return fail(std::move(*fault));
     if (claim.files.empty()) return fail(std::string{"it has no file"});
     return claim;
 }
 
-BackendResult<void> write_file(int folder, const ports::ManifestEntry& entry, std::optional<Owner> owner, const ports::FetchFile& fetch) {
+BackendResult<Fd> open_checkpoint(int checkpoints, const std::string& name) {
+    Fd folder = is_safe_name(name) ? open_folder(checkpoints, name) : Fd{};
+    if (!folder) return refuse(BackendFault::not_found, fmt::format("there is no checkpoint {}; list them first", name));
+    return folder;
+}
+
+BackendResult<void> write_file(int folder, const ports::ManifestEntry& entry, std::optional<Owner> owner, const ports::FetchFile& fetch,
+                               ports::Copying& copying) {
     std::vector<Fd> way;
     int at = folder;
     std::string_view rest = entry.path;
@@ -115,12 +154,13 @@ BackendResult<void> write_file(int folder, const ports::ManifestEntry& entry, st
     if (!file) return fail(cannot("create", entry.path, errno));
     WEIR_CHECK(fetch(entry, file.get()));
     if (lseek(file.get(), 0, SEEK_SET) != 0) return fail(cannot("read back", entry.path, errno));
-    const auto content = read_content(file);
-    if (!content) return fail(cannot("read back", entry.path, errno));
-    if (content->size != entry.size || content->sha256 != entry.sha256) {
+    const auto [read, content] = read_content(file, copying);
+    if (read == Read::called_off) return called_off(entry.path);
+    if (read == Read::broken) return fail(cannot("read back", entry.path, errno));
+    if (content.size != entry.size || content.sha256 != entry.sha256) {
         return refuse(BackendFault::bad_checkpoint,
                       fmt::format("{} came as {} bytes with digest {:.12}, wanted {} with {:.12}; fetch it again", entry.path,
-                                  content->size, content->sha256.text(), entry.size, entry.sha256.text()));
+                                  content.size, content.sha256.text(), entry.size, entry.sha256.text()));
     }
     if (owner && fchown(file.get(), owner->uid, owner->gid) != 0) return fail(cannot("change the owner of", entry.path, errno));
     if (fsync(file.get()) != 0) return fail(cannot("sync", entry.path, errno));
@@ -143,10 +183,27 @@ std::vector<std::string> list_checkpoints(int checkpoints) {
     return names;
 }
 
-BackendResult<ports::Checkpoint> inspect_checkpoint(int checkpoints, int manifests, const std::string& name) {
-    const Fd folder = is_safe_name(name) ? open_folder(checkpoints, name) : Fd{};
-    if (!folder) return refuse(BackendFault::not_found, fmt::format("there is no checkpoint {}; list them first", name));
-    auto claim = find_claim(folder.get(), manifests, name);
+BackendResult<ports::CheckpointSize> measure_checkpoint(int checkpoints, const std::string& name) {
+    const Fd folder = WEIR_TRY(open_checkpoint(checkpoints, name));
+    ports::CheckpointSize size;
+    std::size_t files = 0;
+    const auto fault = each_file(folder.get(), "", 0, files, [&](const Fd& file, const std::string& path) -> Fault {
+        struct stat facts{};
+        if (fstat(file.get(), &facts) != 0) return fmt::format("{} cannot be looked at", path);
+        const auto sum = checked_add(size.bytes, facts.st_size);
+        if (!sum) return fmt::format("with {} its files say more bytes than can be counted", path);
+        size.bytes = *sum;
+        size.on_disk_bytes += std::int64_t{facts.st_blocks} * 512;
+        return std::nullopt;
+    });
+    if (fault) return bad(name, *fault);
+    return size;
+}
+
+BackendResult<ports::Checkpoint> inspect_checkpoint(int checkpoints, int manifests, const std::string& name, ports::Copying& copying) {
+    const Fd folder = WEIR_TRY(open_checkpoint(checkpoints, name));
+    auto claim = find_claim(folder.get(), manifests, name, copying);
+    if (!claim && claim.error() == nobody_waits) return called_off(name);
     if (!claim) return bad(name, claim.error());
     if (claim->made_now) {
         const auto text = print_manifest(claim->files);
@@ -155,7 +212,9 @@ BackendResult<ports::Checkpoint> inspect_checkpoint(int checkpoints, int manifes
         }
     } else {
         for (const auto& entry : claim->files) {
-            if (const auto fault = find_fault(folder.get(), entry)) return bad(name, *fault);
+            const auto fault = find_fault(folder.get(), entry, copying);
+            if (fault == nobody_waits) return called_off(name);
+            if (fault) return bad(name, *fault);
         }
     }
     return make_checkpoint(name, std::move(claim->files), claim->by_task);
@@ -169,7 +228,7 @@ BackendResult<Fd> open_checkpoint_file(int checkpoints, const std::string& name,
 }
 
 BackendResult<void> install_checkpoint(int folder, const ports::Checkpoint& checkpoint, std::optional<Owner> owner,
-                                       const ports::FetchFile& fetch) {
+                                       const ports::FetchFile& fetch, ports::Copying& copying) {
     const auto text = print_manifest(checkpoint.files);
     const auto wanted = parse_manifest(text);
     if (!is_safe_name(checkpoint.name) || !wanted || sha256(text) != checkpoint.digest) {
@@ -183,7 +242,7 @@ BackendResult<void> install_checkpoint(int folder, const ports::Checkpoint& chec
     const std::string aside = ".tmp-" + checkpoint.name;
     if (!remove_tree(folder, aside)) return fail(cannot("clear", aside, errno));
     const Fd target = WEIR_TRY(make_folder(folder, aside, 0700, owner));
-    for (const auto& entry : *wanted) WEIR_CHECK(write_file(target.get(), entry, owner, fetch));
+    for (const auto& entry : *wanted) WEIR_CHECK(write_file(target.get(), entry, owner, fetch, copying));
     const Fd manifest = open_beneath(target.get(), manifest_file, O_WRONLY | O_CREAT | O_EXCL, 0600);
     const bool written = manifest && supervisor::write_all(manifest.get(), text) && fsync(manifest.get()) == 0 &&
                          (!owner || fchown(manifest.get(), owner->uid, owner->gid) == 0) && fsync(target.get()) == 0;

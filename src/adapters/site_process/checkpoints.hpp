@@ -18,14 +18,18 @@ namespace weir::site_process {
 /// Folders in `checkpoints` that bear a safe name, the one that was written first at the front.
 [[nodiscard]] std::vector<std::string> list_checkpoints(int checkpoints);
 
+/// What a checkpoint seems to be: every plain file below it counts, whatever its manifest says.
+[[nodiscard]] BackendResult<ports::CheckpointSize> measure_checkpoint(int checkpoints, const std::string& name);
+
 /// Reads all of a checkpoint. `manifests` is the agent's own folder for the manifests that it makes.
-[[nodiscard]] BackendResult<ports::Checkpoint> inspect_checkpoint(int checkpoints, int manifests, const std::string& name);
+[[nodiscard]] BackendResult<ports::Checkpoint> inspect_checkpoint(int checkpoints, int manifests, const std::string& name,
+                                                                  ports::Copying& copying);
 
 /// One file of a published checkpoint, for reading.
 [[nodiscard]] BackendResult<Fd> open_checkpoint_file(int checkpoints, const std::string& name, const std::string& path);
 
 /// Writes `checkpoint` to `folder/<name>`, verified, with its MANIFEST, synced and renamed into place, for `owner` to read.
 [[nodiscard]] BackendResult<void> install_checkpoint(int folder, const ports::Checkpoint& checkpoint, std::optional<Owner> owner,
-                                                     const ports::FetchFile& fetch);
+                                                     const ports::FetchFile& fetch, ports::Copying& copying);
 
 }  // namespace weir::site_process

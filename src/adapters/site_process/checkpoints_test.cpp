@@ -10,6 +10,7 @@
 #include <filesystem>
 #include <fstream>
 #include <functional>
+#include <utility>
 
 #include <fcntl.h>
 #include <unistd.h>
@@ -46,7 +47,7 @@ protected:
         write("checkpoints/" + name + "/MANIFEST", line("heavy", "weights") + line("light", "optimizer/state one"));
     }
     [[nodiscard]] BackendResult<ports::Checkpoint> inspect(const std::string& name) const {
-        return inspect_checkpoint(published_.get(), manifests_.get(), name);
+        return inspect_checkpoint(published_.get(), manifests_.get(), name, unhindered);
     }
     /// Fetches from the published one.
     [[nodiscard]] ports::FetchFile copy_of(const std::string& name) const {
@@ -60,6 +61,7 @@ protected:
         };
     }
 
+    mutable ports::Unhindered unhindered;
     fs::path root_;
     Fd published_;
     Fd manifests_;
@@ -170,15 +172,15 @@ TEST_F(Checkpoints, NoNameLeadsOutside) {
 TEST_F(Checkpoints, AnInstalledOneIsTheSameByteForByte) {
     publish("c");
     const auto wanted = inspect("c");
-    ASSERT_TRUE(install_checkpoint(resume_.get(), *wanted, std::nullopt, copy_of("c")).has_value());
-    const auto found = inspect_checkpoint(resume_.get(), manifests_.get(), "c");
+    ASSERT_TRUE(install_checkpoint(resume_.get(), *wanted, std::nullopt, copy_of("c"), unhindered).has_value());
+    const auto found = inspect_checkpoint(resume_.get(), manifests_.get(), "c", unhindered);
     ASSERT_TRUE(found.has_value()) << found.error().message;
     EXPECT_EQ(found->digest, wanted->digest);
     // Again, with a source that would be asked in vain.
     const auto never = [](const ports::ManifestEntry&, int) -> BackendResult<void> { return refuse(BackendFault::unavailable, "asked"); };
-    EXPECT_TRUE(install_checkpoint(resume_.get(), *wanted, std::nullopt, never).has_value());
+    EXPECT_TRUE(install_checkpoint(resume_.get(), *wanted, std::nullopt, never, unhindered).has_value());
     auto other = make_checkpoint("c", {{.size = 1, .sha256 = sha256("x"), .path = "a"}}, true);
-    EXPECT_EQ(install_checkpoint(resume_.get(), other, std::nullopt, never).error().fault, BackendFault::differs);
+    EXPECT_EQ(install_checkpoint(resume_.get(), other, std::nullopt, never, unhindered).error().fault, BackendFault::differs);
 }
 
 TEST_F(Checkpoints, WhatArrivesDamagedIsNotInstalled) {
@@ -188,20 +190,20 @@ TEST_F(Checkpoints, WhatArrivesDamagedIsNotInstalled) {
         (void)supervisor::write_all(to, std::string(static_cast<std::size_t>(entry.size), '?'));
         return {};
     };
-    EXPECT_EQ(install_checkpoint(resume_.get(), *wanted, std::nullopt, damaged).error().fault, BackendFault::bad_checkpoint);
+    EXPECT_EQ(install_checkpoint(resume_.get(), *wanted, std::nullopt, damaged, unhindered).error().fault, BackendFault::bad_checkpoint);
     EXPECT_FALSE(fs::exists(root_ / "resume/c"));
     // What was left half done does not stand in the way.
-    EXPECT_TRUE(install_checkpoint(resume_.get(), *wanted, std::nullopt, copy_of("c")).has_value());
+    EXPECT_TRUE(install_checkpoint(resume_.get(), *wanted, std::nullopt, copy_of("c"), unhindered).has_value());
 }
 
 TEST_F(Checkpoints, AListThatLiesAboutItselfIsNotInstalled) {
     publish("c");
     auto wanted = *inspect("c");
     wanted.files[0].path = "../escape";
-    EXPECT_EQ(install_checkpoint(resume_.get(), wanted, std::nullopt, copy_of("c")).error().fault, BackendFault::invalid);
+    EXPECT_EQ(install_checkpoint(resume_.get(), wanted, std::nullopt, copy_of("c"), unhindered).error().fault, BackendFault::invalid);
     wanted = *inspect("c");
     wanted.files.pop_back();
-    EXPECT_EQ(install_checkpoint(resume_.get(), wanted, std::nullopt, copy_of("c")).error().fault, BackendFault::invalid);
+    EXPECT_EQ(install_checkpoint(resume_.get(), wanted, std::nullopt, copy_of("c"), unhindered).error().fault, BackendFault::invalid);
 }
 
 RC_GTEST_PROP(Manifest, WhatIsPrintedIsRead, (std::vector<std::pair<std::uint32_t, std::string>> seeds)) {
@@ -222,6 +224,59 @@ TEST(SafePath, IsPlainAndRelative) {
     for (const char* const path : {"", "/", "/a", "a/", "a//b", ".", "..", "a/..", "../a", "a/./b", "a\nb", "a\x7f"}) {
         EXPECT_FALSE(is_safe_path(path)) << path;
     }
+}
+
+TEST_F(Checkpoints, AreMeasuredWithoutBeingRead) {
+    publish("step-1");
+    const auto size = measure_checkpoint(published_.get(), "step-1");
+    ASSERT_TRUE(size.has_value());
+    EXPECT_EQ(size->bytes, 10 + std::ssize(line("heavy", "weights")) + std::ssize(line("light", "optimizer/state one")));
+    write("checkpoints/hole/f", "");
+    fs::resize_file(root_ / "checkpoints/hole/f", std::uintmax_t{30} << 30U);
+    const auto hole = measure_checkpoint(published_.get(), "hole");
+    ASSERT_TRUE(hole.has_value());
+    EXPECT_EQ(hole->bytes, std::int64_t{30} << 30U);
+    EXPECT_LT(hole->on_disk_bytes, 1 << 20);
+    write("checkpoints/pipe/f", "x");
+    ASSERT_EQ(mkfifo((root_ / "checkpoints/pipe/g").c_str(), 0600), 0);
+    EXPECT_EQ(measure_checkpoint(published_.get(), "pipe").error().fault, BackendFault::bad_checkpoint);
+    EXPECT_EQ(measure_checkpoint(published_.get(), "none").error().fault, BackendFault::not_found);
+}
+
+/// Does something when the first piece was read, and lets the reading go on or not.
+struct Meddler final : ports::Copying {
+    ports::Onward onward(std::int64_t) override {
+        ++pieces;
+        if (then) std::exchange(then, {})();
+        return answer;
+    }
+    std::function<void()> then;
+    ports::Onward answer = ports::Onward::go_on;
+    int pieces = 0;
+};
+
+TEST_F(Checkpoints, AFileThatGrowsWhileItIsReadIsReadNoFurther) {
+    write("checkpoints/step-1/log", std::string(std::size_t{3} << 20, 'x'));
+    Meddler meddler;
+    meddler.then = [this] { fs::resize_file(root_ / "checkpoints/step-1/log", std::uintmax_t{30} << 30U); };
+    const auto found = inspect_checkpoint(published_.get(), manifests_.get(), "step-1", meddler);
+    ASSERT_FALSE(found.has_value());
+    EXPECT_EQ(found.error().fault, BackendFault::bad_checkpoint);
+    EXPECT_LE(meddler.pieces, 4);
+}
+
+TEST_F(Checkpoints, AReadingThatIsCalledOffEndsAtTheNextPiece) {
+    write("checkpoints/step-1/weights", std::string(std::size_t{5} << 20, 'x'));
+    Meddler meddler;
+    meddler.answer = ports::Onward::never;
+    EXPECT_EQ(inspect_checkpoint(published_.get(), manifests_.get(), "step-1", meddler).error().fault, BackendFault::unavailable);
+    EXPECT_EQ(meddler.pieces, 1);
+    publish("step-2");
+    EXPECT_EQ(inspect_checkpoint(published_.get(), manifests_.get(), "step-2", meddler).error().fault, BackendFault::unavailable);
+    const auto wanted = inspect("step-2");
+    EXPECT_EQ(install_checkpoint(resume_.get(), *wanted, std::nullopt, copy_of("step-2"), meddler).error().fault,
+              BackendFault::unavailable);
+    EXPECT_FALSE(fs::exists(root_ / "resume/step-2"));
 }
 
 }  // namespace

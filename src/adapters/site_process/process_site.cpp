@@ -6,6 +6,7 @@
 #include "adapters/site_process/sweep.hpp"
 #include "adapters/site_process/task_folder.hpp"
 #include "adapters/site_process/tool.hpp"
+#include "supervisor/call_filter.hpp"
 #include "supervisor/status.hpp"
 
 #include <fmt/format.h>
@@ -98,6 +99,11 @@ void ProcessSite::prepare_isolation() {
                         : fmt::format("no sandbox: {}; a task sees the host's files and processes as its user does, and one "
                                       "that hides from its supervisor is found by cgroup, session, marker and user only",
                                       no_sandbox));
+    texts.emplace_back(
+        supervisor::can_filter_calls()
+            ? "a task can make no user namespaces: a filter of system calls refuses them"
+            : "this kernel takes no filters of system calls: a task can make user namespaces, in which it is root to more of "
+              "the kernel");
     if (config_.limits) cgroups_ = Cgroups{fmt::format("weir-{:.12}", sha256(config_.root).text())};
     capabilities_.memory_limit = cgroups_.holds(Controller::memory);
     capabilities_.cpu_limit = cgroups_.holds(Controller::cpu);
@@ -107,6 +113,10 @@ void ProcessSite::prepare_isolation() {
                                              "control groups are switched off for this site: nothing limits memory, "
                                              "processor and processes"};
     texts.push_back(remark.empty() ? "control groups limit memory, processor and processes" : remark);
+    texts.push_back(
+        fmt::format("the disk is watched, not limited by the kernel: a task whose files take more than it may is stopped within "
+                    "seconds of being seen, and nothing starts with less than {} MiB free",
+                    config_.disk_floor_bytes >> 20));
     texts.emplace_back("the network is shared: tasks of one host can reach each other's ports");
 }
 

@@ -39,6 +39,7 @@ struct SiteConfig {
     std::vector<EmulatedCards> emulated{};    ///< Not empty: nothing is detected.
     std::int64_t processes_max = 4096;      ///< Of a task that names no limit of its own; 0: none.
     std::size_t fences_max = 1024;          ///< Kept of jobs of which nothing else is left: the newest.
+    std::int64_t disk_floor_bytes = std::int64_t{1} << 30;  ///< With less free on the root's disk nothing is started.
     bool sandbox = true;                    ///< Use bubblewrap where it works.
     bool limits = true;                     ///< Use control groups where they can be written.
     int tool_deadline_ms = 10'000;          ///< For nvidia-smi, npu-smi and the probe of bubblewrap.
@@ -64,11 +65,16 @@ public:
     [[nodiscard]] BackendResult<ports::LogChunk> read_log(const ports::TaskKey& key, std::int32_t local_rank, ports::LogStream stream,
                                                           std::int64_t offset, std::int64_t max_bytes) override;
     [[nodiscard]] BackendResult<std::vector<std::string>> list_checkpoints(const ports::TaskKey& key) override;
-    [[nodiscard]] BackendResult<ports::Checkpoint> inspect_checkpoint(const ports::TaskKey& key, const std::string& name) override;
+    [[nodiscard]] BackendResult<ports::CheckpointSize> measure_checkpoint(const ports::TaskKey& key, const std::string& name) override;
+    [[nodiscard]] BackendResult<ports::Checkpoint> inspect_checkpoint(const ports::TaskKey& key, const std::string& name,
+                                                                      ports::Copying& copying) override;
     [[nodiscard]] BackendResult<int> open_checkpoint_file(const ports::TaskKey& key, const std::string& name,
                                                           const std::string& path) override;
     [[nodiscard]] BackendResult<void> install_checkpoint(const ports::TaskKey& key, const std::string& project,
-                                                         const ports::Checkpoint& checkpoint, const ports::FetchFile& fetch) override;
+                                                         const ports::Checkpoint& checkpoint, const ports::FetchFile& fetch,
+                                                         ports::Copying& copying) override;
+    [[nodiscard]] BackendResult<ports::DiskUse> measure_task(const ports::TaskKey& key) override;
+    [[nodiscard]] BackendResult<ports::DiskSpace> disk() override;
 
     /// An epoll descriptor that becomes readable when a supervisor that this object knows has ended: time to observe().
     [[nodiscard]] int change_descriptor() const { return changes_.get(); }
@@ -84,6 +90,7 @@ private:
     void prepare_isolation();
 
     [[nodiscard]] BackendResult<void> check(const ports::TaskSpec& task) const;
+    [[nodiscard]] BackendResult<void> check_disk() const;
     [[nodiscard]] bool is_shared(const std::string& path) const;
     [[nodiscard]] BackendResult<Owner> owner_of(const std::string& project);
     [[nodiscard]] BackendResult<Fd> make_task_folder(const ports::TaskKey& key, const std::string& project, Owner owner);
@@ -106,7 +113,7 @@ private:
     Fd tasks_;
     Fd lock_;
     Fd changes_;
-    std::mutex users_guard_;  ///< The one thing that installing a checkpoint may change beside a start.
+    std::mutex users_guard_;  ///< The one thing that installing checkpoints may change beside a start and each other.
     std::unique_ptr<Users> users_;
     Cgroups cgroups_;
     std::map<pid_t, Fd> watched_;

@@ -1,5 +1,6 @@
 // Logs and checkpoints of a site's tasks.
 #include "adapters/site_process/checkpoints.hpp"
+#include "adapters/site_process/disk.hpp"
 #include "adapters/site_process/log_reader.hpp"
 #include "adapters/site_process/order.hpp"
 #include "adapters/site_process/process_site.hpp"
@@ -8,6 +9,8 @@
 #include "supervisor/status.hpp"
 
 #include <fmt/format.h>
+
+#include <algorithm>
 
 namespace weir::site_process {
 
@@ -41,12 +44,20 @@ BackendResult<std::vector<std::string>> ProcessSite::list_checkpoints(const port
     return site_process::list_checkpoints(checkpoints.get());
 }
 
-BackendResult<ports::Checkpoint> ProcessSite::inspect_checkpoint(const ports::TaskKey& key, const std::string& name) {
+BackendResult<ports::CheckpointSize> ProcessSite::measure_checkpoint(const ports::TaskKey& key, const std::string& name) {
+    const Fd folder = WEIR_TRY(open_task(key));
+    const Fd checkpoints = open_folder(folder.get(), checkpoints_folder);
+    if (!checkpoints) return fail(cannot("open the checkpoints of", key_text(key), errno));
+    return site_process::measure_checkpoint(checkpoints.get(), name);
+}
+
+BackendResult<ports::Checkpoint> ProcessSite::inspect_checkpoint(const ports::TaskKey& key, const std::string& name,
+                                                                 ports::Copying& copying) {
     const Fd folder = WEIR_TRY(open_task(key));
     const Fd checkpoints = open_folder(folder.get(), checkpoints_folder);
     const Fd manifests = open_folder(folder.get(), manifests_folder);
     if (!checkpoints || !manifests) return fail(cannot("open the checkpoints of", key_text(key), errno));
-    return site_process::inspect_checkpoint(checkpoints.get(), manifests.get(), name);
+    return site_process::inspect_checkpoint(checkpoints.get(), manifests.get(), name, copying);
 }
 
 BackendResult<int> ProcessSite::open_checkpoint_file(const ports::TaskKey& key, const std::string& name, const std::string& path) {
@@ -58,9 +69,17 @@ BackendResult<int> ProcessSite::open_checkpoint_file(const ports::TaskKey& key, 
 }
 
 BackendResult<void> ProcessSite::install_checkpoint(const ports::TaskKey& key, const std::string& project,
-                                                    const ports::Checkpoint& checkpoint, const ports::FetchFile& fetch) {
+                                                    const ports::Checkpoint& checkpoint, const ports::FetchFile& fetch,
+                                                    ports::Copying& copying) {
     if (!is_safe_name(key.job) || !is_safe_name(project) || key.generation < 1 || key.node_rank < 0) {
         return refuse(BackendFault::invalid, fmt::format("`{}` of project `{}` is not the key of a task", key_text(key), project));
+    }
+    const auto free = free_bytes(root_.get());
+    if (free && *free - config_.disk_floor_bytes < checkpoint.bytes) {
+        return refuse(BackendFault::unavailable,
+                      fmt::format("checkpoint {} has {} bytes, and the disk of {} has {} to spare above its floor of {}; make room",
+                                  checkpoint.name, checkpoint.bytes, config_.root,
+                                  std::max<std::int64_t>(*free - config_.disk_floor_bytes, 0), config_.disk_floor_bytes));
     }
     const auto owner = WEIR_TRY(owner_of(project));
     const Fd folder = WEIR_TRY(make_task_folder(key, project, owner));
@@ -70,7 +89,25 @@ BackendResult<void> ProcessSite::install_checkpoint(const ports::TaskKey& key, c
     }
     const Fd resume = open_folder(folder.get(), resume_folder);
     if (!resume) return fail(cannot("open the resume folder of", key_text(key), errno));
-    return site_process::install_checkpoint(resume.get(), checkpoint, as_root_ ? std::optional{owner} : std::nullopt, fetch);
+    return site_process::install_checkpoint(resume.get(), checkpoint, as_root_ ? std::optional{owner} : std::nullopt, fetch, copying);
+}
+
+BackendResult<ports::DiskUse> ProcessSite::measure_task(const ports::TaskKey& key) {
+    const Fd folder = WEIR_TRY(open_task(key));
+    return disk_use(folder.get());
+}
+
+BackendResult<ports::DiskSpace> ProcessSite::disk() {
+    const auto free = free_bytes(root_.get());
+    if (!free) return fail(cannot("look at the disk of", config_.root, errno));
+    return ports::DiskSpace{.free_bytes = *free, .floor_bytes = config_.disk_floor_bytes};
+}
+
+BackendResult<void> ProcessSite::check_disk() const {
+    const auto free = free_bytes(root_.get());
+    if (!free || *free >= config_.disk_floor_bytes) return {};
+    return refuse(BackendFault::refused, fmt::format("the disk of {} has {} MiB free, and nothing is started below {} MiB; make room",
+                                                     config_.root, *free >> 20, config_.disk_floor_bytes >> 20));
 }
 
 }  // namespace weir::site_process

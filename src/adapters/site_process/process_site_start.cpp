@@ -217,6 +217,9 @@ BackendResult<void> ProcessSite::write_spec(int folder, const ports::TaskSpec& t
 
 BackendResult<ports::StartOutcome> ProcessSite::start(const ports::TaskSpec& task) {
     WEIR_CHECK(check(task));
+    // Whoever was ordered before is not refused for what came later.
+    const Fd known = open_folder(root_.get(), folder_of(task.key));
+    if (!known || !open_regular(known.get(), order_file)) WEIR_CHECK(check_disk());
     const auto owner = WEIR_TRY(owner_of(task.project));
     const Fd folder = WEIR_TRY(make_task_folder(task.key, task.project, owner));
     WEIR_CHECK(write_order(folder.get(), task));

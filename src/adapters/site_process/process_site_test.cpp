@@ -5,6 +5,7 @@
 
 #include "adapters/site_process/manifest.hpp"
 #include "base/random.hpp"
+#include "supervisor/call_filter.hpp"
 #include "supervisor/processes.hpp"
 #include "supervisor/test_rig.hpp"
 
@@ -381,7 +382,8 @@ TEST_P(ProcessSites, ACheckpointGoesFromOneSiteToTheNextGenerationAtAnother) {
     ASSERT_EQ(from.backend->start(first), StartOutcome::started);
     (void)from.await_end(first.key);
     ASSERT_EQ(*from.backend->list_checkpoints(first.key), std::vector<std::string>{"step-1"});
-    const auto checkpoint = from.backend->inspect_checkpoint(first.key, "step-1");
+    ports::Unhindered unhindered;
+    const auto checkpoint = from.backend->inspect_checkpoint(first.key, "step-1", unhindered);
     ASSERT_TRUE(checkpoint.has_value()) << checkpoint.error().message;
 
     auto second = task("cat $WEIR_RESUME_DIR/weights; rm -f $WEIR_RESUME_DIR/nothing");
@@ -395,12 +397,12 @@ TEST_P(ProcessSites, ACheckpointGoesFromOneSiteToTheNextGenerationAtAnother) {
         (void)supervisor::write_all(descriptor, {room, static_cast<std::size_t>(got)});
         return {};
     };
-    ASSERT_TRUE(to.backend->install_checkpoint(second.key, "lab", *checkpoint, fetch).has_value());
-    EXPECT_EQ(to.backend->install_checkpoint(second.key, "other", *checkpoint, fetch).error().fault, BackendFault::differs);
+    ASSERT_TRUE(to.backend->install_checkpoint(second.key, "lab", *checkpoint, fetch, unhindered).has_value());
+    EXPECT_EQ(to.backend->install_checkpoint(second.key, "other", *checkpoint, fetch, unhindered).error().fault, BackendFault::differs);
     ASSERT_EQ(to.backend->start(second), StartOutcome::started);
     EXPECT_EQ(to.await_end(second.key).exit_code, 0);
     EXPECT_EQ(to.log(second.key), "learned\n");
-    EXPECT_EQ(to.backend->install_checkpoint(second.key, "lab", *checkpoint, fetch).error().fault, BackendFault::ended);
+    EXPECT_EQ(to.backend->install_checkpoint(second.key, "lab", *checkpoint, fetch, unhindered).error().fault, BackendFault::ended);
 }
 
 TEST_P(ProcessSites, NobodyReadsWhatIsAnotherSitesOrAnotherProjects) {
@@ -565,12 +567,12 @@ TEST(ProcessSiteSandbox, SeesOnlyItsOwnProcessesAndAPrivateTmp) {
     std::ofstream{outside} << "of the host";
     chmod(outside.c_str(), 0644);
     const auto order = task("ls /proc | grep -c '^[0-9]'; touch /tmp/mine /dev/shm/mine && ls /tmp | grep mine; "
-                            "touch /usr/mine /etc/mine 2>/dev/null || echo no; ls " +
+                            "touch /usr/mine /etc/mine 2>/dev/null || echo no; unshare -U true 2>/dev/null || echo shut; ls " +
                             site.config.root + " 2>/dev/null; cat " + outside.string());
     ASSERT_EQ(site.backend->start(order), StartOutcome::started);
     EXPECT_EQ(site.await_end(order.key).reason, EndReason::exited);
     const auto text = site.log(order.key);
-    EXPECT_EQ(text.substr(text.find('\n')), "\nmine\nno\ntasks\n") << site.log(order.key, ports::LogStream::err);
+    EXPECT_EQ(text.substr(text.find('\n')), "\nmine\nno\nshut\ntasks\n") << site.log(order.key, ports::LogStream::err);
     EXPECT_LE(std::stoi(text), 4);
     EXPECT_FALSE(fs::exists("/tmp/mine"));
 }
@@ -674,6 +676,48 @@ TEST(ProcessSite, DetectedCardsComeFromTheTools) {
     EXPECT_EQ(inventory->remarks[0], "nvidia-smi did not answer within 200 ms; look at its driver");
 }
 
+TEST_P(ProcessSites, WhatATaskHasWrittenIsMeasuredByBlocks) {
+    Site site{GetParam()};
+    const auto order = task("head -c 8388608 /dev/zero > big; truncate -s 30G hole; ln big twin; mkdir -p a/b; "
+                            "head -c 1048576 /dev/zero > a/b/more; ln -s /usr elsewhere");
+    ASSERT_EQ(site.backend->start(order), StartOutcome::started);
+    (void)site.await_end(order.key);
+    const auto use = site.backend->measure_task(order.key);
+    ASSERT_TRUE(use.has_value()) << use.error().message;
+    EXPECT_TRUE(use->whole);
+    EXPECT_GE(use->bytes, 9 << 20);
+    EXPECT_LE(use->bytes, 11 << 20) << "neither the hole nor the second name nor what a link leads to";
+}
+
+TEST_P(ProcessSites, WhatLiesTooDeepIsSaidToBe) {
+    Site site{GetParam()};
+    const auto order = task("i=0; while [ $i -lt 70 ]; do mkdir d && cd d || exit 1; i=$((i + 1)); done");
+    ASSERT_EQ(site.backend->start(order), StartOutcome::started);
+    EXPECT_EQ(site.await_end(order.key).exit_code, 0);
+    EXPECT_FALSE(site.backend->measure_task(order.key)->whole);
+    // The depth is beyond what a site removes by itself.
+    fs::remove_all(site.folder(order.key) / "work");
+}
+
+TEST_P(ProcessSites, NothingIsStartedBelowTheFloorOfTheDisk) {
+    Site site{GetParam()};
+    const auto order = task("true");
+    ASSERT_EQ(site.backend->start(order), StartOutcome::started);
+    (void)site.await_end(order.key);
+    site.config.disk_floor_bytes = INT64_MAX / 2;
+    site.crash();
+    EXPECT_EQ(site.backend->start(order), StartOutcome::already_ended) << "what was ordered before stays what it is";
+    auto late = task("true", "job-2");
+    const auto refused = site.backend->start(late);
+    ASSERT_FALSE(refused.has_value());
+    EXPECT_EQ(refused.error().fault, BackendFault::refused);
+    EXPECT_NE(refused.error().message.find("nothing is started below"), std::string::npos);
+    EXPECT_FALSE(fs::exists(site.folder(late.key)));
+    const auto disk = site.backend->disk();
+    ASSERT_TRUE(disk.has_value());
+    EXPECT_LT(disk->free_bytes, disk->floor_bytes);
+}
+
 TEST(ProcessSite, CapabilitiesSayInWordsWhatIsAndIsNotEnforced) {
     Site site{false};
     site.config.limits = false;
@@ -682,9 +726,11 @@ TEST(ProcessSite, CapabilitiesSayInWordsWhatIsAndIsNotEnforced) {
     EXPECT_EQ(capabilities.backend, "process");
     EXPECT_FALSE(capabilities.sandbox);
     EXPECT_FALSE(capabilities.memory_limit);
-    ASSERT_EQ(capabilities.isolation.size(), 4U);
+    ASSERT_EQ(capabilities.isolation.size(), 6U);
     EXPECT_NE(capabilities.isolation[1].find("no sandbox: switched off"), std::string::npos);
-    EXPECT_NE(capabilities.isolation[2].find("switched off"), std::string::npos);
+    EXPECT_NE(capabilities.isolation[2].find(supervisor::can_filter_calls() ? "can make no user namespaces" : "can make user namespaces"),
+              std::string::npos);
+    EXPECT_NE(capabilities.isolation[3].find("switched off"), std::string::npos);
 }
 
 }  // namespace

@@ -112,13 +112,26 @@ void prune_fences(int tasks, std::size_t keep) {
     }
 }
 
+namespace {
+
+std::optional<supervisor::Status> read_status(int folder) {
+    const auto text = read_text(folder, supervisor::status_file, supervisor::status_bytes_max);
+    supervisor::Status status;
+    return text && supervisor::parse_status(*text, status) ? std::optional{status} : std::nullopt;
+}
+
+}  // namespace
+
+bool is_over(int folder) {
+    const auto status = read_status(folder);
+    return status && status->phase == supervisor::Phase::ended;
+}
+
 TaskRecord read_record(int folder, const std::string& boot_id) {
     TaskRecord record;
     record.project = read_text(folder, project_file, 64).value_or("");
     record.alive = supervisor::is_locked(folder, supervisor::lock_file);
-    const auto text = read_text(folder, supervisor::status_file, supervisor::status_bytes_max);
-    supervisor::Status status;
-    if (text && supervisor::parse_status(*text, status)) record.status = status;
+    record.status = read_status(folder);
     // A supervisor that wrote the end has nothing more to do but to exit.
     if (record.status && record.status->phase == supervisor::Phase::ended) record.alive = false;
     else if (record.status && !record.alive) record.alive = supervisor_lives(*record.status, boot_id);

@@ -61,6 +61,9 @@ struct TaskRecord {
 /// Reads them in the order in which no end can be missed: first who lives, then what he wrote.
 [[nodiscard]] TaskRecord read_record(int folder, const std::string& boot_id);
 
+/// Whether its end was written down: nothing of it runs or writes any more.
+[[nodiscard]] bool is_over(int folder);
+
 /// Writes a final status in a dead supervisor's place.
 [[nodiscard]] BackendResult<void> write_end(int folder, const supervisor::Status& status);
 

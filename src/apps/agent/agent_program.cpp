@@ -47,6 +47,7 @@ site_process::SiteConfig site_of(const agent::AgentConfig& config) {
                           ? (std::filesystem::read_symlink("/proc/self/exe").parent_path() / "weir-supervisor").string()
                           : config.supervisor;
     site.shared_paths = config.shared_paths;
+    site.disk_floor_bytes = config.disk_floor.value << 20;
     site.sandbox = config.sandbox;
     site.limits = config.limits;
     if (config.owner_uid != 0) site.site_owner = {config.owner_uid, config.owner_uid};
@@ -77,8 +78,9 @@ int run(const agent::AgentConfig& config, const std::stop_token& stop) {
         return bad_usage;
     }
     if (::geteuid() == 0 && !has_users(config)) {
-        spdlog::error("the agent is root and its file gives the site no users: add owner_uid: 61000 for the site itself and users: "
-                      "{{first: 61001, count: 999}} for its tenants, or run the agent as an ordinary user");
+        spdlog::error("{}",
+                      "the agent is root and its file gives the site no users: add owner_uid: 61000 for the site itself and users: "
+                      "{first: 61001, count: 999} for its tenants, or run the agent as an ordinary user");
         return bad_usage;
     }
     auto backend = site_process::ProcessSite::open(site_of(config));

@@ -1,0 +1,65 @@
+#include "adapters/site_process/disk.hpp"
+
+#include <algorithm>
+#include <cerrno>
+
+#include <dirent.h>
+#include <fcntl.h>
+#include <sys/statvfs.h>
+#include <unistd.h>
+
+namespace weir::site_process {
+namespace {
+
+void add_folder(int folder, int depth, ports::DiskUse& use);
+
+void add_entry(int folder, const dirent& entry, int depth, ports::DiskUse& use) {
+    struct stat facts{};
+    if (fstatat(folder, entry.d_name, &facts, AT_SYMLINK_NOFOLLOW) != 0) {
+        if (errno != ENOENT) use.whole = false;
+        return;
+    }
+    // A folder's links are no second names of it, but its own and those below it.
+    const auto names = S_ISDIR(facts.st_mode) ? 1 : std::max<std::int64_t>(static_cast<std::int64_t>(facts.st_nlink), 1);
+    use.bytes += std::int64_t{facts.st_blocks} * 512 / names;
+    if (!S_ISDIR(facts.st_mode)) return;
+    const int below = openat(folder, entry.d_name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+    if (below < 0) {
+        if (errno != ENOENT && errno != ENOTDIR && errno != ELOOP) use.whole = false;
+        return;
+    }
+    add_folder(below, depth + 1, use);
+}
+
+/// Takes `folder` and closes it.
+void add_folder(int folder, int depth, ports::DiskUse& use) {
+    DIR* const listing = depth > disk_depth_max ? nullptr : fdopendir(folder);
+    if (listing == nullptr) {
+        use.whole = false;
+        close(folder);
+        return;
+    }
+    while (const dirent* const entry = readdir(listing)) {
+        const std::string_view name{entry->d_name};
+        if (name != "." && name != "..") add_entry(dirfd(listing), *entry, depth, use);
+    }
+    closedir(listing);
+}
+
+}  // namespace
+
+ports::DiskUse disk_use(int folder) {
+    ports::DiskUse use;
+    const int copy = openat(folder, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    if (copy < 0) return {0, false};
+    add_folder(copy, 0, use);
+    return use;
+}
+
+std::optional<std::int64_t> free_bytes(int folder) {
+    struct statvfs found{};
+    if (fstatvfs(folder, &found) != 0) return std::nullopt;
+    return static_cast<std::int64_t>(found.f_bavail) * static_cast<std::int64_t>(found.f_frsize);
+}
+
+}  // namespace weir::site_process

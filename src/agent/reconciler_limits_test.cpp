@@ -1,0 +1,97 @@
+// Goal: what a site cannot give is refused or ended in words: the disk, the clock, a copy that nobody wants.
+// Method: that of reconciler_test.cpp.
+#include "agent/test_reconciler.hpp"
+
+#include <gmock/gmock.h>
+
+namespace weir::agent {
+namespace {
+
+using ports::LinkFault;
+using testing::HasSubstr;
+
+TEST_F(ReconcilerTest, ASessionOfAClockThatWasWrongIsGivenUpOnceTheClockIsRight) {
+    at(86'400);
+    EXPECT_EQ(words(), "#1 nodes");
+    lose(LinkFault::refused);
+    EXPECT_EQ(words(), "#1");
+    const auto of_tomorrow = session;
+    lose(LinkFault::refused);
+    EXPECT_EQ(words(), "#1");
+    EXPECT_EQ(session, of_tomorrow) << "while the clock is wrong another session is no better";
+    at(100);
+    lose(LinkFault::refused);
+    EXPECT_EQ(words(), "#1 nodes");
+    EXPECT_EQ(session.substr(0, 10), format_uid(make_uid(wall(), 0, 0)).substr(0, 10));
+    const auto taken = session;
+    tell();
+    // One that is taken stays, wherever the clock goes.
+    at(10);
+    lose(LinkFault::refused);
+    EXPECT_EQ(agent->heartbeat()->session, taken);
+}
+
+// ---- the disk
+
+DiskFigures takes(const ports::TaskKey& key, std::int64_t mib, bool whole = true) { return {{{key, {mib << 20, whole}}}, {}}; }
+
+TEST_F(ReconcilerTest, ATaskThatTakesMoreThanItMayOfTheDiskIsStoppedAndSaysWhy) {
+    greet();
+    desire({task(1)});
+    at(101);
+    tell();
+    EXPECT_EQ(agent->live_tasks(), std::vector<ports::TaskKey>{rank(1, 0)});
+    agent->hear_disk(takes(rank(1, 0), 102'400));
+    EXPECT_EQ(at(102), (Calls{"renew 1/0 until 131"})) << "as much as it may";
+    agent->hear_disk(takes(rank(1, 0), 102'401));
+    EXPECT_EQ(at(103), Calls{"stop 1/0"});
+    // It stays so over the agent's death, and though it is deleted what was written.
+    restart();
+    agent->hear_disk(takes(rank(1, 0), 0));
+    desire({task(1)});
+    at(104);
+    backend.finish_stopping();
+    at(105);
+    EXPECT_THAT(words(), HasSubstr("1:ended(exit_code,122)"));
+    EXPECT_TRUE(agent->live_tasks().empty());
+}
+
+TEST_F(ReconcilerTest, ATaskThatHidesWhatItWritesIsStopped) {
+    greet();
+    desire({task(1)});
+    at(101);
+    agent->hear_disk(takes(rank(1, 0), 1, false));
+    EXPECT_EQ(at(102), Calls{"stop 1/0"});
+}
+
+TEST_F(ReconcilerTest, ASiteWhoseDiskIsFullOffersNoNodeUntilThereIsRoomAgain) {
+    greet();
+    EXPECT_EQ(words(), "");
+    agent->hear_disk({{}, ports::DiskSpace{99, 100}});
+    EXPECT_EQ(tell(), "#2 sick-nodes");
+    agent->hear_disk({{}, ports::DiskSpace{124, 100}});
+    EXPECT_EQ(words(), "") << "a little is not enough";
+    agent->hear_disk({{}, ports::DiskSpace{125, 100}});
+    EXPECT_EQ(tell(), "#3 nodes");
+    agent->hear_disk({{}, ports::DiskSpace{100, 100}});
+    EXPECT_EQ(words(), "");
+}
+
+TEST_F(ReconcilerTest, NothingIsStoredForAJobThatIsStopped) {
+    greet();
+    desire({task(1)});
+    at(101);
+    tell();
+    auto stopped = task(1);
+    stopped.stop = true;
+    desire({stopped});
+    backend.tasks.at(rank(1, 0)).checkpoints["step-1"] = "one";
+    at(102);
+    EXPECT_TRUE(blobs.blobs.empty());
+    backend.finish_stopping();
+    at(103);
+    EXPECT_THAT(words(), HasSubstr("1:ended(site_lost_task,0)"));
+}
+
+}  // namespace
+}  // namespace weir::agent

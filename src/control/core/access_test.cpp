@@ -28,6 +28,95 @@ TEST(Access, AnotherTenantsThingsAreNotFound) {
     EXPECT_FALSE(authenticate(town.core.state, sha256("secret"), town.now));
 }
 
+// Ids are made by clients, so one that is taken has to be refused; the refusal does not say by what, or whose.
+TEST(Access, ATakenIdTellsAStrangerNothing) {
+    Town town;
+    town.deposit(10'000);
+    town.must(SetProject{{ProjectName{"rival"}, OrganisationName{"owner"}, {}, {}, 100}});
+    town.must(SetRoles{SubjectName{"eve"}, ProjectName{"rival"}, {Role::member}});
+    Token eves;
+    eves.id = {make_uid(town.now, 3, 1)};
+    eves.subject = SubjectName{"eve"};
+    eves.hash = sha256("eve");
+    eves.scopes = {Scope::admin};
+    town.must(IssueToken{eves});
+    Token anns = eves;
+    anns.id = {make_uid(town.now, 3, 2)};
+    anns.subject = SubjectName{"ann"};
+    anns.hash = sha256("ann");
+    town.must(IssueToken{anns});
+    const Actor eve{Actor::Kind::subject, SubjectName{"eve"}, eves.id, {}};
+    const Actor ann{Actor::Kind::subject, SubjectName{"ann"}, anns.id, {}};
+    const auto ask = [&](const Actor& who, Command command) {
+        return decide(town.core, Request{who, std::move(command), "", {}}, town.now).answer.error();
+    };
+    const auto job = town.submit(Town::spec());
+    const auto refused = ask(eve, SubmitJob{job, ProjectName{"rival"}, Town::spec(), sha256("other")});
+    EXPECT_EQ(refused.code, RefusalCode::bad_value);
+    EXPECT_EQ(refused.field, "id");
+    EXPECT_EQ(refused.message, job.text() + " cannot be used for something new; make a new id");
+    EXPECT_EQ(ask(ann, SubmitJob{job, ProjectName{"vision"}, Town::spec(2), sha256("other")}).code,
+              RefusalCode::already_exists_different);
+    town.must(CancelJob{job});
+    EXPECT_EQ(ask(eve, SubmitJob{job, ProjectName{"rival"}, Town::spec(), sha256("other")}).message, refused.message)
+        << "nor of a finished one";
+
+    Token mine = eves;
+    mine.id = anns.id;
+    mine.hash = sha256("new");
+    EXPECT_EQ(ask(eve, IssueToken{mine}).code, RefusalCode::bad_value);
+    mine.subject = SubjectName{"ann"};
+    mine.scopes = {Scope::read};
+    EXPECT_EQ(ask(ann, IssueToken{mine}).code, RefusalCode::already_exists_different);
+}
+
+TEST(Access, AnotherOrganisationsVoucherIsLikeOneThatNobodyHas) {
+    Town town;
+    town.deposit(10'000);
+    const auto labs = town.award(10'000);
+    town.must(SetProject{{ProjectName{"rival"}, OrganisationName{"owner"}, {}, {}, 100}});
+    auto spec = Town::spec();
+    const auto refusal_of = [&](VoucherId voucher) {
+        spec.funding = {{voucher}};
+        auto refused = town.refused(SubmitJob{town.id(), ProjectName{"rival"}, spec, sha256("body")});
+        EXPECT_EQ(refused.field, "funding[0]");
+        return refused.message.replace(refused.message.find(voucher.text()), voucher.text().size(), "V");
+    };
+    EXPECT_EQ(refusal_of(labs), refusal_of(VoucherId{make_uid(town.now, 9, 9)}));
+}
+
+TEST(Access, AnAgentDoesNotLearnWhichJobsThereAre) {
+    Town town;
+    town.deposit(10'000);
+    const auto job = town.submit(Town::spec());
+    Token token;
+    token.id = {make_uid(town.now, 3, 1)};
+    token.hash = sha256("agent");
+    token.scopes = {Scope::agent};
+    token.site = SiteName{"east"};
+    town.must(IssueToken{token});
+    const Actor agent{Actor::Kind::agent, {}, token.id, SiteName{"east"}};
+    for (const auto id : {job, JobId{make_uid(town.now, 9, 9)}}) {
+        EXPECT_EQ(decide(town.core, Request{agent, CancelJob{id}, "", {}}, town.now).answer.error().code, RefusalCode::forbidden);
+    }
+}
+
+TEST(Jobs, ADeadlineIsNotInThePast) {
+    Town town;
+    town.deposit(10'000);
+    auto spec = Town::spec();
+    spec.deadline = town.now;
+    const auto refused = town.refused(SubmitJob{town.id(), ProjectName{"vision"}, spec, sha256("body")});
+    EXPECT_EQ(refused.field, "deadline");
+    EXPECT_EQ(refused.message, "deadline is " + format_utc(town.now) + ", and now it is " + format_utc(town.now) +
+                                   "; choose a later time or leave it out");
+    spec.deadline = town.now + seconds(1);
+    const auto job = town.submit(spec);
+    town.wait(10);
+    EXPECT_TRUE(town.play(SubmitJob{job, ProjectName{"vision"}, spec, sha256("body")}).answer->repeated)
+        << "the same again is the same, whatever the time";
+}
+
 TEST(Access, ATokenIssuesItsLikeAndNothingWider) {
     Town town;
     const auto issue = [&](TokenId with, std::uint64_t number, Scope scope) {

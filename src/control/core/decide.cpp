@@ -103,4 +103,8 @@ Result<void, Refusal> check_new_id(const Core& core, Uid uid, std::string_view t
     return {};
 }
 
+Refusal unusable_id(std::string_view text) {
+    return {RefusalCode::bad_value, fmt::format("{} cannot be used for something new; make a new id", text), "id", {}};
+}
+
 }  // namespace weir::control

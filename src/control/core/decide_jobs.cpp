@@ -51,16 +51,20 @@ Result<std::vector<JobId>, Refusal> still_awaited(const State& state, const Proj
     return open;
 }
 
-std::optional<Decision> seen_before(const State& state, const SubmitJob& command) {
-    const auto differs = [&] {
+std::optional<Decision> seen_before(const State& state, const Actor& actor, const SubmitJob& command) {
+    const auto differs = [&](const ProjectName& holder) {
+        // Whose it is, and that it is a job, is nobody's business but theirs.
+        if (!may_see(state, actor, holder)) return refuse(unusable_id(command.id.text()));
         return refuse(RefusalCode::already_exists_different,
                       fmt::format("{} was submitted before with another body; make a new id for a new job", command.id.text()), "id");
     };
     if (const auto live = state.jobs.find(command.id); live != state.jobs.end()) {
-        return live->second.body == command.body && live->second.project == command.project ? repeat(command.id.text()) : differs();
+        return live->second.body == command.body && live->second.project == command.project ? repeat(command.id.text())
+                                                                                            : differs(live->second.project);
     }
     if (const auto gone = state.finished.find(command.id); gone != state.finished.end()) {
-        return gone->second.body == command.body && gone->second.project == command.project ? repeat(command.id.text()) : differs();
+        return gone->second.body == command.body && gone->second.project == command.project ? repeat(command.id.text())
+                                                                                            : differs(gone->second.project);
     }
     return std::nullopt;
 }
@@ -108,9 +112,15 @@ Decision decide(const Core& core, const Actor& actor, const SubmitJob& command, 
     if (project == state.projects.end())
         return refuse(RefusalCode::not_found,
                       fmt::format("project {} is not known here; list yours with: weir project list", command.project.value), "project");
-    if (auto earlier = seen_before(state, command)) return std::move(*earlier);
+    if (auto earlier = seen_before(state, actor, command)) return std::move(*earlier);
     if (auto fresh = check_new_id(core, command.id.uid, command.id.text(), now); !fresh) return refuse(fresh.error());
     if (auto flaw = first_of(flaws(command.spec, core.catalogue), "job")) return refuse(*flaw);
+    if (const auto& deadline = command.spec->deadline; deadline && *deadline <= now) {
+        return refuse(RefusalCode::bad_value,
+                      fmt::format("deadline is {}, and now it is {}; choose a later time or leave it out", format_utc(*deadline),
+                                  format_utc(now)),
+                      "deadline");
+    }
     const auto live = state.live_jobs.find(command.project);
     if (live != state.live_jobs.end() && live->second >= project->second.live_jobs_max) {
         return refuse(
@@ -149,6 +159,10 @@ Decision decide(const Core& core, const Actor& actor, const SubmitJob& command, 
 }
 
 Decision decide(const Core& core, const Actor& actor, const CancelJob& command, Instant now) {
+    // An agent may not cancel, and does not learn here which jobs there are.
+    if (actor.kind == Actor::Kind::agent) {
+        if (auto allowed = permit(core.state, actor, Action::cancel); !allowed) return refuse(allowed.error());
+    }
     const auto job = core.state.jobs.find(command.job);
     const auto gone = core.state.finished.find(command.job);
     const auto unknown = [&] {

@@ -109,6 +109,9 @@ Decision decide(const Core& core, const Actor& actor, const IssueToken& command,
         if (issued.subject == token.subject && issued.scopes == token.scopes && issued.site == token.site &&
             issued.expires_at == token.expires_at)
             return repeat(token.id.text());
+        const bool seen = (actor.kind == Actor::Kind::subject && issued.subject == actor.subject && !issued.site) ||
+                          permit(core.state, actor, Action::issue_token).has_value();
+        if (!seen) return refuse(unusable_id(token.id.text()));
         return refuse(RefusalCode::already_exists_different,
                       fmt::format("{} was issued before for something else; make a new id", token.id.text()), "id");
     }

@@ -243,7 +243,10 @@ Result<HoldPlan, Refusal> plan_holds(const Core& core, const Project& project, c
     std::vector<Fen> free;
     for (std::size_t i = 0; i < sources.size(); ++i) {
         const auto id = account_of(core.state, project.organisation, sources[i]);
-        if (id.uid.is_nil()) {
+        // Another organisation's voucher is answered like one that nobody has.
+        const bool foreign =
+            sources[i].voucher && !id.uid.is_nil() && core.state.vouchers.at(*sources[i].voucher).organisation != project.organisation;
+        if (id.uid.is_nil() || foreign) {
             return fail(Refusal{RefusalCode::not_found,
                                 fmt::format("voucher {} is not known here; list yours with: weir voucher list", sources[i].voucher->text()),
                                 fmt::format("funding[{}]", i),

@@ -28,6 +28,9 @@ namespace weir::control {
 /// Whether an id that the core does not know may be new: not older than what is remembered, not from the future.
 [[nodiscard]] Result<void, Refusal> check_new_id(const Core& core, Uid uid, std::string_view text, Instant now);
 
+/// For an id that is taken by what the asker may not see: it does not say so.
+[[nodiscard]] Refusal unusable_id(std::string_view text);
+
 /// Facts of all the transfers, or a refusal in our terms. The batch stands or falls together.
 [[nodiscard]] Result<LedgerPosted, Refusal> post(const Core& core, const std::vector<ledger::Transfer>& transfers, Instant now);
 /// Facts that open those accounts that do not exist yet.

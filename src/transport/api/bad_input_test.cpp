@@ -36,7 +36,7 @@ TEST(BadInput, OfEachKindIsRefusedWithTheProblemOfItsCase) {
     const auto wall = Instant{std::chrono::duration_cast<std::chrono::nanoseconds>(
                                   std::chrono::system_clock::now().time_since_epoch())
                                   .count()};
-    const auto expired = town.token_for("ann", {Scope::admin}, {}, wall + hours(1));
+    const auto expired = town.token_for("ann", {Scope::admin}, {}, wall + seconds(1800));
     const auto revoked = town.token_for("ann", {Scope::admin});
     ASSERT_EQ(town.ask("ann", Method::del, "/v1/tokens/" + text_of(town.get(revoked, "/v1/whoami").body, "token")).status, 200);
     Town other;
@@ -112,7 +112,7 @@ TEST(BadInput, OfEachKindIsRefusedWithTheProblemOfItsCase) {
         {"another tenant's job, to wait for", "ann", post, "/v1/jobs", job(R"(,"after":[")" + foreign_job + R"("])"), 404, "not_found"},
         {"another tenant's id for one's own job", "ann", post, "/v1/jobs",
          R"({"id":")" + foreign_job + R"(","project":"vision","spec":{"name":"t","resources":{"accelerators":["A100:1"]},"run":"true"}})",
-         409, "already_exists_different"},
+         422, "bad_value"},
         {"another tenant's project, to submit to", "ann", post, "/v1/jobs", Town::job_body("rival"), 404, "not_found"},
         {"another site's tasks", "agent", get, "/v1/sites/west/desired", "", 403, "forbidden"},
         {"an id of another kind", "ann", get, "/v1/jobs/tok-01kaj3y0000000000000000000", "", 404, "not_found"},
@@ -125,7 +125,7 @@ TEST(BadInput, OfEachKindIsRefusedWithTheProblemOfItsCase) {
         {"a token that may only read, to change", "ann-reads", post, "/v1/jobs", job(""), 403, "forbidden"},
     };
     EXPECT_EQ(town.get(expired, "/v1/whoami").status, 200) << "good until its time";
-    town.wall_shift_ns = hours(1).ns + seconds(1).ns;
+    town.wall_shift_ns = seconds(1801).ns;
     for (const auto& [what, person, method, target, body, status, code] : table) {
         const auto answer = town.ask(person, method, target, body);
         const auto told = what + ": " + answer.body.substr(0, 500);

@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <chrono>
 #include <iterator>
 #include <span>
@@ -19,16 +20,32 @@ Refusal stopping() {
 Loop::Loop(Writer& writer, Reader& reader, Clocks clocks, LoopOptions options, std::function<void(const ports::JournalError&)> fatal)
     : writer_{writer}, reader_{reader}, clocks_{std::move(clocks)}, options_{options}, fatal_{std::move(fatal)},
       leases_{writer.core().policy, clocks_.steady(),
-              terms_to_respect(writer.core().state, writer.core().policy, clocks_.wall())}, thread_{[this] { run(); }} {}
+              terms_to_respect(writer.core().state, writer.core().policy, clocks_.wall())},
+      clock_{look(), writer.core().state.now, writer.core().policy.clock_tolerance}, thread_{[this] { run(); }} {}
 
 Loop::~Loop() { stop(); }
 
-void Loop::submit(Request request, AnswerTo answer) {
+bool Loop::has_room(std::size_t bytes) const {
+    if (queue_.size() >= options_.queue_max) return false;
+    return queue_.empty() || bytes <= options_.queue_bytes_max - std::min(queue_bytes_, options_.queue_bytes_max);
+}
+
+Refusal Loop::queue_full(std::size_t bytes) const {
+    return {RefusalCode::queue_full,
+            fmt::format("{} requests of {} bytes wait already and this one has {}, at most {} requests of {} bytes may; send it again in a "
+                        "second",
+                        queue_.size(), queue_bytes_, bytes, options_.queue_max, options_.queue_bytes_max),
+            {},
+            {}};
+}
+
+void Loop::submit(Request request, AnswerTo answer, std::size_t bytes) {
     Refusal refusal;
     {
         const std::lock_guard lock{mutex_};
-        if (!stopping_ && queue_.size() < options_.queue_max) {
-            queue_.push_back({std::move(request), std::move(answer)});
+        if (!stopping_ && has_room(bytes)) {
+            queue_.push_back({std::move(request), std::move(answer), bytes});
+            queue_bytes_ += bytes;
             if (queue_.size() == 1) wake_.notify_one();
             return;
         }
@@ -36,11 +53,7 @@ void Loop::submit(Request request, AnswerTo answer) {
             refusal = stopping();
         } else {
             ++figures_.refused_queue_full;
-            refusal = {
-                RefusalCode::queue_full,
-                fmt::format("{} requests wait already, at most {} may; send it again in a second", queue_.size(), options_.queue_max),
-                {},
-                {}};
+            refusal = queue_full(bytes);
         }
     }
     answer(fail(std::move(refusal)), 0);
@@ -56,7 +69,25 @@ LoopFigures Loop::figures() const {
     const std::lock_guard lock{mutex_};
     auto figures = figures_;
     figures.queued = queue_.size();
+    figures.queued_bytes = queue_bytes_;
     return figures;
+}
+
+bool Loop::is_over() const {
+    const std::lock_guard lock{mutex_};
+    return stopping_;
+}
+
+Instant Loop::time() const {
+    const auto now = look();
+    const std::lock_guard lock{clock_mutex_};
+    return clock_.time_at(now);
+}
+
+std::optional<ClockTrouble> Loop::clock_trouble() const {
+    const auto now = look();
+    const std::lock_guard lock{clock_mutex_};
+    return clock_.trouble_at(now);
 }
 
 void Loop::stop() {
@@ -70,7 +101,7 @@ void Loop::stop() {
 
 /// Timers and leases come in as commands of the network itself.
 void Loop::add_due(std::vector<Waiting>& batch) {
-    const auto add = [&](Command command) { batch.push_back({Request{Actor{}, std::move(command)}, [](Answer, std::uint64_t) {}}); };
+    const auto add = [&](Command command) { batch.push_back({Request{Actor{}, std::move(command)}, [](Answer, std::uint64_t) {}, 0}); };
     std::vector<Command> due;
     {
         const auto now = clocks_.steady();
@@ -89,6 +120,7 @@ void Loop::give_up(const ports::JournalError& error) {
         const std::lock_guard lock{mutex_};
         stopping_ = true;
         refused.swap(queue_);
+        queue_bytes_ = 0;
     }
     for (auto& waiting : refused) waiting.answer(fail(stopping()), 0);
 }
@@ -99,7 +131,12 @@ bool Loop::commit(std::vector<Waiting> batch) {
     for (auto& waiting : batch) requests.push_back(std::move(waiting.request));
     // Most often one transaction takes them all.
     for (std::size_t done = 0; done < batch.size();) {
-        auto outcome = writer_.commit(std::span{requests}.subspan(done), clocks_.wall());
+        const auto now = [&] {
+            const auto seen = look();
+            const std::lock_guard lock{clock_mutex_};
+            return clock_.take(seen);
+        }();
+        auto outcome = writer_.commit(std::span{requests}.subspan(done), now);
         if (!outcome) {
             give_up(outcome.error());
             return false;
@@ -127,6 +164,7 @@ void Loop::run() {
             const auto count = static_cast<std::ptrdiff_t>(std::min(queue_.size(), options_.batch_max));
             batch.assign(std::make_move_iterator(queue_.begin()), std::make_move_iterator(queue_.begin() + count));
             queue_.erase(queue_.begin(), queue_.begin() + count);
+            for (const auto& waiting : batch) queue_bytes_ -= waiting.bytes;
         }
         if (const auto now = clocks_.steady(); now >= next_tick) {
             next_tick = now + options_.tick;

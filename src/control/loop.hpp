@@ -3,8 +3,10 @@
 // Everything that comes while a commit waits for the disk goes into the next one, so the batch grows with the load and
 // the latency stays that of one or two commits. A failed append ends the loop: what waits
 // in the queue is refused, what was in the failed batch gets no answer, `fatal` is called and the process must end.
+// A wall clock that jumps ahead is not followed (checked_clock.hpp): what is decided has the time that time() tells.
 #pragma once
 
+#include "control/checked_clock.hpp"
 #include "control/leases.hpp"
 #include "control/reader.hpp"
 #include "control/writer.hpp"
@@ -27,6 +29,7 @@ struct Clocks {
 
 struct LoopOptions {
     std::size_t queue_max = 65'536;        ///< Requests that may wait; one more is refused with queue_full.
+    std::size_t queue_bytes_max = 256U << 20U;  ///< What they may take together, as they were sent. One alone may have more.
     std::size_t batch_max = 8'192;         ///< Requests of one transaction.
     Duration tick = milliseconds(200);     ///< Between two looks at timers and leases, when nothing else happens.
 };
@@ -40,6 +43,7 @@ struct LoopFigures {
     std::uint64_t events = 0;
     std::uint64_t refused_queue_full = 0;
     std::size_t queued = 0;
+    std::size_t queued_bytes = 0;
 };
 
 class Loop {
@@ -49,13 +53,20 @@ public:
     Loop(const Loop&) = delete;
     Loop& operator=(const Loop&) = delete;
 
-    /// Queues a request. Refused at once (and answered so) where the queue is full or the loop is stopping.
-    void submit(Request request, AnswerTo answer);
+    /// Queues a request that was sent in so many bytes. Refused at once (and answered so) where the queue is full or the loop is stopping.
+    void submit(Request request, AnswerTo answer, std::size_t bytes = 0);
 
     /// A site's agent was heard: its leases run on. Writes nothing.
     void heard(const SiteName& site);
 
     [[nodiscard]] LoopFigures figures() const;
+    /// It was told to stop, or the journal failed: nothing more is taken.
+    [[nodiscard]] bool is_over() const;
+
+    /// What is taken to be the time: the wall clock's, unless it jumped ahead.
+    [[nodiscard]] Instant time() const;
+    /// What is wrong with the wall clock now.
+    [[nodiscard]] std::optional<ClockTrouble> clock_trouble() const;
 
     /// Finishes what is queued, then ends the thread.
     void stop();
@@ -64,7 +75,11 @@ private:
     struct Waiting {
         Request request;
         AnswerTo answer;
+        std::size_t bytes = 0;
     };
+    [[nodiscard]] CheckedClock::Look look() const { return {clocks_.wall(), clocks_.steady()}; }
+    [[nodiscard]] bool has_room(std::size_t bytes) const;
+    [[nodiscard]] Refusal queue_full(std::size_t bytes) const;
     void run();
     /// False: the loop is over.
     [[nodiscard]] bool commit(std::vector<Waiting> batch);
@@ -80,9 +95,12 @@ private:
     mutable std::mutex mutex_;
     std::condition_variable wake_;
     std::deque<Waiting> queue_;
+    std::size_t queue_bytes_ = 0;
     LeaseKeeper leases_;
     LoopFigures figures_;
     bool stopping_ = false;
+    mutable std::mutex clock_mutex_;
+    CheckedClock clock_;
     std::thread thread_;
 };
 

@@ -1,0 +1,144 @@
+// Goal: what waits for the loop is bounded in number and in bytes, and its time is not led astray by the wall clock.
+// Method: a journal in memory whose append can be held, and clocks that the test sets.
+#include "control/loop.hpp"
+
+#include "control/core/core.hpp"
+
+#include <gtest/gtest.h>
+
+#include <atomic>
+#include <future>
+#include <memory>
+#include <optional>
+#include <semaphore>
+#include <string>
+
+namespace weir::control {
+namespace {
+
+constexpr Instant noon{1'800'000'000'000'000'000};
+
+/// Records are counted and forgotten; an append waits until it is let go on.
+class HeldJournal final : public ports::Journal {
+public:
+    ports::JournalResult<ports::StoreIdentity> identity() override { return ports::StoreIdentity{}; }
+    ports::JournalResult<ports::Head> head() override { return head_; }
+    ports::JournalResult<std::vector<ports::Record>> read(std::uint64_t, std::size_t, std::size_t) override {
+        return std::vector<ports::Record>{};
+    }
+    ports::JournalResult<ports::Verification> verify(std::uint64_t, std::uint64_t) override { return ports::Verification{}; }
+    ports::JournalResult<ports::SnapshotSearch> latest_snapshot(std::uint32_t, std::uint64_t) override { return ports::SnapshotSearch{}; }
+    ports::JournalResult<std::optional<std::string>> meta(const std::string&) override { return std::optional<std::string>{}; }
+    [[nodiscard]] ports::Epoch epoch() const override { return {1}; }
+    ports::JournalResult<ports::Head> append(std::span<const ports::Record> batch, ports::Epoch) override {
+        begun.release();
+        go_on.acquire();
+        go_on.release();
+        head_ = {batch.back().revision, batch.back().hash};
+        return head_;
+    }
+    ports::JournalResult<void> set_meta(const std::string&, const std::string&, ports::Epoch) override { return {}; }
+    ports::JournalResult<void> put_snapshot(const ports::Snapshot&) override { return {}; }
+    [[nodiscard]] bool checkpoint_due() const override { return false; }
+    ports::JournalResult<ports::Checkpoint> checkpoint() override { return ports::Checkpoint{}; }
+    ports::JournalResult<ports::BackupReport> backup_to(const std::string&) override { return ports::BackupReport{}; }
+    ports::JournalResult<std::unique_ptr<ports::JournalReader>> open_reader() override { return std::unique_ptr<ports::JournalReader>{}; }
+
+    std::counting_semaphore<> begun{0};
+    std::counting_semaphore<> go_on{1};
+
+private:
+    ports::Head head_;
+};
+
+struct House {
+    explicit House(LoopOptions options = {}) {
+        Core core;
+        rebuild(core);
+        Core read;
+        rebuild(read);
+        reader.emplace(std::move(read));
+        writer.emplace(std::move(core), journal);
+        loop.emplace(*writer, *reader, Clocks{[this] { return Instant{wall.load()}; }, [this] { return Instant{steady.load()}; }}, options,
+                     [](const ports::JournalError&) {});
+    }
+    ~House() { loop->stop(); }
+
+    std::future<Answer> submit(std::size_t bytes = 0) {
+        auto done = std::make_shared<std::promise<Answer>>();
+        Organisation organisation{
+            OrganisationName{"lab-" + std::to_string(++made)}, OrganisationKind::university, "Lab", "", SizeClass::small, "cn", ""};
+        auto answer = done->get_future();
+        loop->submit(Request{Actor{}, SetOrganisation{std::move(organisation)}},
+                     [done](Answer given, std::uint64_t) { done->set_value(std::move(given)); }, bytes);
+        return answer;
+    }
+    /// The time of the last commit.
+    Instant time() {
+        return reader->ask([](const Core& core) { return core.state.now; });
+    }
+    void pass(Duration length, Duration wrong = {}) {
+        steady += length.ns;
+        wall += length.ns + wrong.ns;
+    }
+
+    HeldJournal journal;
+    std::optional<Reader> reader;
+    std::optional<Writer> writer;
+    std::atomic<std::int64_t> wall = noon.ns;
+    std::atomic<std::int64_t> steady = 0;
+    std::optional<Loop> loop;
+    int made = 0;
+};
+
+TEST(Loop, BoundsWhatWaitsByNumberAndByBytes) {
+    House house{{.queue_max = 4, .queue_bytes_max = 1000}};
+    house.journal.go_on.acquire();
+    auto first = house.submit();
+    house.journal.begun.acquire();  // The loop is at its disk; all that comes now waits.
+    auto large = house.submit(5000);
+    auto none_beside_it = house.submit(1).get();
+    ASSERT_FALSE(none_beside_it);
+    EXPECT_EQ(none_beside_it.error().code, RefusalCode::queue_full);
+    EXPECT_NE(none_beside_it.error().message.find("1 requests of 5000 bytes wait already and this one has 1, at most 4 requests of 1000 "),
+              std::string::npos)
+        << none_beside_it.error().message;
+    EXPECT_EQ(house.loop->figures().queued_bytes, 5000U);
+    house.journal.go_on.release();
+    EXPECT_TRUE(first.get());
+    EXPECT_TRUE(large.get()) << "one alone may have more";
+
+    house.journal.go_on.acquire();
+    auto held = house.submit(900);
+    while (house.loop->figures().queued > 0) house.journal.begun.acquire();
+    auto a = house.submit(600);
+    auto b = house.submit(400);
+    EXPECT_FALSE(house.submit(1).get());
+    auto c = house.submit(0);
+    auto d = house.submit(0);
+    EXPECT_FALSE(house.submit(0).get()) << "four wait";
+    EXPECT_EQ(house.loop->figures().refused_queue_full, 3U);
+    house.journal.go_on.release();
+    for (auto* answer : {&held, &a, &b, &c, &d}) EXPECT_TRUE(answer->get());
+    EXPECT_EQ(house.loop->figures().queued_bytes, 0U);
+}
+
+TEST(Loop, DoesNotFollowAWallClockThatJumps) {
+    House house;
+    ASSERT_TRUE(house.submit().get());
+    EXPECT_EQ(house.time(), noon);
+    EXPECT_FALSE(house.loop->clock_trouble());
+    house.pass(seconds(1), hours(72));
+    EXPECT_EQ(house.loop->time(), noon + seconds(1)) << "at once, before anything is committed";
+    ASSERT_TRUE(house.submit().get());
+    EXPECT_EQ(house.time(), noon + seconds(1));
+    ASSERT_TRUE(house.loop->clock_trouble());
+    EXPECT_EQ(house.loop->clock_trouble()->said, noon + seconds(1) + hours(72));
+    house.pass(seconds(1), hours(-72));
+    ASSERT_TRUE(house.submit().get());
+    EXPECT_EQ(house.time(), noon + seconds(2)) << "it was set right";
+    EXPECT_FALSE(house.loop->clock_trouble());
+}
+
+}  // namespace
+}  // namespace weir::control

@@ -38,6 +38,8 @@ Result<std::unique_ptr<Network>, std::string> Network::open(NetworkOptions optio
     for (const auto& remark : recovery->remarks) self.options_.say(remark);
     self.options_.say(fmt::format("recovered revision {}: snapshot of revision {} and {} events after it", recovery->core.state.revision,
                                   recovery->snapshot_revision, recovery->replayed));
+    self.options_.say(fmt::format("the last event is of {}, this machine's clock says {}", format_utc(recovery->core.state.now),
+                                  format_utc(wall_now())));
     // Three instances of what the journal says: what questions are asked of, what snapshots are made of, what is decided on.
     self.reader_ = std::make_unique<control::Reader>(std::move(recovery->companions->reader));
     self.snapshots_ =
@@ -46,11 +48,7 @@ Result<std::unique_ptr<Network>, std::string> Network::open(NetworkOptions optio
     self.writer_ = std::make_unique<control::Writer>(std::move(recovery->core), *self.journal_);
     self.loop_ = std::make_unique<control::Loop>(*self.writer_, *self.reader_, machine_clocks(), self.options_.loop,
                                                  [&self](const ports::JournalError& error) {
-                                                     {
-                                                         const std::lock_guard lock{self.mutex_};
-                                                         self.failed_ = true;
-                                                     }
-                                                     self.options_.fatal(fmt::format(
+                                                     self.end(fmt::format(
                                                          "the journal cannot go on: {}; the server ends now and replays at its next start",
                                                          error.message));
                                                  });
@@ -81,9 +79,30 @@ bool Network::is_new() const {
     return reader_->ask([](const control::Core& core) { return core.state.network_roles.empty(); });
 }
 
+std::optional<std::string> Network::obstacle() const {
+    const std::lock_guard lock{mutex_};
+    if (failure_) return failure_;
+    return stopping_ ? std::optional<std::string>{"the network is stopping; ask the server that follows"} : std::nullopt;
+}
+
+void Network::end(const std::string& why) {
+    {
+        const std::lock_guard lock{mutex_};
+        failure_ = why;
+    }
+    options_.fatal(why);
+}
+
 void Network::complain(const control::SnapshotError& error) {
-    if (error.fault == control::SnapshotFault::books_broken) return options_.fatal(error.message);
+    if (error.fault == control::SnapshotFault::books_broken) return end(error.message);
     options_.say(error.message);
+}
+
+void Network::look_at_clock() {
+    const auto trouble = loop_->clock_trouble();
+    if (trouble.has_value() == clock_is_wrong_) return;
+    clock_is_wrong_ = trouble.has_value();
+    options_.say(trouble ? trouble->text() : "this machine's clock agrees again with the time that went by, and is followed");
 }
 
 void Network::keep_house() {
@@ -94,13 +113,10 @@ void Network::keep_house() {
             if (stopping_) return;
         }
         if (const auto gone = watch_->trouble()) {
-            {
-                const std::lock_guard lock{mutex_};
-                failed_ = true;
-            }
-            options_.fatal(*gone);
+            end(*gone);
             return;
         }
+        look_at_clock();
         if (journal_->checkpoint_due()) {
             if (auto moved = journal_->checkpoint(); !moved) options_.say(moved.error().message);
         }
@@ -117,7 +133,7 @@ void Network::stop() {
     wake_.notify_all();
     if (housekeeper_.joinable()) housekeeper_.join();
     if (loop_) loop_->stop();
-    if (snapshots_ && !failed_) {
+    if (snapshots_ && !failure_) {
         if (auto kept = snapshots_->keep(); !kept) complain(kept.error());
     }
 }

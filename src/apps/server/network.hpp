@@ -47,6 +47,9 @@ public:
     /// Submits and waits for the answer; for what the server itself must have done before it serves.
     [[nodiscard]] control::Answer carry_out(control::Command command);
 
+    /// Why no work may be sent here: the journal has failed, or the network is stopping. From any thread.
+    [[nodiscard]] std::optional<std::string> obstacle() const;
+
     /// Whether this is the first life of the store: nobody has a role yet.
     [[nodiscard]] bool is_new() const;
 
@@ -57,6 +60,8 @@ private:
     explicit Network(NetworkOptions options) : options_{std::move(options)} {}
     void keep_house();
     void complain(const control::SnapshotError& error);
+    void end(const std::string& why);
+    void look_at_clock();
 
     NetworkOptions options_;
     std::unique_ptr<ports::Journal> journal_;
@@ -66,10 +71,11 @@ private:
     std::unique_ptr<control::Loop> loop_;
 
     std::optional<store::StoreWatch> watch_;
-    std::mutex mutex_;
+    mutable std::mutex mutex_;
     std::condition_variable wake_;
     bool stopping_ = false;
-    bool failed_ = false;
+    std::optional<std::string> failure_;
+    bool clock_is_wrong_ = false;     ///< As it was said last; the housekeeper's alone.
     std::thread housekeeper_;
 };
 

@@ -169,7 +169,7 @@ void take_report(Context& context, const http::Request& request, http::Reply rep
         if (!answer) return reply(refuse(answer.error(), target));
         context.world.loop.heard(site);
         reply(acknowledge(context, site));
-    });
+    }, request.body.size());
 }
 
 }  // namespace

@@ -55,29 +55,39 @@ std::optional<http::Response> count_failure(Context& context, const http::Reques
                     address_of(request.remote), rate.per_second, rate.burst, format_duration(taken.error())));
 }
 
+/// What a header may not say: one of two is not the one that was meant, and a packed body cannot be read.
+std::optional<http::Response> check_headers(const http::Request& request) {
+    for (const std::string_view name : {"Authorization", "Idempotency-Key", "Content-Type", "Content-Encoding", "Last-Event-ID"}) {
+        if (request.headers.count(name) > 1)
+            return refuse(400, "repeated_header",
+                          fmt::format("the header {} came {} times; send it once", name, request.headers.count(name)), request.target,
+                          name);
+    }
+    const auto coding = request.header("Content-Encoding");
+    if (!coding || http::same_name(*coding, "identity")) return std::nullopt;
+    auto refusal = refuse(415, "unsupported_content_encoding",
+                          fmt::format("the body is packed as {} and must be sent as it is; leave Content-Encoding out",
+                                      coding->substr(0, 40)),
+                          request.target, "Content-Encoding");
+    refusal.headers.emplace_back("Accept-Encoding", "identity");
+    return refusal;
+}
+
 /// What is asked before a body is read: is the token good, and has it not asked too often?
 std::optional<http::Response> admit(Context& context, http::Request& request, const http::Route& route) {
     if (context.open_routes.contains(route.options.name)) return std::nullopt;
+    if (auto refusal = check_headers(request)) return refusal;
     const auto now = context.world.wall();
     auto actor = context.world.reader.ask([&](const control::Core& core) { return actor_of(core.state, request, now); });
-    const auto steady = context.world.steady();
     if (!actor) {
         context.refused_unauthenticated.fetch_add(1);
-        if (auto too_often = count_failure(context, request, steady)) return too_often;
+        if (auto too_often = count_failure(context, request, context.world.steady())) return too_often;
         return refuse(actor.error(), request.target);
     }
-    const auto taken = [&] {
-        const std::lock_guard lock{context.limiter_mutex};
-        return context.limiter.take(actor->token.text(), steady);
-    }();
-    if (taken) {
-        request.caller = std::make_shared<const control::Actor>(std::move(*actor));
-        return std::nullopt;
-    }
-    context.refused_rate.fetch_add(1);
-    return http::too_many_requests(
-        taken.error(), fmt::format("this token may ask {} times a second, {} at once; ask again in {}", context.options.rate.per_second,
-                                   context.options.rate.burst, format_duration(taken.error())));
+    auto too_often = charge(context, *actor, 1);
+    // Who asks too often is known all the same.
+    request.caller = std::make_shared<const control::Actor>(std::move(*actor));
+    return too_often;
 }
 
 }  // namespace
@@ -117,6 +127,7 @@ void Api::guard(http::ServerOptions& options) {
 const std::string& Api::openapi() const { return context_->openapi; }
 
 void Api::stop() {
+    context_->stopping = true;
     context_->waker.stop();
     context_->worker.stop();
     context_->watches.stop();

@@ -43,7 +43,7 @@ struct World {
     std::function<Instant()> wall;                            ///< UTC.
     std::function<Instant()> steady;                          ///< Only runs forward.
     std::function<void(std::span<std::uint8_t>)> random;      ///< Fills it with chance that nobody can guess: ids, secrets.
-    Readiness readiness{};                                    ///< Empty: always ready.
+    Readiness readiness{};                                    ///< What else there is to ask; empty: nothing.
     std::function<http::Metrics()> http_figures{};            ///< Of the server that serves this API; empty: not shown.
     History* history = nullptr;                               ///< None: finished jobs are known by their outcome alone.
     LogSource* logs = nullptr;                                ///< None: logs are answered with a problem that says so.
@@ -60,6 +60,7 @@ struct Options {
     std::size_t waiting_max = 20'000;                         ///< Questions that may wait at once.
     std::size_t watches_max = 20'000;                         ///< Open watches.
     std::size_t questions_max = 1'000;                        ///< Questions to history and logs that may queue.
+    std::uint64_t views_behind_told = 100'000;                ///< Events by which the views may trail before /readyz tells.
     Duration heartbeat = seconds(15);                         ///< Of a quiet watch.
     std::string build;                                        ///< Shown by /v1/openapi.json, /healthz and /metrics.
 };

@@ -1,5 +1,6 @@
 // Goal: every route answers those who may ask, tells the others no more than they may know, and changes things once.
 // Method: a real server and real clients over a small town; tables of who asks for what and what comes back.
+#include "transport/api/job_views.hpp"
 #include "transport/api/test_server.hpp"
 
 #include <fmt/format.h>
@@ -34,9 +35,9 @@ TEST(Access, EveryRouteOfV1AsksForAToken) {
 TEST(Access, AnExpiredTokenIsNoToken) {
     Town town;
     const auto secret =
-        town.token_for("ann", {Scope::admin}, {}, Instant{std::chrono::system_clock::now().time_since_epoch().count()} + hours(1));
+        town.token_for("ann", {Scope::admin}, {}, Instant{std::chrono::system_clock::now().time_since_epoch().count()} + seconds(600));
     EXPECT_EQ(town.get(secret, "/v1/whoami").status, 200);
-    town.wall_shift_ns = hours(2).ns;
+    town.wall_shift_ns = seconds(1200).ns;
     const auto answer = town.get(secret, "/v1/whoami");
     EXPECT_EQ(answer.status, 401);
     EXPECT_EQ(text_of(answer.body, "type"), problem("unauthenticated"));
@@ -340,10 +341,117 @@ TEST(System, SaysHowItIs) {
     for (const std::string name : {"weir_loop_commits_total", "weir_jobs{state=\"queued\"} 0", "weir_reader_revision",
                                    "weir_http_latency_seconds_bucket{le=\"+Inf\"}"})
         EXPECT_THAT(metrics, HasSubstr(name));
+    EXPECT_EQ(town.get("", "/readyz").body, "ready\n");
     town.ready = false;
     const auto answer = town.get("", "/readyz");
     EXPECT_EQ(answer.status, 503);
     EXPECT_EQ(text_of(answer.body, "type"), problem("not_ready"));
+}
+
+TEST(System, IsNotReadyWhileTheClockIsNotBelievedAndWorksAllTheSame) {
+    Town town;
+    EXPECT_THAT(town.get("", "/metrics").body, HasSubstr("weir_clock_not_believed 0\n"));
+    town.wall_shift_ns = hours(72).ns;
+    const auto answer = town.get("", "/readyz");
+    EXPECT_EQ(answer.status, 503);
+    EXPECT_THAT(answer.body, HasSubstr("ahead of what went by"));
+    EXPECT_THAT(town.get("", "/metrics").body, HasSubstr("weir_clock_not_believed 1\n"));
+    town.wall_shift_ns = 0;
+    EXPECT_EQ(town.get("", "/readyz").status, 200);
+    EXPECT_EQ(town.post("ann", "/v1/jobs", Town::job_body()).status, 201) << "no time was lost";
+}
+
+TEST(System, IsNotReadyWhenItStops) {
+    Town town;
+    town.loop->stop();
+    EXPECT_THAT(town.get("", "/readyz").body, HasSubstr("nothing is decided any more"));
+    town.api->stop();
+    const auto answer = town.get("", "/readyz");
+    EXPECT_EQ(answer.status, 503);
+    EXPECT_THAT(answer.body, HasSubstr("the server is stopping"));
+}
+
+TEST(Jobs, ThatNoSiteCouldEverRunAreTakenWithAWarning) {
+    Town town;
+    const auto submit = [&](const std::string& cards, int nodes) {
+        const auto answer = town.post("ann", "/v1/jobs",
+                                      fmt::format(R"({{"project":"vision","spec":{{"name":"t","resources":{{"accelerators":["{}"]}},)"
+                                                  R"("num_nodes":{},"run":"true"}}}})",
+                                                  cards, nodes));
+        EXPECT_EQ(answer.status, 201) << answer.body;
+        const auto made = codec::decode_json<JobMade>(answer.body, "answer").value();
+        return made.warnings ? made.warnings->front().code : "";
+    };
+    EXPECT_EQ(submit("A100:1", 1), "model_absent") << "nobody has reported yet";
+    SiteReport report;
+    report.nodes = {Town::node("n1"), Town::node("n2")};
+    ASSERT_EQ(town.report(report).status, 200);
+    EXPECT_EQ(submit("A100:1", 1), "") << "that nothing fits is not remembered";
+    EXPECT_EQ(submit("A100:2", 1), "");
+    EXPECT_EQ(submit("A100:3", 1), "never_fits");
+    EXPECT_EQ(submit("A100:1", 3), "never_fits");
+    EXPECT_EQ(submit("A100:2", 2), "quota_too_small");
+    EXPECT_EQ(town.post("ann", "/v1/jobs", Town::job_body()).body.find("warnings"), std::string::npos);
+}
+
+/// A batch of so many items, none of which is a job: what they are does not matter for what they count.
+http::Answer batch(const Town& town, const std::string& person, int jobs) {
+    std::string list = "0";
+    for (int i = 1; i < jobs; ++i) list += ",0";
+    return town.post(person, "/v1/jobs:batch", R"({"jobs":[)" + list + "]}");
+}
+
+TEST(System, ABatchCountsByItsJobs) {
+    TownOptions options;
+    options.api.rate = {.per_second = 1, .burst = 22};
+    const Town town{options};
+    EXPECT_EQ(batch(town, "ann", 49).status, 200) << "counts as one";
+    EXPECT_EQ(batch(town, "ann", 1'000).status, 200) << "counts as 21";
+    const auto refused = batch(town, "ann", 1'000);
+    EXPECT_EQ(refused.status, 429);
+    EXPECT_EQ(text_of(refused.body, "type"), problem("too_many_requests"));
+    EXPECT_TRUE(refused.headers.find("Retry-After"));
+    EXPECT_EQ(batch(town, "own", 1'000).status, 200) << "another token's is another";
+}
+
+TEST(System, ABatchLargerThanTheBucketIsTakenFromAFullOne) {
+    TownOptions options;
+    options.api.rate = {.per_second = 1, .burst = 8};
+    const Town town{options};
+    EXPECT_EQ(batch(town, "ann", 1'000).status, 200);
+    EXPECT_EQ(batch(town, "ann", 1'000).status, 429);
+}
+
+TEST(Requests, ThatComeWithTwoOfAHeaderOrPackedAreRefused) {
+    Town town;
+    const auto ask = [&](std::vector<std::pair<std::string, std::string>> headers) {
+        return town.ask("ann", Method::post, "/v1/jobs", Town::job_body(), std::move(headers));
+    };
+    for (const auto& [name, value] : std::vector<std::pair<std::string, std::string>>{
+             {"Authorization", "Bearer x"}, {"authorization", "Bearer " + town.token("ann")}, {"Content-Type", "application/yaml"}}) {
+        const auto answer = ask({{name, value}});
+        EXPECT_EQ(answer.status, 400) << name;
+        EXPECT_EQ(text_of(answer.body, "type"), problem("repeated_header")) << name;
+    }
+    EXPECT_EQ(text_of(ask({{"Idempotency-Key", "a"}, {"Idempotency-Key", "a"}}).body, "field"), "Idempotency-Key");
+    const auto packed = ask({{"Content-Encoding", "gzip"}});
+    EXPECT_EQ(packed.status, 415);
+    EXPECT_EQ(packed.headers.find("Accept-Encoding"), "identity");
+    EXPECT_EQ(ask({{"Content-Encoding", "Identity"}}).status, 201);
+}
+
+TEST(Lists, TakeNoCursorOfAnotherList) {
+    Town town;
+    const auto cursor = text_of(town.get("root", "/v1/organisations?limit=1").body, "next_cursor");
+    ASSERT_FALSE(cursor.empty());
+    EXPECT_EQ(town.get("root", "/v1/organisations?cursor=" + cursor).status, 200);
+    for (const std::string path : {"/v1/projects", "/v1/jobs", "/v1/nodes", "/v1/audit", "/v1/organisations/lab"}) {
+        const auto answer = town.get("root", path + "?cursor=" + cursor);
+        EXPECT_EQ(answer.status, 400) << path;
+        EXPECT_EQ(text_of(answer.body, "type"), problem("bad_parameter")) << path;
+    }
+    EXPECT_EQ(town.get("root", "/v1/organisations?cursor=c1ffff").status, 400);
+    EXPECT_EQ(town.get("root", "/v1/organisations?cursor=" + cursor.substr(0, 10)).status, 400);
 }
 
 TEST(System, ATokenThatAsksTooOftenIsToldWhenToComeBack) {

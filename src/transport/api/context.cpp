@@ -37,6 +37,20 @@ Result<control::Actor, Refusal> actor_of(const control::State& state, const http
     return control::authenticate(state, hash_of_secret(*secret), now);
 }
 
+std::optional<http::Response> charge(Context& context, const control::Actor& actor, std::int64_t cost) {
+    const auto steady = context.world.steady();
+    const auto taken = [&] {
+        const std::lock_guard lock{context.limiter_mutex};
+        return context.limiter.take(actor.token.text(), steady, cost);
+    }();
+    if (taken) return std::nullopt;
+    context.refused_rate.fetch_add(1);
+    const auto& rate = context.options.rate;
+    return http::too_many_requests(
+        taken.error(), fmt::format("this token may ask {} times a second, {} at once, and this counts as {}; ask again in {}",
+                                   rate.per_second, rate.burst, cost, format_duration(taken.error())));
+}
+
 // ---- refusals
 
 int status_of(RefusalCode code) {
@@ -184,7 +198,7 @@ std::string names_of(const std::vector<Parameter>& known) {
 }
 
 /// What is wrong with a value, as the end of a sentence; empty where nothing is.
-std::string flaw_of(const Parameter& parameter, std::string_view value) {
+std::string flaw_of(const Parameter& parameter, std::string_view value, const http::Request& request) {
     switch (parameter.kind) {
         case Parameter::Kind::natural: {
             const auto number = number_of(value);
@@ -201,7 +215,7 @@ std::string flaw_of(const Parameter& parameter, std::string_view value) {
                                    fmt::join(parameter.words, ", "));
             return fmt::format("is '{}' and must be one of {}", value.substr(0, 40), fmt::join(parameter.words, ", "));
         case Parameter::Kind::text:
-            if (parameter.name == "cursor" && !from_cursor(value)) return "is no cursor of this server; start without one";
+            if (parameter.name == "cursor" && !from_cursor(request)) return "is no cursor of this list; start without one";
             return {};
     }
     return {};
@@ -220,7 +234,7 @@ std::optional<http::Response> check_query(const std::vector<Parameter>& known, c
         }
         if (!seen.insert(parameter->name).second)
             return refuse(400, "bad_parameter", fmt::format("the parameter {} came twice; send it once", name), request.target, name);
-        if (const auto flaw = flaw_of(*parameter, value); !flaw.empty()) {
+        if (const auto flaw = flaw_of(*parameter, value, request); !flaw.empty()) {
             return refuse(400, "bad_parameter", fmt::format("the parameter {} {}", name, flaw), request.target, name);
         }
     }
@@ -271,16 +285,25 @@ Result<std::string, http::Response> key_of(const http::Request& request) {
     return std::string{*key};
 }
 
-std::string cursor_of(std::string_view position) {
-    std::string out = "c1";
+namespace {
+
+/// What a cursor of this path's list begins with.
+std::string cursor_mark(const http::Request& request) { return "c2" + sha256(request.path).text().substr(0, 8); }
+
+}  // namespace
+
+std::string cursor_of(const http::Request& request, std::string_view position) {
+    std::string out = cursor_mark(request);
     for (const char c : position) out += fmt::format("{:02x}", static_cast<unsigned char>(c));
     return out;
 }
 
-std::optional<std::string> from_cursor(std::string_view cursor) {
-    if (!cursor.starts_with("c1") || cursor.size() % 2 != 0 || cursor.size() < 4 || cursor.size() > 512) return std::nullopt;
+std::optional<std::string> from_cursor(const http::Request& request) {
+    const auto cursor = word(request, "cursor");
+    const auto mark = cursor_mark(request);
+    if (!cursor.starts_with(mark) || cursor.size() % 2 != 0 || cursor.size() == mark.size() || cursor.size() > 512) return std::nullopt;
     std::string position;
-    for (std::size_t i = 2; i < cursor.size(); i += 2) {
+    for (std::size_t i = mark.size(); i < cursor.size(); i += 2) {
         unsigned byte = 0;
         const auto [end, error] = std::from_chars(cursor.data() + i, cursor.data() + i + 2, byte, 16);
         if (error != std::errc{} || end != cursor.data() + i + 2) return std::nullopt;
@@ -386,7 +409,7 @@ void submit(Context& context, const http::Request& request, http::Reply reply, c
             response.headers.emplace_back("Weir-Revision", std::to_string(revision));
             if (!location.empty()) response.headers.emplace_back("Location", location + answer->id);
             reply(std::move(response));
-        });
+        }, request.body.size());
 }
 
 http::Handler changing_without_body(Context& context,

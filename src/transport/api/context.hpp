@@ -53,6 +53,7 @@ struct Context {
     std::set<std::string, std::less<>> open_routes;   ///< Names of those that ask for no token.
     std::vector<Endpoint> endpoints;
     std::string openapi;
+    std::atomic<bool> stopping = false;
     std::atomic<std::uint64_t> refused_unauthenticated = 0;
     std::atomic<std::uint64_t> refused_rate = 0;
     std::atomic<std::uint64_t> refused_failures = 0;
@@ -62,6 +63,9 @@ struct Context {
 
 /// Whom the guard admitted, if the token still stands; else whom the token says.
 [[nodiscard]] Result<control::Actor, control::Refusal> actor_of(const control::State& state, const http::Request& request, Instant now);
+
+/// Takes so much of what this token may ask; an answer where it asked too much of late.
+[[nodiscard]] std::optional<http::Response> charge(Context& context, const control::Actor& actor, std::int64_t cost);
 
 // ---- refusals as problem documents
 
@@ -102,9 +106,10 @@ template <class T>
     return std::move(*decoded);
 }
 
-/// Cursors are opaque to clients: a text that only cursor_of() makes and from_cursor() takes.
-[[nodiscard]] std::string cursor_of(std::string_view position);
-[[nodiscard]] std::optional<std::string> from_cursor(std::string_view cursor);
+/// Cursors are opaque to clients: a text that only cursor_of() makes and from_cursor() takes. One is good for the list of its path alone.
+[[nodiscard]] std::string cursor_of(const http::Request& request, std::string_view position);
+/// The position that the cursor of the query means; nothing where there is none, or none of this list.
+[[nodiscard]] std::optional<std::string> from_cursor(const http::Request& request);
 
 // ---- answering
 
@@ -241,7 +246,7 @@ template <class T, class Map, class Make>
     const auto limit = page_limit(view.request);
     constexpr bool plain = std::same_as<typename Map::key_type, std::string>;
     auto at = map.begin();
-    if (const auto cursor = from_cursor(word(view.request, "cursor"))) {
+    if (const auto cursor = from_cursor(view.request)) {
         if constexpr (plain) {
             at = map.upper_bound(*cursor);
         } else if (const auto key = Map::key_type::parse(*cursor)) {
@@ -254,9 +259,9 @@ template <class T, class Map, class Make>
     if (at != map.end() && at != map.begin()) {
         const auto& last = std::prev(at)->first;
         if constexpr (plain) {
-            page.next_cursor = cursor_of(last);
+            page.next_cursor = cursor_of(view.request, last);
         } else {
-            page.next_cursor = cursor_of(last.text());
+            page.next_cursor = cursor_of(view.request, last.text());
         }
     }
     return page;

@@ -35,7 +35,7 @@ Filter filter_of(const http::Request& request) {
     Filter filter;
     filter.state = std::string{word(request, "state")};
     if (const auto project = word(request, "project"); !project.empty()) filter.project = ProjectName{std::string{project}};
-    if (const auto cursor = from_cursor(word(request, "cursor"))) filter.before = JobId::parse(*cursor);
+    if (const auto cursor = from_cursor(request)) filter.before = JobId::parse(*cursor);
     filter.limit = page_limit(request);
     return filter;
 }
@@ -99,7 +99,7 @@ Result<FromCore, Refusal> ask_core(const State& state, const control::Actor& act
 }
 
 /// The newest of both parts, down to where either stopped looking.
-Page<JobSummary> merge(const Filter& filter, Part live, Part finished, std::uint64_t revision) {
+Page<JobSummary> merge(const http::Request& request, const Filter& filter, Part live, Part finished, std::uint64_t revision) {
     Page<JobSummary> page{{}, {}, revision};
     std::optional<JobId> floor;
     for (const auto* part : {&live, &finished}) {
@@ -121,7 +121,7 @@ Page<JobSummary> merge(const Filter& filter, Part live, Part finished, std::uint
         page.items.resize(filter.limit);
         floor = page.items.back().id;
     }
-    if (floor) page.next_cursor = cursor_of(floor->text());
+    if (floor) page.next_cursor = cursor_of(request, floor->text());
     return page;
 }
 
@@ -137,7 +137,7 @@ http::Response answer(Context& context, const http::Request& request, const Filt
         finished.jobs = std::move(*told);
         if (finished.jobs.size() == filter.limit) finished.stopped_at = finished.jobs.back().id;
     }
-    const auto page = merge(filter, std::move(found.live), std::move(finished), found.revision);
+    const auto page = merge(request, filter, std::move(found.live), std::move(finished), found.revision);
     return show(codec::to_json(page), found.revision, request, views);
 }
 

@@ -1,6 +1,7 @@
 #include "transport/api/job_views.hpp"
 
 #include "codec/encode.hpp"
+#include "control/core/feed.hpp"
 #include "control/core/settle.hpp"
 #include "engines/scheduler/reason_text.hpp"
 
@@ -100,6 +101,22 @@ WhyReason standing_of(const LiveJob& job) {
 }
 
 }  // namespace
+
+std::vector<WhyReason> why_never(const control::Core& core, const ProjectName& project, const Frozen<JobSpec>& spec) {
+    constexpr std::size_t told_max = 8;
+    if (!core.state.projects.contains(project)) return {};
+    LiveJob job;
+    job.project = project;
+    job.spec = spec;
+    const auto ask = control::ask_of(core.state, job);
+    // What is wrong with the ask itself is refused by whoever decides.
+    if (!scheduler::check_ask(ask)) return {};
+    std::vector<WhyReason> told;
+    for (const auto& reason : core.scheduler.can_ever_fit(ask).reasons) {
+        if (told.size() < told_max) told.push_back(reason_of(reason, false));
+    }
+    return told;
+}
 
 WhyView why_of(const control::Core& core, const LiveJob& job, bool for_operations, Instant now) {
     WhyView view;

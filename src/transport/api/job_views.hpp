@@ -5,8 +5,22 @@
 #include "transport/api/words.hpp"
 
 #include <optional>
+#include <string>
+#include <vector>
 
 namespace weir::api {
+
+/// The answer to a single submission.
+struct JobMade {
+    std::string id;
+    bool repeated = false;
+    std::uint64_t revision = 0;
+    std::optional<std::vector<WhyReason>> warnings;   ///< Absent where there is nothing to say.
+    static constexpr std::string_view doc =
+        "The job that was taken, or was there already (repeated). `warnings`: why no site could ever run it as the network is now; it "
+        "waits all the same, for sites and quotas may come.";
+};
+BOOST_DESCRIBE_STRUCT(JobMade, (), (id, repeated, revision, warnings))
 
 /// What a job's spec and placement tell of it, live or not.
 void fill(JobSummary& view, const JobSpec& spec, const std::optional<Placement>& placement);
@@ -18,5 +32,8 @@ void fill(JobSummary& view, const JobSpec& spec, const std::optional<Placement>&
 [[nodiscard]] BillView bill_of(const control::Core& core, const control::LiveJob& job, Instant now);
 /// Why the job is where it is: a waiting job has at least one reason. `for_operations` adds the operator's form.
 [[nodiscard]] WhyView why_of(const control::Core& core, const control::LiveJob& job, bool for_operations, Instant now);
+
+/// Why the network as it is could never run such a job, were it empty and healthy: the first few reasons; none where it could.
+[[nodiscard]] std::vector<WhyReason> why_never(const control::Core& core, const ProjectName& project, const Frozen<JobSpec>& spec);
 
 }  // namespace weir::api

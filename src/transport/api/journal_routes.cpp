@@ -128,7 +128,7 @@ http::Response audit_page(Context& context, const http::Request& request, const 
     std::string text = R"({"items":[)";
     for (const auto& one : found->first) text += (text.ends_with('[') ? "" : ",") + one;
     text += "]";
-    if (found->second > 1) text += fmt::format(R"(,"next_cursor":"{}")", cursor_of(std::to_string(found->second)));
+    if (found->second > 1) text += fmt::format(R"(,"next_cursor":"{}")", cursor_of(request, std::to_string(found->second)));
     text += fmt::format(R"(,"revision":{}}})", revision);
     return show(std::move(text), revision, request);
 }
@@ -160,7 +160,7 @@ void get_audit(Context& context, http::Request request, http::Reply reply) {
                      .project = ProjectName{std::string{word(request, "project")}},
                      .before = revision + 1,
                      .limit = page_limit(request)};
-    if (const auto cursor = from_cursor(word(request, "cursor"))) {
+    if (const auto cursor = from_cursor(request)) {
         std::uint64_t before = 0;
         std::from_chars(cursor->data(), cursor->data() + cursor->size(), before);
         if (before > 0) query.before = std::min(before, query.before);

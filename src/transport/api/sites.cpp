@@ -50,7 +50,7 @@ Result<std::string, Refusal> list_nodes_of_site(const View& view) {
 /// Nodes of all sites, by site and name; the cursor is both, joined by a slash.
 Result<std::string, Refusal> list_nodes(const View& view) {
     WEIR_CHECK(sees_network(view));
-    const auto after = from_cursor(word(view.request, "cursor")).value_or("");
+    const auto after = from_cursor(view.request).value_or("");
     const auto slash = after.find('/');
     const SiteName first{after.substr(0, slash)};
     Page<NodeView> page{{}, {}, view.state.revision};
@@ -62,7 +62,7 @@ Result<std::string, Refusal> list_nodes(const View& view) {
         for (; node != nodes.end(); ++node) {
             if (page.items.size() == limit) {
                 const auto& last = page.items.back();
-                page.next_cursor = cursor_of(last.site.value + "/" + last.name.value);
+                page.next_cursor = cursor_of(view.request, last.site.value + "/" + last.name.value);
                 return codec::to_json(page);
             }
             page.items.push_back(view_of(site->first, node->second, site->second.reachable));

@@ -32,10 +32,10 @@ Result<std::string, Refusal> list_accounts(const View& view) {
     Page<AccountView> page{{}, {}, view.state.revision};
     std::string last;
     std::size_t looked_at = 0;
-    each_account(view.state, from_cursor(word(view.request, "cursor")).value_or(""),
+    each_account(view.state, from_cursor(view.request).value_or(""),
                  [&](const std::string& position, const NamedAccount& one) {
                      if (page.items.size() == limit || looked_at++ == looked_at_max) {
-                         page.next_cursor = cursor_of(last);
+                         page.next_cursor = cursor_of(view.request, last);
                          return false;
                      }
                      last = position;
@@ -51,7 +51,7 @@ Result<std::string, Refusal> list_accounts(const View& view) {
 /// A cursor of these lists: `revision` or `revision/transfer`.
 StatementQuery query_of(const http::Request& request) {
     StatementQuery query{.limit = page_limit(request)};
-    const auto cursor = from_cursor(word(request, "cursor"));
+    const auto cursor = from_cursor(request);
     if (!cursor) return query;
     const auto slash = cursor->find('/');
     std::from_chars(cursor->data(), cursor->data() + std::min(slash, cursor->size()), query.before);
@@ -110,7 +110,7 @@ Result<std::string, std::string> tell_transfers(History& history, const AskedAcc
         if (name != asked.names.end()) one.other_name = name->second;
     }
     if (page.items.size() == query.limit)
-        page.next_cursor = cursor_of(fmt::format("{}/{}", page.items.back().revision, page.items.back().transfer));
+        page.next_cursor = cursor_of(request, fmt::format("{}/{}", page.items.back().revision, page.items.back().transfer));
     return codec::to_json(page);
 }
 
@@ -144,7 +144,7 @@ Result<std::string, std::string> tell_earnings(History& history, const AskedSite
     statement.site = asked.site;
     statement.owner = asked.owner;
     statement.revision = views;
-    if (statement.items.size() == query.limit) statement.next_cursor = cursor_of(std::to_string(told.last));
+    if (statement.items.size() == query.limit) statement.next_cursor = cursor_of(request, std::to_string(told.last));
     return codec::to_json(statement);
 }
 

@@ -35,6 +35,9 @@ void add_loop(Figures& figures, const Context& context) {
     figures.add("weir_loop_events_total", "counter", "Events made durable.", loop.events);
     figures.add("weir_loop_refused_queue_full_total", "counter", "Requests refused because too many waited.", loop.refused_queue_full);
     figures.add("weir_loop_queued", "gauge", "Requests that wait now.", loop.queued);
+    figures.add("weir_loop_queued_bytes", "gauge", "Bytes of them, as they were sent.", loop.queued_bytes);
+    figures.add("weir_clock_not_believed", "gauge", "1 while the wall clock has jumped and is not followed, or stands before the journal.",
+                context.world.loop.clock_trouble() ? 1 : 0);
 }
 
 struct Census {
@@ -87,6 +90,11 @@ void add_http(Figures& figures, const Context& context) {
     figures.add("weir_http_connections_open", "gauge", "Connections open now.", http.connections_open);
     figures.add("weir_http_connections_accepted_total", "counter", "Connections accepted.", http.connections_accepted);
     figures.add("weir_http_connections_refused_total", "counter", "Connections refused at the limit.", http.connections_refused);
+    figures.add("weir_http_strangers_closed_total", "counter", "Connections without a good token so far, closed for others at the limit.",
+                http.strangers_closed);
+    figures.add("weir_http_body_bytes", "gauge", "Bytes of the bodies of all requests in flight.", http.body_bytes);
+    figures.add("weir_http_bodies_refused_total", "counter", "Bodies refused because all together would have been too large.",
+                http.bodies_refused);
     figures.add("weir_http_requests_in_flight", "gauge", "Requests handed to a handler that has not replied.", http.requests_in_flight);
     figures.add("weir_http_streams_open", "gauge", "Streams open now.", http.streams_open);
     figures.add("weir_http_streams_dropped_total", "counter", "Streams ended because the reader was too slow.", http.streams_dropped);
@@ -127,9 +135,28 @@ http::Response health(const Context& context) {
     return http::Response::text(200, build.empty() ? "ok\n" : fmt::format("ok\nweir {}\n", build));
 }
 
+std::optional<std::string> obstacle_of(const Context& context) {
+    if (context.stopping.load()) return "the server is stopping; ask its successor";
+    if (context.world.readiness) {
+        if (auto other = context.world.readiness()) return other;
+    }
+    if (context.world.loop.is_over()) return "nothing is decided any more: the journal failed or the server is stopping; see its log";
+    if (const auto trouble = context.world.loop.clock_trouble()) return trouble->text();
+    return std::nullopt;
+}
+
 http::Response ready(const Context& context, const http::Request& request) {
-    const auto obstacle = context.world.readiness ? context.world.readiness() : std::nullopt;
-    return obstacle ? refuse(503, "not_ready", *obstacle, request.target) : http::Response::text(200, "ready\n");
+    if (const auto obstacle = obstacle_of(context)) return refuse(503, "not_ready", *obstacle, request.target);
+    std::string text = "ready\n";
+    if (context.world.history != nullptr) {
+        // Work is taken and carried out all the same: it is what has ended that is shown late.
+        const auto views = context.world.history->watermark();
+        const auto revision = context.world.reader.revision();
+        if (revision > views && revision - views > context.options.views_behind_told)
+            text += fmt::format("the views are {} events behind, more than {}: lists of finished jobs and statements are not up to date\n",
+                                revision - views, context.options.views_behind_told);
+    }
+    return http::Response::text(200, std::move(text));
 }
 
 }  // namespace

@@ -18,7 +18,9 @@ using control::State;
 /// Most of one push: below the buffer of a watch's stream, with room for one event of event_bytes_max.
 constexpr std::size_t push_bytes = 64U << 10U;
 constexpr std::size_t event_bytes_max = 128U << 10U;
-constexpr std::size_t lines_per_pass = 1'000;
+constexpr std::size_t lines_at_once = 250;
+/// Of printed events in memory; more than one push, for those who may see only some of them.
+constexpr std::size_t window_bytes = 512U << 10U;
 constexpr auto look_again_after = std::chrono::milliseconds{20};
 constexpr std::size_t projects_remembered = 100'000;
 
@@ -125,7 +127,6 @@ void WatchHub::run() {
 
 /// Watches that stand at the same place and may see the same get the same bytes, made once.
 struct WatchHub::Group {
-    std::uint64_t sent = 0;
     TokenId token;
     ProjectName project;
     std::optional<JobId> job;
@@ -138,9 +139,9 @@ struct WatchHub::Portion {
     std::string over;   ///< Why the watch ends; empty: it goes on.
 };
 
-WatchHub::Portion WatchHub::portion_for(const Watch& watch, const std::optional<Lines>& lines) {
+WatchHub::Portion WatchHub::portion_for(const Watch& watch, const WatchWindow* window) {
     Portion portion{{}, watch.sent, {}};
-    if (!lines) {
+    if (window == nullptr) {
         portion.over = fmt::format(
             "gone: events after revision {} are no longer kept here; read the state again and watch from its revision", watch.sent);
         return portion;
@@ -152,7 +153,7 @@ WatchHub::Portion WatchHub::portion_for(const Watch& watch, const std::optional<
             portion.over = "closed: the token has expired or was revoked; log in again and reconnect with Last-Event-ID";
             return;
         }
-        for (const auto& line : *lines) {
+        for (const auto& line : window->lines()) {
             if (!portion.text.empty() && portion.text.size() + line.text.size() > push_bytes) return;
             portion.upto = line.revision;
             if (watch.filter.job && line.job != watch.filter.job) continue;
@@ -165,19 +166,29 @@ WatchHub::Portion WatchHub::portion_for(const Watch& watch, const std::optional<
 
 bool WatchHub::serve(std::vector<std::shared_ptr<Watch>>& watches) {
     const auto head = reader_.revision();
-    std::map<std::uint64_t, std::optional<Lines>> lines;
-    std::map<Group, Portion> portions;
     bool behind = false;
     bool catching_up = false;
+    std::vector<std::shared_ptr<Watch>*> hungry;
     for (auto& watch : watches) {
         if (watch->stream.gone() || watch->sent >= head) continue;
         behind = true;
-        if (watch->stream.waiting() > 0) continue;
-        const auto [known, is_new] = lines.try_emplace(watch->sent);
-        if (is_new) known->second = lines_after(watch->sent, catching_up);
-        const Group group{watch->sent, watch->actor.token, watch->filter.project, watch->filter.job};
+        if (watch->stream.waiting() == 0) hungry.push_back(&watch);
+    }
+    std::ranges::sort(hungry, {}, [](const auto* watch) { return (*watch)->sent; });
+    WatchWindow window{[&](std::uint64_t revision) { return lines_after(revision, catching_up); }, window_bytes};
+    std::map<Group, Portion> portions;
+    std::optional<std::uint64_t> place;
+    bool kept = false;
+    for (auto* const one : hungry) {
+        auto& watch = *one;
+        if (place != watch->sent) {
+            place = watch->sent;
+            kept = window.move_to(*place);
+            portions.clear();
+        }
+        const Group group{watch->actor.token, watch->filter.project, watch->filter.job};
         auto portion = portions.find(group);
-        if (portion == portions.end()) portion = portions.emplace(group, portion_for(*watch, known->second)).first;
+        if (portion == portions.end()) portion = portions.emplace(group, portion_for(*watch, kept ? &window : nullptr)).first;
         if (!portion->second.text.empty()) watch->stream.push(portion->second.text);
         watch->sent = portion->second.upto;
         if (!portion->second.over.empty()) {
@@ -190,8 +201,8 @@ bool WatchHub::serve(std::vector<std::shared_ptr<Watch>>& watches) {
     return behind;
 }
 
-WatchHub::Line WatchHub::line_of(const control::Entry& entry) {
-    Line line;
+WatchLine WatchHub::line_of(const control::Entry& entry) {
+    WatchLine line;
     line.revision = entry.revision;
     line.job = job_of(entry.event);
     std::string data;
@@ -205,23 +216,24 @@ WatchHub::Line WatchHub::line_of(const control::Entry& entry) {
     return line;
 }
 
-std::optional<WatchHub::Lines> WatchHub::lines_after(std::uint64_t revision, bool& catching_up) {
-    Lines lines;
+std::optional<std::vector<WatchLine>> WatchHub::lines_after(std::uint64_t revision, bool& catching_up) {
+    std::vector<WatchLine> lines;
     if (const auto batches = reader_.since(revision)) {
+        std::size_t bytes = 0;
         for (const auto& batch : *batches) {
             for (const auto& entry : batch->entries) {
-                if (entry.revision > revision && lines.size() < lines_per_pass) {
-                    lines.push_back(line_of(entry));
-                    reader_.ask([&](const control::Core& core) { lines.back().audience = audience_of(core.state, entry.event); });
-                }
+                if (entry.revision <= revision) continue;
+                if (lines.size() == lines_at_once || bytes >= window_bytes) return lines;
+                lines.push_back(line_of(entry));
+                bytes += lines.back().text.size();
+                reader_.ask([&](const control::Core& core) { lines.back().audience = audience_of(core.state, entry.event); });
             }
-            if (lines.size() >= lines_per_pass) break;
         }
         return lines;
     }
     if (!journal_.there()) return std::nullopt;
     catching_up = true;
-    const auto records = journal_.read(revision + 1, lines_per_pass / 4);
+    const auto records = journal_.read(revision + 1, lines_at_once);
     if (!records) return std::nullopt;
     for (const auto& record : *records) {
         const auto entry = control::read_entry(record.text);

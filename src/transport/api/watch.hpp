@@ -1,13 +1,15 @@
 // transport/api/watch.hpp: committed events as they come, to everybody who watches, each seeing what is theirs.
 //
 // One thread feeds all watches. Each watch is a position: what it has been sent. It is given more when its buffer is empty,
-// so a slow peer costs its buffer and nothing else; one that falls behind what the reader keeps is fed from the journal.
+// so a slow peer costs its buffer and nothing else; one that falls behind what the reader keeps is fed from the journal. All of
+// them are served from one window of printed events (watch_window.hpp).
 // Visibility is judged when an event is sent, by the state of that moment.
 #pragma once
 
 #include "control/core/access.hpp"
 #include "control/entry.hpp"
 #include "control/reader.hpp"
+#include "transport/api/watch_window.hpp"
 #include "transport/http/stream.hpp"
 
 #include <atomic>
@@ -27,14 +29,6 @@ namespace weir::api {
 
 class JournalText;
 
-/// Whose business an event is.
-struct Audience {
-    bool everybody = false;                    ///< Every subject of the network.
-    ProjectName project{};                     ///< Those who may see it.
-    OrganisationName organisation{};           ///< Those who may see a project of it.
-    SubjectName subject{};                     ///< The subject itself.
-    bool ledger = false;                       ///< Those who may see the ledger.
-};
 /// By the event alone and, for a job, the project that the state remembers; what is nobody's in particular is for auditors.
 [[nodiscard]] Audience audience_of(const control::State& state, const control::Event& event);
 /// Operators and auditors see every event; others what the audience says.
@@ -65,24 +59,16 @@ private:
         std::uint64_t sent = 0;                ///< Revision up to which it was served.
         WatchFilter filter;
     };
-    struct Line {
-        std::uint64_t revision = 0;
-        std::string text;                      ///< The event as SSE prints it.
-        Audience audience;
-        std::optional<JobId> job;
-    };
-    using Lines = std::vector<Line>;
-
     struct Group;
     struct Portion;
 
     void run();
     /// Gives each watch what comes next for it; true where one may not have all of it yet.
     bool serve(std::vector<std::shared_ptr<Watch>>& watches);
-    Portion portion_for(const Watch& watch, const std::optional<Lines>& lines);
+    Portion portion_for(const Watch& watch, const WatchWindow* window);
     /// What comes after `revision`: of the reader, or (`catching_up`) of the journal; nothing where neither has it.
-    std::optional<Lines> lines_after(std::uint64_t revision, bool& catching_up);
-    static Line line_of(const control::Entry& entry);
+    std::optional<std::vector<WatchLine>> lines_after(std::uint64_t revision, bool& catching_up);
+    static WatchLine line_of(const control::Entry& entry);
 
     control::Reader& reader_;
     JournalText& journal_;

@@ -174,7 +174,11 @@ int serve(const Arguments& arguments) {
 
     const auto clocks = server::machine_clocks();
     std::optional<http::Server> listening;
-    api::World world{.reader = (*network)->reader(), .loop = (*network)->loop(), .wall = clocks.wall, .steady = clocks.steady,
+    // Times and ids of answers go by the clock that decisions go by, also where the machine's own has jumped.
+    api::World world{.reader = (*network)->reader(),
+                     .loop = (*network)->loop(),
+                     .wall = [&loop = (*network)->loop()] { return loop.time(); },
+                     .steady = clocks.steady,
                      .random = [](std::span<std::uint8_t> into) { randombytes_buf(into.data(), into.size()); }};
     // The server answers before its name here is set.
     std::atomic<const http::Server*> answering{nullptr};
@@ -182,6 +186,7 @@ int serve(const Arguments& arguments) {
         const auto* server = answering.load();
         return server == nullptr ? http::Metrics{} : server->metrics();
     };
+    world.readiness = [&network = **network] { return network.obstacle(); };
     world.history = &history;
     world.logs = &logs;
     world.journal = audit->get();
@@ -195,9 +200,13 @@ int serve(const Arguments& arguments) {
     };
     // Each connection, each watch among them, is an open file; the rest is for the stores.
     const auto files_wanted = http_options.limits.connections + files_beside_connections;
-    if (const auto files = http::raise_open_files(files_wanted); files < files_wanted)
-        spdlog::warn("{} files may be open and {} are wanted for {} connections; raise the hard limit (ulimit -Hn)", files, files_wanted,
-                     http_options.limits.connections);
+    if (const auto files = http::raise_open_files(files_wanted); files < files_wanted) {
+        const auto wanted = http_options.limits.connections;
+        http_options.limits.connections = http::connections_within(files, files_beside_connections, wanted);
+        spdlog::warn("{} files may be open and {} are wanted for {} connections; {} are taken at most; raise the hard limit (ulimit -Hn) "
+                     "for more",
+                     files, files_wanted, wanted, http_options.limits.connections);
+    }
     api.guard(http_options);
     auto started = http::Server::start(api.router(), std::move(http_options));
     if (!started) {

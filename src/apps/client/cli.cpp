@@ -9,6 +9,8 @@
 #include <CLI/CLI.hpp>
 
 #include <algorithm>
+#include <cerrno>
+#include <cstring>
 #include <optional>
 
 namespace weir::cli {
@@ -50,15 +52,25 @@ std::optional<Failure> unknown_command(const CLI::App& app, const std::vector<st
 }
 
 int finish(const Done& done, Console& console) {
+    errno = 0;
     console.out.flush();
-    if (done) return console.out.good() ? 0 : static_cast<int>(Exit::refused);
+    const bool written = console.out.good();
+    if (!written) {
+        print({.message = fmt::format("what there is to say could not be written{}; make room, or write it elsewhere",
+                                      errno != 0 ? fmt::format(": {}", std::strerror(errno)) : "")},
+              console.err);
+    }
+    if (done) return written ? 0 : static_cast<int>(Exit::refused);
     print(done.error(), console.err);
     return static_cast<int>(done.error().exit);
 }
 
 /// Help is printed where it was asked for; anything else that the parser throws is a wrong command line.
 int explain(const CLI::App& app, const CLI::ParseError& error, const std::vector<std::string>& arguments, Console& console) {
-    if (error.get_exit_code() == 0) return app.exit(error, console.out, console.err);
+    if (error.get_exit_code() == 0) {
+        app.exit(error, console.out, console.err);
+        return finish({}, console);
+    }
     if (auto unknown = unknown_command(app, arguments)) return finish(fail(*std::move(unknown)), console);
     app.exit(error, console.out, console.err);
     return static_cast<int>(Exit::usage);

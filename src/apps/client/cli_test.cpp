@@ -54,6 +54,27 @@ TEST(Arguments, GlobalFlagsStandBeforeOrBehindTheCommand) {
 
 // ---- exit codes
 
+TEST(ExitCode, SaysThatTheOutputCouldNotBeWritten) {
+    Rig rig;
+    rig.on("GET /v1/whoami", one_project);
+    rig.disk_is_full = true;
+    EXPECT_EQ(rig.run({"whoami"}), 1);
+    EXPECT_THAT(rig.err, StartsWith("weir: what there is to say could not be written"));
+    EXPECT_EQ(rig.run({"--help"}), 1);
+    EXPECT_THAT(rig.err, HasSubstr("could not be written"));
+}
+
+TEST(ExitCode, OfAChangeWithAnAnswerThatIsNoneIsAnUnknownOutcome) {
+    Rig rig;
+    serve_submission(rig);
+    rig.on("POST /v1/jobs", [](const http::Request&) { return Response::text(200, "<html>welcome to the hotel</html>"); });
+    EXPECT_EQ(rig.run({"submit", good_job(rig)}), 6);
+    EXPECT_THAT(rig.err, HasSubstr("the answer is no JSON"));
+    EXPECT_THAT(rig.err, HasSubstr("repeat with: weir submit"));
+    rig.on("GET /v1/sites", [](const http::Request&) { return Response::text(200, "<html>"); });
+    EXPECT_EQ(rig.run({"site", "list"}), 1) << "a question changes nothing";
+}
+
 TEST(ExitCode, FollowsTheStatusOfTheAnswer) {
     struct Case {
         int status;

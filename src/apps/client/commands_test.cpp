@@ -125,6 +125,26 @@ TEST(Jobs, WhyOfOneThatIsOverNamesWhereToLook) {
     EXPECT_EQ(rig.err, std::string{"weir: it is over; how it ended: weir job show "} + job_a + "\n");
 }
 
+TEST(Jobs, ThatCannotRunAsThingsAreAreSubmittedWithAWarning) {
+    Rig rig;
+    serve_submission(rig);
+    rig.on("POST /v1/jobs", R"({"id":"job-01kaj3aaaaaaaaaaaaaaaaaaaa","repeated":false,"revision":7,"warnings":[)"
+                            R"({"code":"never_fits","site":"east","text":"east: 1 node with 9 x cpu was asked, none has more than 8"}]})");
+    EXPECT_EQ(rig.run({"submit", good_job(rig)}), 0);
+    EXPECT_THAT(rig.out, StartsWith("job-"));
+    EXPECT_EQ(rig.err, "warning: as things are no site can run it: east: 1 node with 9 x cpu was asked, none has more than 8\n");
+}
+
+TEST(Pages, OfAServerThatGoesRoundInACircleEnd) {
+    Rig rig;
+    rig.on("GET /v1/jobs", [](const http::Request& request) {
+        return json(request.query_value("cursor") == "c1" ? R"({"items":[],"next_cursor":"c2","revision":1})"
+                                                          : R"({"items":[],"next_cursor":"c1","revision":1})");
+    });
+    EXPECT_EQ(rig.run({"job", "list"}), 1);
+    EXPECT_THAT(rig.err, HasSubstr("the list has no end"));
+}
+
 TEST(Pages, AreFollowedUpToTheLimit) {
     Rig rig;
     std::vector<std::string> asked;

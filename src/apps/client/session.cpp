@@ -89,11 +89,11 @@ Result<http::Answer, Failure> Session::ask(const std::function<http::Call()>& ca
 
 namespace {
 
-Result<Reply, Failure> reply_of(http::Answer answer) {
+Result<Reply, Failure> reply_of(http::Answer answer, bool changes) {
     auto value = codec::read_json(answer.body, {.max_bytes = std::size_t{64} << 20U, .max_depth = 64, .max_nodes = 4'000'000});
     if (!value)
         return fail(
-            Failure{.exit = Exit::refused,
+            Failure{.exit = changes ? Exit::unknown_outcome : Exit::refused,
                     .message = fmt::format("the answer is no JSON: {}; is it a Weir server of this release?", value.error().message)});
     return Reply{std::move(answer.body), std::move(*value)};
 }
@@ -108,7 +108,7 @@ Result<Reply, Failure> Session::get(std::string target) {
             return call;
         },
         false));
-    return reply_of(std::move(answer));
+    return reply_of(std::move(answer), false);
 }
 
 Result<Reply, Failure> Session::change(http::Method method, std::string target, std::string body, bool id_in_body) {
@@ -124,7 +124,7 @@ Result<Reply, Failure> Session::change(http::Method method, std::string target, 
             return call;
         },
         true));
-    return reply_of(std::move(answer));
+    return reply_of(std::move(answer), true);
 }
 
 bool Session::printed(const Reply& reply) {
@@ -133,23 +133,32 @@ bool Session::printed(const Reply& reply) {
     return true;
 }
 
+Result<bool, Failure> PageWalk::go_on(const Reply& page) {
+    cursor_ = text_of(page.value, "next_cursor");
+    if (cursor_.empty() || seen_.insert(cursor_).second) return !cursor_.empty();
+    return fail(Failure{.exit = Exit::refused,
+                        .message = "the server says that the next page of the list is one that it gave already, so the list has no end; "
+                                   "is it a Weir server of this release?"});
+}
+
 Done each_item(Session& session, std::string_view path, Query query, std::size_t most,
                const std::function<void(const codec::Value&)>& take, JsonLines lines) {
     std::size_t left = most;
-    std::string cursor;
-    do {
+    PageWalk pages;
+    bool more = true;
+    while (more && left > 0) {
         auto page_query = query;
         page_query.emplace_back("limit", std::to_string(std::min(left, page_max)));
-        page_query.emplace_back("cursor", cursor);
+        page_query.emplace_back("cursor", pages.cursor());
         const auto page = WEIR_TRY(session.get(target_of(path, page_query)));
         const auto& items = items_of(page.value, "items");
         if (lines == JsonLines::items || !session.printed(page)) {
             for (const auto& item : items) take(item);
         }
         left -= std::min(left, items.size());
-        cursor = text_of(page.value, "next_cursor");
-    } while (!cursor.empty() && left > 0);
-    if (!cursor.empty() && session.console().talks)
+        more = WEIR_TRY(pages.go_on(page));
+    }
+    if (more && session.console().talks)
         session.console().err << fmt::format("there are more than {}; ask for them with --limit\n", most);
     return {};
 }

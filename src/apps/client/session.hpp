@@ -13,6 +13,7 @@
 
 #include <cstdint>
 #include <functional>
+#include <set>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -62,6 +63,19 @@ private:
     std::string server_;
     bool json_;
     http::Client client_;
+};
+
+/// Goes from page to page of a list. A server that gives a cursor twice would be asked for ever: that is an error.
+class PageWalk {
+public:
+    /// Of the page to ask for; empty for the first.
+    [[nodiscard]] const std::string& cursor() const { return cursor_; }
+    /// Whether there is another page after this one.
+    [[nodiscard]] Result<bool, Failure> go_on(const Reply& page);
+
+private:
+    std::string cursor_;
+    std::set<std::string> seen_;
 };
 
 /// What --json prints of a list: a line for each page as it came, or a line for each item.

@@ -77,7 +77,11 @@ Done submit(Session& session, const SubmitAsk& ask) {
         return fail(std::move(failure));
     }
     auto& console = session.console();
-    if (!session.printed(*reply)) console.out << id << '\n' << std::flush;
+    if (!session.printed(*reply)) {
+        console.out << id << '\n' << std::flush;
+        for (const auto& warning : items_of(reply->value, "warnings"))
+            console.err << fmt::format("warning: as things are no site can run it: {}\n", visible(text_of(warning, "text")));
+    }
     if (console.talks && !ask.wait) console.err << fmt::format("follow it with: weir job logs {} -f\n", id);
     return ask.wait ? wait_for(session, id) : Done{};
 }

@@ -17,6 +17,7 @@
 #include <map>
 #include <mutex>
 #include <sstream>
+#include <streambuf>
 
 namespace weir::cli {
 
@@ -66,6 +67,11 @@ inline constexpr const char* one_project =
 inline constexpr const char* job_a = "job-01kaj3aaaaaaaaaaaaaaaaaaaa";
 inline constexpr const char* job_b = "job-01kaj3bbbbbbbbbbbbbbbbbbbb";
 
+/// A file on a disk that has no room left.
+class FullDisk final : public std::streambuf {
+    int overflow(int) override { return traits_type::eof(); }
+};
+
 /// A server with answers for each `METHOD /path`: in turn, the last one again and again.
 class Rig {
 public:
@@ -104,9 +110,11 @@ public:
     int run(std::vector<std::string> arguments, std::string input = {}) {
         std::istringstream in{std::move(input)};
         std::ostringstream out_stream;
+        FullDisk full_disk;
+        std::ostream full_stream{&full_disk};
         std::ostringstream err_stream;
         std::uint64_t chance = 0;
-        Console console{.in = in, .out = out_stream, .err = err_stream, .width = width};
+        Console console{.in = in, .out = disk_is_full ? full_stream : out_stream, .err = err_stream, .width = width};
         console.environment = [this](const std::string& name) {
             const auto found = environment.find(name);
             return found == environment.end() ? std::nullopt : std::optional{found->second};
@@ -145,6 +153,7 @@ public:
 
     std::map<std::string, std::string> environment;
     std::size_t width = 0;
+    bool disk_is_full = false;
     std::string out;
     std::string err;
     std::vector<Duration> slept;

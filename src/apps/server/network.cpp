@@ -38,8 +38,10 @@ Result<std::unique_ptr<Network>, std::string> Network::open(NetworkOptions optio
     for (const auto& remark : recovery->remarks) self.options_.say(remark);
     self.options_.say(fmt::format("recovered revision {}: snapshot of revision {} and {} events after it", recovery->core.state.revision,
                                   recovery->snapshot_revision, recovery->replayed));
-    self.options_.say(fmt::format("the last event is of {}, this machine's clock says {}", format_utc(recovery->core.state.now),
-                                  format_utc(wall_now())));
+    if (recovery->core.state.revision > 0) {
+        self.options_.say(fmt::format("the last event is of {}, this machine's clock says {}", format_utc(recovery->core.state.now),
+                                      format_utc(wall_now())));
+    }
     // Three instances of what the journal says: what questions are asked of, what snapshots are made of, what is decided on.
     self.reader_ = std::make_unique<control::Reader>(std::move(recovery->companions->reader));
     self.snapshots_ =

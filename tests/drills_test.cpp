@@ -76,7 +76,7 @@ protected:
         must(SetSite{site});
         SiteReport report;
         report.site = site.name;
-        report.session = "s";
+        report.session = format_uid({0, 1});
         report.sequence = 1;
         report.nodes = {
             {NodeName{"n1"}, {{"A100", 8, MiB{40'960}, Slicing::exclusive, true}}, MilliCpus{64'000}, MiB{262'144}, {}, true, ""}};
@@ -93,7 +93,7 @@ protected:
         must(SubmitJob{job, ProjectName{"vision"}, spec, sha256("body")});
         SiteReport report;
         report.site = SiteName{"east"};
-        report.session = "s";
+        report.session = format_uid({0, 1});
         report.sequence = writer_->core().state.sites.at(report.site).sequence + 1;
         const auto at = floor_seconds(now_);
         report.meters = {{job, 1, 0, 1, at, at + s}};
@@ -296,7 +296,7 @@ TEST_F(Drill, ATransactionThatIsFullLeavesTheRestForTheNext) {
     // One request that makes more than a transaction takes is refused, and leaves nothing behind.
     SiteReport report;
     report.site = SiteName{"east"};
-    report.session = "s";
+    report.session = format_uid({0, 1});
     report.sequence = writer_->core().state.sites.at(report.site).sequence + 1;
     report.nodes.emplace();
     for (int i = 0; i < 9; ++i) report.nodes->push_back({NodeName{"n" + std::to_string(i)}, {}, MilliCpus{1000}, MiB{1024}, {}, true, ""});

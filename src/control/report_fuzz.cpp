@@ -39,7 +39,7 @@ Core small_network(std::uint64_t& revision) {
     play(core, SetSite{site}, revision);
     SiteReport report;
     report.site = site.name;
-    report.session = "0";
+    report.session = format_uid({0, 1});
     report.sequence = 1;
     report.nodes = {{NodeName{"n1"}, {{"A100", 2, MiB{1}, Slicing::exclusive, true}}, MilliCpus{8000}, MiB{8192}, {}, true, ""}};
     play(core, report, revision);
@@ -67,7 +67,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
     play(core, *report, revision);
     for (const auto& event : decide_placements(core, start)) apply(core, event, ++revision, start);
     play(core, *report, revision);
-    report->session += "1";
+    report->session = format_uid({1, 0});
     report->sequence = 1;
     play(core, *report, revision);
     if (core.state.ledger_broken || !core.state.ledger.verify().empty()) std::abort();

@@ -64,7 +64,7 @@ protected:
         must(SetSite{site});
         SiteReport report;
         report.site = site.name;
-        report.session = "s";
+        report.session = format_uid({0, 1});
         report.sequence = 1;
         report.nodes = {
             {NodeName{"n1"}, {{"A100", 8, MiB{40'960}, Slicing::exclusive, true}}, MilliCpus{64'000}, MiB{262'144}, {}, true, ""}};
@@ -83,7 +83,7 @@ protected:
     void report(JobId job, bool ends) {
         SiteReport news;
         news.site = SiteName{"east"};
-        news.session = "s";
+        news.session = format_uid({0, 1});
         news.sequence = writer->core().state.sites.at(news.site).sequence + 1;
         const auto at = floor_seconds(now);
         news.meters = {{job, 1, 0, 1, at, at + 60}};

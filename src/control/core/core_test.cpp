@@ -2,6 +2,8 @@
 // Method: a small town with one programme and two sites; each test plays commands and reads the state and the ledger.
 #include "control/core/test_town.hpp"
 
+#include <gmock/gmock.h>
+
 namespace weir::control {
 namespace {
 
@@ -491,7 +493,7 @@ TEST(Report, TheSameTwiceChangesNothing) {
     town.place();
     SiteReport r;
     r.site = SiteName{"east"};
-    r.session = "s1";
+    r.session = Town::session();
     r.sequence = 2;
     r.tasks = {{job, 1, TaskState::running, Reason::none, 0, std::nullopt}};
     town.must(r);
@@ -500,7 +502,7 @@ TEST(Report, TheSameTwiceChangesNothing) {
     EXPECT_TRUE(again.events.empty());
     r.sequence = 4;
     EXPECT_EQ(town.refused(r).code, RefusalCode::stale_sequence);
-    r.session = "s0";
+    r.session = Town::session(0);
     r.sequence = 1;
     EXPECT_EQ(town.refused(r).code, RefusalCode::stale_sequence) << "an agent's former life";
 }
@@ -548,12 +550,87 @@ TEST(Report, OfASessionWithAnEndlessNameIsRefused) {
     EXPECT_EQ(town.refused(r).code, RefusalCode::bad_value);
 }
 
+TEST(Report, OfASessionOfNoTimeOrOfALaterOneIsRefused) {
+    Town town;
+    SiteReport r;
+    r.site = SiteName{"east"};
+    r.sequence = 1;
+    for (const auto* name : {"", "zzz", "s1", "01KAJ3Y0000000000000000000", "01kaj3y00000000000000000000"}) {
+        r.session = name;
+        EXPECT_EQ(town.refused(r).code, RefusalCode::bad_value) << name;
+    }
+    const auto at = [&](std::int64_t ahead_s) { return format_uid(make_uid(town.now + seconds(ahead_s), 0, 0)); };
+    r.session = at(301);
+    const auto refused = town.refused(r);
+    EXPECT_EQ(refused.code, RefusalCode::bad_value);
+    EXPECT_THAT(refused.message, testing::HasSubstr(format_utc(town.now + seconds(301))));
+    EXPECT_THAT(refused.message, testing::HasSubstr(format_utc(town.now)));
+    r.session = at(300);
+    town.must(r);
+}
+
+TEST(Report, OfAThiefShutsTheSitesAgentOutUntilItsTokenIsRevoked) {
+    Town town;
+    const TokenId stolen{make_uid(town.now, 9, 9)};
+    town.must(IssueToken{{stolen, SubjectName{"agent-east"}, sha256("secret"), {Scope::agent}, SiteName{"east"}, town.now, {}}});
+    SiteReport r;
+    r.site = SiteName{"east"};
+    r.sequence = 1;
+    r.session = format_uid(make_uid(town.now + seconds(300), 0, 0));
+    town.must(r);
+    r.session = format_uid(make_uid(town.now + seconds(10), 0, 0));
+    EXPECT_EQ(town.refused(r).code, RefusalCode::stale_sequence);
+    town.must(RevokeToken{stolen});
+    town.must(r);
+    EXPECT_EQ(town.core.state.sites.at(r.site).session, r.session);
+}
+
+TEST(Report, HasAThousandLinesOfAKindAtMost) {
+    Town town;
+    const auto with = [&](std::size_t meters, std::size_t checkpoints, std::size_t tasks) {
+        SiteReport r;
+        r.site = SiteName{"east"};
+        r.session = Town::session();
+        r.sequence = town.core.state.sites.at(r.site).sequence + 1;
+        r.meters.resize(meters);
+        r.checkpoints.resize(checkpoints);
+        r.tasks.resize(tasks);
+        return r;
+    };
+    town.must(with(1000, 1000, 1000));
+    EXPECT_EQ(town.refused(with(1001, 0, 0)).field, "meters");
+    EXPECT_EQ(town.refused(with(0, 1001, 0)).field, "checkpoints");
+    const auto refused = town.refused(with(0, 0, 1001));
+    EXPECT_EQ(refused.code, RefusalCode::limit_reached);
+    EXPECT_THAT(refused.message, testing::HasSubstr("1001 lines of tasks, at most 1000"));
+}
+
+TEST(Report, OfACheckpointThatCannotBeIsRefusedWhole) {
+    Town town;
+    town.deposit(10'000);
+    const auto job = town.submit(Town::spec());
+    town.place();
+    SiteReport r;
+    r.site = town.live(job).placement->site;
+    r.session = Town::session();
+    r.sequence = town.core.state.sites.at(r.site).sequence + 1;
+    r.checkpoints = {{job, 1, "step-1", sha256("m"), 0}};
+    for (const std::int64_t bytes : {std::int64_t{-5}, INT64_MIN, (std::int64_t{1} << 50) + 1, INT64_MAX}) {
+        r.checkpoints[0].bytes = bytes;
+        EXPECT_EQ(town.refused(r).field, "checkpoints") << bytes;
+    }
+    EXPECT_TRUE(town.live(job).checkpoints.empty());
+    r.checkpoints[0].bytes = (std::int64_t{1} << 50);
+    town.must(r);
+    EXPECT_EQ(town.live(job).checkpoints.size(), 1U);
+}
+
 TEST(Report, WithNothingNewIsEnoughToBeHeardAgain) {
     Town town;
     town.must(SilenceSite{SiteName{"east"}});
     SiteReport r;
     r.site = SiteName{"east"};
-    r.session = "s1";
+    r.session = Town::session();
     r.sequence = town.core.state.sites.at(r.site).sequence;
     town.must(r);
     EXPECT_TRUE(town.core.state.sites.at(r.site).reachable);

@@ -186,7 +186,10 @@ Decision decide(const Core& core, const Actor& actor, const RevokeToken& command
                           "the token you use may only read, and ends no other than itself; use one with the scope write", "id");
         }
     }
-    return accept(command.token.text(), {TokenEnded{command.token, false}});
+    std::vector<Event> events{TokenEnded{command.token, false}};
+    // Whoever had it may have named a session that shuts the site's own agent out: any session may begin anew.
+    if (const auto& site = known->second.site; site && core.state.sites.contains(*site)) events.push_back(ReportTaken{*site, {}, 0});
+    return accept(command.token.text(), std::move(events));
 }
 
 }  // namespace weir::control

@@ -156,15 +156,28 @@ void take_task(const Core& core, Drafts& drafts, const SiteName& site, const Tas
     events.push_back(JobStateChanged{job->id, job->generation, to, reason_of_progress(report.state)});
 }
 
-/// Whether this report is the next of its agent's life; or a refusal that says what would be.
-Result<bool, Refusal> is_next(const SiteState& site, const SiteReport& report) {
-    if (report.session.size() > limits::session_max) {
-        return fail(Refusal{RefusalCode::bad_value,
-                            fmt::format("the session's name has {} characters, at most {} are taken; agents name theirs by when they began",
-                                        report.session.size(), limits::session_max),
-                            "session",
-                            {}});
+/// How far a session may be ahead of our clock: one of next year would shut out all that come before.
+constexpr Duration session_ahead_max = seconds(300);
+
+std::optional<Refusal> check_session(const std::string& session, Instant now) {
+    const auto refused = [](std::string message) { return Refusal{RefusalCode::bad_value, std::move(message), "session", {}}; };
+    if (session.size() > limits::session_max) {
+        return refused(fmt::format("the session's name has {} characters, at most {} are taken; agents name theirs by when they began",
+                                   session.size(), limits::session_max));
     }
+    const auto began = parse_uid(session);
+    if (!began || format_uid(*began) != session)
+        return refused(fmt::format("the session is called '{}' and must be a uid, the instant at which it began and chance", session));
+    if (time_of(*began) > now + session_ahead_max) {
+        return refused(fmt::format("session {} began at {} and it is {}, at most {} before it; set the clock of the site right", session,
+                                   format_utc(time_of(*began)), format_utc(now), format_duration(session_ahead_max)));
+    }
+    return std::nullopt;
+}
+
+/// Whether this report is the next of its agent's life; or a refusal that says what would be.
+Result<bool, Refusal> is_next(const SiteState& site, const SiteReport& report, Instant now) {
+    if (auto flaw = check_session(report.session, now)) return fail(std::move(*flaw));
     if (report.session == site.session) {
         if (report.sequence == site.sequence) return false;
         if (report.sequence == site.sequence + 1) return true;
@@ -177,9 +190,35 @@ Result<bool, Refusal> is_next(const SiteState& site, const SiteReport& report) {
     if (report.session > site.session && report.sequence == 1) return true;
     return fail(Refusal{RefusalCode::stale_sequence,
                         fmt::format("report {} of session {} came, and session {} is at {}; a new session has a later id and begins at 1",
-                                    report.sequence, report.session, site.session, site.sequence),
+                                    report.sequence, report.session, site.session.empty() ? "none" : site.session, site.sequence),
                         "session",
                         {}});
+}
+
+constexpr std::size_t lines_max = 1000;                            ///< Of each kind in a report.
+constexpr std::int64_t checkpoint_bytes_max = std::int64_t{1} << 50;  ///< Sites take less (agent/config.hpp).
+
+/// At most so many lines of each kind; each as it can be.
+std::optional<Refusal> check_lines(const SiteReport& report) {
+    const std::pair<const char*, std::size_t> kinds[] = {
+        {"meters", report.meters.size()}, {"checkpoints", report.checkpoints.size()}, {"tasks", report.tasks.size()}};
+    for (const auto& [kind, lines] : kinds) {
+        if (lines <= lines_max) continue;
+        return Refusal{RefusalCode::limit_reached,
+                       fmt::format("the report has {} lines of {}, at most {} are taken; send the others with the next report", lines, kind,
+                                   lines_max),
+                       kind,
+                       {}};
+    }
+    for (const auto& point : report.checkpoints) {
+        if (point.bytes >= 0 && point.bytes <= checkpoint_bytes_max) continue;
+        return Refusal{RefusalCode::bad_value,
+                       fmt::format("checkpoint {} of {} has {} bytes, and has from 0 to {}", point.name, point.job.text(), point.bytes,
+                                   checkpoint_bytes_max),
+                       "checkpoints",
+                       {}};
+    }
+    return std::nullopt;
 }
 
 }  // namespace
@@ -222,13 +261,14 @@ Decision decide(const Core& core, const Actor& actor, const SiteReport& command,
     if (site == core.state.sites.end())
         return refuse(RefusalCode::not_found, fmt::format("site {} is not known; an operator registers it first", command.site.value),
                       "site");
-    const auto next = is_next(site->second, command);
+    const auto next = is_next(site->second, command, now);
     if (!next) return refuse(next.error());
     if (!*next) {
         // Nothing new, but a silent site that speaks is there again.
         if (site->second.reachable) return repeat(fmt::format("{}", command.sequence));
         return accept(fmt::format("{}", command.sequence), {SiteReachable{command.site, true}});
     }
+    if (auto flaw = check_lines(command)) return refuse(*flaw);
     if (command.nodes) {
         if (auto flaw = check_nodes(core, *command.nodes)) return refuse(*flaw);
     }

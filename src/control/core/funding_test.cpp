@@ -47,7 +47,7 @@ public:
     void report(const std::string& site, Fill fill) {
         SiteReport r;
         r.site = SiteName{site};
-        r.session = "s1";
+        r.session = format_uid({0, 1});
         r.sequence = core.state.sites.at(r.site).sequence + 1;
         fill(r);
         must(r);
@@ -132,7 +132,7 @@ public:
         const auto& placed = live(job);
         SiteReport r;
         r.site = placed.placement->site;
-        r.session = "s1";
+        r.session = format_uid({0, 1});
         r.sequence = core.state.sites.at(r.site).sequence + 1;
         r.tasks = {{job, placed.generation, TaskState::ended, Reason::exited, 0, std::nullopt}};
         for (const auto& event : play(r).events) {

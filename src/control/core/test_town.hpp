@@ -68,7 +68,7 @@ public:
     Decision report(const std::string& site, Fill fill) {
         SiteReport r;
         r.site = SiteName{site};
-        r.session = "s1";
+        r.session = session();
         r.sequence = core.state.sites.at(r.site).sequence + 1;
         fill(r);
         auto decision = play(r);
@@ -76,6 +76,8 @@ public:
         return decision;
     }
     void wait(std::int64_t s) { now = now + seconds(s); }
+    /// Names of sessions, in their order.
+    static std::string session(std::uint64_t number = 1) { return format_uid({0, number}); }
 
     JobId id() { return {make_uid(now, 0, ++ids)}; }
     static JobSpec spec(std::int64_t cards = 1, std::int64_t nodes = 1) {

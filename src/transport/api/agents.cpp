@@ -138,7 +138,8 @@ Result<std::pair<Actor, Standing>, Refusal> judge(const State& state, const http
     auto actor = WEIR_TRY(actor_of(state, request, now));
     WEIR_CHECK(is_agent_of(state, actor, report.site));
     const auto& site = state.sites.at(report.site);
-    const bool nothing_new = is_empty(report) && site.reachable && report.session == site.session && report.sequence == site.sequence;
+    const bool nothing_new = is_empty(report) && site.reachable && !report.session.empty() && report.session == site.session &&
+                             report.sequence == site.sequence;
     return std::pair{std::move(actor), nothing_new ? Standing::heartbeat : Standing::news};
 }
 

@@ -3,6 +3,7 @@
 #include "codec/encode.hpp"
 #include "control/core/feed.hpp"
 #include "control/core/settle.hpp"
+#include "control/leases.hpp"
 #include "engines/scheduler/reason_text.hpp"
 
 #include <fmt/format.h>
@@ -84,6 +85,34 @@ WhyReason reason_of(const scheduler::Reason& reason, bool for_operations) {
     return view;
 }
 
+/// A job whose site is not heard: since when, and what follows if that stays so. Nothing where the site is heard, or there is none.
+std::optional<WhyReason> silence_of(const control::Core& core, const LiveJob& job, Instant now) {
+    if (!job.placement) return std::nullopt;
+    const auto found = core.state.sites.find(job.placement->site);
+    if (found == core.state.sites.end() || found->second.reachable) return std::nullopt;
+    // When a site is found silent it has been so for that long; heartbeats are written nowhere.
+    const auto heard = found->second.reachable_since - core.policy.site_silence;
+    const auto& leader = core.state.leader;
+    const auto& spec = *job.spec;
+    const auto granted = control::lease_of(core.policy, spec);
+    // What leaders before this one granted may still run, whatever the policy is now.
+    const auto earlier =
+        seconds((spec.on_disconnect == OnDisconnect::run_on ? leader.respects.run_on_lease : leader.respects.task_lease).value);
+    const auto ends = std::max(std::max(heard, leader.started_at) + granted, leader.started_at + earlier);
+    const auto grace = std::max(core.policy.kill_grace, seconds(leader.respects.kill_grace.value));
+    const auto lost = ends + grace + control::drift_over(core.policy, std::max(granted, earlier) + grace);
+    WhyReason view;
+    view.code = "site_silent";
+    view.site = job.placement->site.value;
+    view.text = fmt::format(
+        "site {} has not been heard since about {}; the lease of this task {} {}, and unless the site is heard before {} the job goes back "
+        "to "
+        "the queue, or ends where its restarts are used up",
+        job.placement->site.value, format_utc({floor_seconds(heard) * 1'000'000'000}), ends > now ? "ends at" : "ended at",
+        format_utc({floor_seconds(ends) * 1'000'000'000}), format_utc({floor_seconds(lost) * 1'000'000'000}));
+    return view;
+}
+
 /// A job that waits for nothing: where it is, and since when.
 WhyReason standing_of(const LiveJob& job) {
     const std::string state{codec::name_of(job.state)};
@@ -126,7 +155,10 @@ WhyView why_of(const control::Core& core, const LiveJob& job, bool for_operation
     const auto why = core.scheduler.why(job.id.uid, now);
     view.waiting = why.standing == scheduler::JobStanding::waiting;
     for (const auto& reason : why.reasons) view.reasons.push_back(reason_of(reason, for_operations));
-    if (view.reasons.empty()) view.reasons.push_back(standing_of(job));
+    if (view.reasons.empty()) {
+        view.reasons.push_back(standing_of(job));
+        if (auto silence = silence_of(core, job, now)) view.reasons.push_back(std::move(*silence));
+    }
     return view;
 }
 

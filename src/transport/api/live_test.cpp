@@ -163,7 +163,7 @@ Node node(const std::string& name) {
 SiteReport report(std::uint64_t sequence) {
     SiteReport made;
     made.site = SiteName{"east"};
-    made.session = "s1";
+    made.session = format_uid({0, 1});
     made.sequence = sequence;
     return made;
 }
@@ -228,6 +228,15 @@ TEST(Agent, IsToldWhatShouldRunWhenItChanges) {
     EXPECT_EQ(town.get("agent", "/v1/sites/east/desired?after=job").status, 400);
     EXPECT_THAT(town.get("ann", "/v1/jobs/" + id + "/why").body, HasSubstr(R"("waiting":false,"reasons":[{"code":"placed","site":"east")"));
     EXPECT_THAT(town.get("ann", "/v1/projects/vision").body, HasSubstr(R"("use":[{"model":"A100","limit":3000,"used":1000}])"));
+
+    town.must(control::SilenceSite{SiteName{"east"}});
+    const auto why = town.get("ann", "/v1/jobs/" + id + "/why").body;
+    EXPECT_THAT(why, HasSubstr(R"("code":"site_silent","site":"east")"));
+    const auto silent = town.reader->ask([](const control::Core& core) { return core.state.sites.at(SiteName{"east"}).reachable_since; });
+    const auto to_second = [](Instant at) { return format_utc({floor_seconds(at) * 1'000'000'000}); };
+    EXPECT_THAT(why, HasSubstr("not been heard since about " + to_second(silent - seconds(15))));
+    EXPECT_THAT(why, HasSubstr("the lease of this task ends at " + to_second(silent + seconds(15))));
+    EXPECT_THAT(why, HasSubstr("unless the site is heard before " + to_second(silent + seconds(27))));
 }
 
 TEST(Agent, IsUnderstoodInTheProtocolsOfTheReleasesBeforeAndToldOfOthers) {

@@ -113,7 +113,8 @@ const std::map<std::string, std::string>& good_bodies() {
         {"/v1/jobs", Town::job_body()},
         {"/v1/programmes", codec::to_json(Town::programme("p1"))},
         {"/v1/vouchers", R"({"programme":"p1","organisation":"lab","amount":100})"},
-        {"/v1/sites/{site}/report", R"({"site":"east","session":"s2","sequence":1,"meters":[],"checkpoints":[],"tasks":[]})"},
+        {"/v1/sites/{site}/report",
+         R"({"site":"east","session":"00000000000000000000000002","sequence":1,"meters":[],"checkpoints":[],"tasks":[]})"},
     };
     return bodies;
 }

@@ -186,7 +186,7 @@ public:
     /// What the agent of `east` reports next.
     http::Answer report(SiteReport what) {
         what.site = SiteName{"east"};
-        what.session = "s1";
+        what.session = format_uid({0, 1});
         what.sequence = ++reports_;
         return post("agent", "/v1/sites/east/report", codec::to_json(what));
     }

@@ -110,7 +110,8 @@ void logs(CLI::App& command, LogAsk& ask) {
     command.add_option("JOB", ask.job, "its id, or 6 or more characters of its beginning or end")->required();
     command.add_flag("-f,--follow", ask.follow, "go on until the job is over");
     command.add_flag("--stderr", ask.errors, "what it printed to stderr");
-    command.add_option("--node", ask.node_rank, "node of the gang, from 0");
+    command.add_option("--node,--node-rank", ask.node_rank, "node of the gang, from 0");
+    command.add_option("--rank", ask.rank, "process of that node, from 0: its LOCAL_RANK");
     command.add_option("--generation", ask.generation, "of which start; none: the present one");
     command.add_flag("--raw", ask.raw, "as it was printed on a terminal, too, colours and control characters and all");
 }

@@ -115,6 +115,7 @@ struct LogAsk {
     bool follow = false;
     bool errors = false;
     std::uint32_t node_rank = 0;
+    std::uint32_t rank = 0;        ///< Process of that node.
     std::uint32_t generation = 0;  ///< 0: the present one, and with `follow` those after it.
     bool raw = false;              ///< Control characters reach a terminal, too.
 };

@@ -83,6 +83,7 @@ private:
                                  {"offset", std::to_string(offset_)},
                                  {"generation", generation_ > 0 ? std::to_string(generation_) : ""},
                                  {"node_rank", std::to_string(ask_.node_rank)},
+                                 {"rank", std::to_string(ask_.rank)},
                                  {"follow", follows ? "true" : ""}});
     }
 

@@ -1,10 +1,10 @@
 #include "apps/server/site_logs.hpp"
 
 #include "adapters/site_process/log_reader.hpp"
+#include "adapters/site_process/task_folder.hpp"
 
 #include <fcntl.h>
 #include <fmt/format.h>
-#include <unistd.h>
 
 #include <algorithm>
 #include <charconv>
@@ -33,7 +33,7 @@ std::uint32_t newest_generation(const std::string& root, const JobId& job) {
 /// Where the log lies. Of a job that has left the core the API knows neither site nor generation: then the newest that is here.
 std::optional<std::string> SiteLogs::folder_of(const api::LogQuery& query) const {
     const auto path = [&](const std::string& root, std::uint32_t generation) {
-        return fmt::format("{}/tasks/{}/{}/{}/logs", root, query.job.text(), generation, query.node_rank);
+        return fmt::format("{}/tasks/{}/{}/{}", root, query.job.text(), generation, query.node_rank);
     };
     if (const auto root = roots_.find(query.site); root != roots_.end()) return path(root->second, query.generation);
     if (!query.site.empty()) return std::nullopt;
@@ -58,16 +58,19 @@ Result<api::LogPiece, api::LogError> SiteLogs::read(const api::LogQuery& query) 
                 "the log of {} is on another machine, or its site's directory was not given to this server (--site-root), or it is gone",
                 query.job.text())});
     }
-    const int folder = ::open(path->c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-    if (folder < 0) {
+    const site_process::Fd task{::open(path->c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC)};
+    // Asked first: a task that is over now writes nothing after the look.
+    const bool over = task && site_process::is_over(task.get());
+    const auto logs = task ? site_process::open_folder(task.get(), "logs") : site_process::Fd{};
+    if (!logs) {
         return fail(api::LogError{api::LogFault::unknown,
                                   fmt::format("{} has printed nothing there yet, or its log is gone", query.job.text())});
     }
-    const auto* stream = query.stream == api::LogStream::stdout_ ? "0.out" : "0.err";
-    const auto chunk =
-        site_process::read_log(folder, stream, static_cast<std::int64_t>(query.offset), static_cast<std::int64_t>(query.max_bytes));
-    ::close(folder);
-    return api::LogPiece{chunk.bytes, static_cast<std::uint64_t>(chunk.offset), false};
+    const auto stream = fmt::format("{}.{}", query.local_rank, query.stream == api::LogStream::stdout_ ? "out" : "err");
+    const auto chunk = site_process::read_log(logs.get(), stream, static_cast<std::int64_t>(query.offset),
+                                              static_cast<std::int64_t>(query.max_bytes));
+    const bool at_end = chunk.offset + std::ssize(chunk.bytes) >= chunk.end;
+    return api::LogPiece{chunk.bytes, static_cast<std::uint64_t>(chunk.offset), over && at_end};
 }
 
 }  // namespace weir::server

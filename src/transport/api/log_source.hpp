@@ -22,6 +22,7 @@ struct LogQuery {
     SiteName site;                ///< Where this generation runs or ran; empty where that is not known any more.
     std::uint32_t generation = 0; ///< 0: the last one there is.
     std::uint32_t node_rank = 0;
+    std::uint32_t local_rank = 0; ///< Process of that node.
     LogStream stream = LogStream::stdout_;
     std::uint64_t offset = 0;
     std::size_t max_bytes = 65'536;
@@ -35,7 +36,7 @@ struct LogPiece {
 
 /// Why there is no piece; the first that applies.
 enum class LogFault : std::uint8_t {
-    unknown = 1,      ///< No such log: the task has not printed yet, or its log is gone.
+    unknown = 1,      ///< No such log: the task has not printed yet, it never was, or its log is gone.
     unavailable = 2,  ///< It cannot be reached now; ask again.
 };
 struct LogError {

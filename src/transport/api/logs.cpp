@@ -27,6 +27,22 @@ struct Wanted {
     bool is_seen = false;   ///< The core knows the job and lets the actor see it; else the views must.
 };
 
+/// Why there can be no such log: of a start that never was, of a node or a process that the job does not have.
+Result<void, Refusal> check_place(const LogQuery& query, std::uint32_t last_generation, bool generation_was, const JobSpec& spec) {
+    const auto job = query.job.text();
+    if (query.generation > 0 && !generation_was)
+        return fail(not_found(
+            fmt::format("{} has no generation {}: the last that was placed is {}", job, query.generation, last_generation), "generation"));
+    if (std::cmp_greater_equal(query.node_rank, spec.num_nodes))
+        return fail(not_found(
+            fmt::format("{} has {} nodes, counted from 0, and node {} was asked for", job, spec.num_nodes, query.node_rank), "node_rank"));
+    if (std::cmp_greater_equal(query.local_rank, spec.processes_per_node))
+        return fail(not_found(fmt::format("{} has {} processes on each node, counted from 0, and rank {} was asked for", job,
+                                          spec.processes_per_node, query.local_rank),
+                              "rank"));
+    return {};
+}
+
 /// What the core says of the job; one that it has forgotten is left to the views.
 Result<Wanted, Refusal> wanted_of(const control::State& state, const http::Request& request, Instant now) {
     Wanted wanted;
@@ -38,26 +54,32 @@ Result<Wanted, Refusal> wanted_of(const control::State& state, const http::Reque
     auto& query = wanted.query;
     query.job = *id;
     query.generation = static_cast<std::uint32_t>(natural(request, "generation").value_or(0));
+    query.node_rank = static_cast<std::uint32_t>(natural(request, "node_rank").value_or(0));
+    query.local_rank = static_cast<std::uint32_t>(natural(request, "rank").value_or(0));
     if (const auto live = state.jobs.find(*id); live != state.jobs.end()) {
         if (!control::may_see(state, actor, live->second.project)) return fail(unknown_job(text));
-        if (query.generation == 0) query.generation = live->second.generation;
-        for (const auto& usage : live->second.usage) {
-            if (usage.generation == query.generation) query.site = usage.site;
+        const auto& job = live->second;
+        if (query.generation == 0) query.generation = job.generation;
+        bool was = false;
+        for (const auto& usage : job.usage) {
+            if (usage.generation != query.generation) continue;
+            query.site = usage.site;
+            was = true;
         }
+        WEIR_CHECK(check_place(query, job.generation, was, job.spec));
         wanted.is_live = true;
         wanted.is_seen = true;
     } else if (const auto gone = state.finished.find(*id); gone != state.finished.end()) {
         if (!control::may_see(state, actor, gone->second.project)) return fail(unknown_job(text));
         wanted.is_seen = true;
     }
-    query.node_rank = static_cast<std::uint32_t>(natural(request, "node_rank").value_or(0));
     query.offset = natural(request, "offset").value_or(0);
     query.stream = word(request, "stream") == "stderr" ? LogStream::stderr_ : LogStream::stdout_;
     query.max_bytes = piece_bytes;
     return wanted;
 }
 
-/// Adds what the views know of a finished job: whose it is, and where its last generation ran.
+/// Adds what the views know of a finished job: whose it is, and where its generations ran.
 Result<LogQuery, Refusal> complete(Context& context, Wanted wanted, std::string_view text) {
     auto& query = wanted.query;
     if (wanted.is_live) return query;
@@ -67,7 +89,12 @@ Result<LogQuery, Refusal> complete(Context& context, Wanted wanted, std::string_
             const auto& job = (*told)->job;
             wanted.is_seen = context.world.reader.ask(
                 [&](const control::Core& core) { return control::may_see(core.state, wanted.actor, job.project); });
+            if (!wanted.is_seen) return fail(unknown_job(text));
             if (query.generation == 0) query.generation = job.generation;
+            if (job.spec) WEIR_CHECK(check_place(query, job.generation, query.generation <= job.generation, *job.spec));
+            for (const auto& line : (*told)->bill) {
+                if (line.generation == query.generation) query.site = line.site;
+            }
             if (query.generation == job.generation && job.site) query.site = *job.site;
         }
     }
@@ -193,13 +220,13 @@ std::vector<Endpoint> log_endpoints(Context& context) {
          .pattern = "/v1/jobs/{job}/logs",
          .name = "get_logs",
          .summary = "What a task printed, from an offset on; with follow, as it comes",
-         .query = {{.name = "stream", .kind = word, .doc = "stdout where it is absent", .words = stream_words},
-                   {.name = "offset",
-                    .kind = natural,
-                    .doc = "bytes to pass over; to resume: Weir-Log-Next, or the offset plus the bytes read"},
-                   {.name = "generation", .kind = natural, .doc = "the present or last one where it is absent", .max = UINT32_MAX},
-                   {.name = "node_rank", .kind = natural, .doc = "of the gang; 0 where it is absent", .max = UINT32_MAX},
-                   {.name = "follow", .kind = flag, .doc = "keep the answer open until the task ends"}},
+         .query =
+             {{.name = "stream", .kind = word, .doc = "stdout where it is absent", .words = stream_words},
+              {.name = "offset", .kind = natural, .doc = "bytes to pass over; to resume: Weir-Log-Next, or the offset plus the bytes read"},
+              {.name = "generation", .kind = natural, .doc = "the present or last one where it is absent", .max = UINT32_MAX},
+              {.name = "node_rank", .kind = natural, .doc = "of the gang; 0 where it is absent", .max = UINT32_MAX},
+              {.name = "rank", .kind = natural, .doc = "process of that node, its LOCAL_RANK; 0 where it is absent", .max = UINT32_MAX},
+              {.name = "follow", .kind = flag, .doc = "keep the answer open until the task ends"}},
          .answer_type = "text/plain",
          .problems = {404},
          .handler = [&context](http::Request request, http::Reply reply) { get_logs(context, std::move(request), std::move(reply)); }});

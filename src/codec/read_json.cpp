@@ -30,7 +30,10 @@ constexpr auto plain_byte = [] {
 class JsonReader {
 public:
     JsonReader(std::string_view text, const Limits& limits)
-        : text_(text), max_depth_(std::min(limits.max_depth, deepest_nesting)), nodes_left_(limits.max_nodes) {}
+        : text_(text), max_depth_(std::min(limits.max_depth, deepest_nesting)), nodes_left_(limits.max_nodes) {
+        items_.reserve(usually_open);
+        members_.reserve(usually_open);
+    }
 
     Result<Value, ReadError> read() {
         Value value;
@@ -45,6 +48,8 @@ public:
     }
 
 private:
+    static constexpr std::size_t usually_open = 32;  ///< More nodes are seldom open at once; growing moves them all.
+
     [[nodiscard]] Position here() const {
         return {.line = line_, .column = static_cast<std::uint32_t>(at_ - line_start_ + 1)};
     }

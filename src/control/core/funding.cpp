@@ -112,22 +112,53 @@ std::string name_of(const FundingSource& source) { return source.voucher ? sourc
 
 std::string yuan(Fen fen) { return fmt::format("{}.{:02}", fen.value / 100, fen.value % 100); }
 
+/// Why a source pays nowhere for use between two moments; nothing where that depends on site and model.
+std::optional<SourceAnswer> refused_everywhere(const State& state, const OrganisationName& organisation, const FundingSource& source,
+                                               Instant from, Instant to) {
+    if (!source.voucher) return std::nullopt;
+    const auto voucher = state.vouchers.find(*source.voucher);
+    if (voucher == state.vouchers.end() || voucher->second.organisation != organisation) {
+        return refused(fmt::format("voucher {} is not known here", source.voucher->text()));
+    }
+    const auto& [id, prog, owner, amount, valid_from, valid_to] = voucher->second;
+    if (from >= valid_from && to <= valid_to) return std::nullopt;
+    return refused(fmt::format("the voucher is valid from {} to before {}, and the run could last until {}", format_utc(valid_from),
+                               format_utc(valid_to), format_utc(to)));
+}
+
+/// What a source that is not refused everywhere says of a model at a site.
+SourceAnswer ask_here(const Core& core, const OrganisationName& organisation, const FundingSource& source, const Site& site,
+                      const std::string& model) {
+    if (!source.voucher) return {1000, {}};
+    const auto& programme = core.state.programmes.at(core.state.vouchers.at(*source.voucher).programme).programme;
+    return ask_programme(core, programme, core.state.organisations.at(organisation), site, model);
+}
+
 /// Who asks for a quote, with what.
 struct Asked {
+    Asked(const Core& core, const OrganisationName& organisation, const JobSpec& spec, const std::vector<Fen>& free, Instant now)
+        : core{core}, organisation{organisation}, spec{spec}, sources{sources_of(spec)}, free{free} {
+        for (const auto& source : sources) {
+            nowhere.push_back(refused_everywhere(core.state, organisation, source, now, now + seconds(spec.max_duration.value)));
+        }
+    }
+    [[nodiscard]] SourceAnswer ask(std::size_t source, const Site& site, const std::string& model) const {
+        return nowhere[source] ? *nowhere[source] : ask_here(core, organisation, sources[source], site, model);
+    }
+
     const Core& core;
     const OrganisationName& organisation;
     const JobSpec& spec;
     std::vector<FundingSource> sources;
-    const std::vector<Fen>& free;  ///< By source.
-    Instant now;
+    const std::vector<Fen>& free;                      ///< By source.
+    std::vector<std::optional<SourceAnswer>> nowhere;  ///< By source: what is asked once, and not at each site for each model.
 };
 
 /// What each source takes of the job's cost, in their order.
 void share(const Asked& asked, const Site& site, Quote& quote) {
-    const Instant end = asked.now + seconds(asked.spec.max_duration.value);
     for (std::size_t i = 0; i < asked.sources.size(); ++i) {
-        const auto answer = ask_source(asked.core, asked.organisation, asked.sources[i], site, quote.model, asked.now, end);
-        if (answer.per_mille == 0) quote.clauses.push_back({name_of(asked.sources[i]), answer.clause});
+        auto answer = asked.ask(i, site, quote.model);
+        if (answer.per_mille == 0) quote.clauses.push_back({name_of(asked.sources[i]), std::move(answer.clause)});
         const auto most = mul_div(quote.cost_max.value, answer.per_mille, 1000, Rounding::down).value_or(0);
         const Fen part = std::min({Fen{most}, quote.uncovered, asked.free[i]});
         quote.parts.push_back(part);
@@ -155,13 +186,12 @@ std::string per_cent(std::int64_t per_mille) {
 /// A refusal where even full purses could not pay this quote, because no source may pay the rest: what each may pay, and the rest.
 std::optional<Refusal> shares_too_small(const Asked& asked, const Quote& quote) {
     const auto& site = asked.core.state.sites.at(quote.site).site;
-    const Instant end = asked.now + seconds(asked.spec.max_duration.value);
     Fen rest = quote.cost_max;
     std::string shares;
     std::string named;
     std::string clause;
     for (std::size_t i = 0; i < asked.sources.size(); ++i) {
-        const auto answer = ask_source(asked.core, asked.organisation, asked.sources[i], site, quote.model, asked.now, end);
+        const auto answer = asked.ask(i, site, quote.model);
         const Fen most{mul_div(quote.cost_max.value, answer.per_mille, 1000, Rounding::down).value_or(0)};
         rest -= std::min(most, rest);
         shares += fmt::format("; {} may pay {} % of it, {} yuan", name_of(asked.sources[i]), per_cent(answer.per_mille), yuan(most));
@@ -216,21 +246,12 @@ std::vector<FundingSource> sources_of(const JobSpec& spec) {
 
 SourceAnswer ask_source(const Core& core, const OrganisationName& organisation, const FundingSource& source, const Site& site,
                         const std::string& model, Instant from, Instant to) {
-    if (!source.voucher) return {1000, {}};
-    const auto voucher = core.state.vouchers.find(*source.voucher);
-    if (voucher == core.state.vouchers.end() || voucher->second.organisation != organisation) {
-        return refused(fmt::format("voucher {} is not known here", source.voucher->text()));
-    }
-    const auto& [id, prog, owner, amount, valid_from, valid_to] = voucher->second;
-    if (from < valid_from || to > valid_to) {
-        return refused(fmt::format("the voucher is valid from {} to before {}, and the run could last until {}", format_utc(valid_from),
-                                   format_utc(valid_to), format_utc(to)));
-    }
-    return ask_programme(core, core.state.programmes.at(prog).programme, core.state.organisations.at(organisation), site, model);
+    if (auto nowhere = refused_everywhere(core.state, organisation, source, from, to)) return *std::move(nowhere);
+    return ask_here(core, organisation, source, site, model);
 }
 
 std::vector<Quote> quotes(const Core& core, const Project& project, const JobSpec& spec, const std::vector<Fen>& free, Instant now) {
-    const Asked asked{core, project.organisation, spec, sources_of(spec), free, now};
+    const Asked asked{core, project.organisation, spec, free, now};
     std::vector<Quote> all;
     for (const auto& [name, site] : core.state.sites) {
         if (may_enter(project, spec, site.site)) add_quotes(asked, site.site, all);
@@ -263,7 +284,7 @@ Result<HoldPlan, Refusal> plan_holds(const Core& core, const Project& project, c
         payable = true;
         for (std::size_t i = 0; i < most.size(); ++i) most[i] = std::max(most[i], quote.parts[i]);
     }
-    if (!payable) return fail(cannot_pay(all, {core, project.organisation, spec, sources, free, now}));
+    if (!payable) return fail(cannot_pay(all, {core, project.organisation, spec, free, now}));
     for (std::size_t i = 0; i < sources.size(); ++i) {
         if (most[i].value == 0) continue;
         const auto id = ledger::transfer_id_of(now, fmt::format("{} hold {}", job.text(), i));
@@ -325,10 +346,9 @@ std::optional<std::vector<SourceShare>> shares_of(const Core& core, const LiveJo
 
 scheduler::FundingAnswers funding_answers(const Core& core, const LiveJob& job, Instant now) {
     const auto& project = core.state.projects.at(job.project);
-    auto sources = sources_of(job.spec);
-    std::vector<Fen> held(sources.size());
-    for (std::size_t i = 0; i < sources.size(); ++i) held[i] = held_of(job, sources[i]);
-    const Asked asked{core, project.organisation, job.spec, std::move(sources), held, now};
+    std::vector<Fen> held;
+    for (const auto& source : sources_of(job.spec)) held.push_back(held_of(job, source));
+    const Asked asked{core, project.organisation, job.spec, held, now};
     std::vector<Quote> all;
     for (const auto& [name, site] : core.state.sites) add_quotes(asked, site.site, all);
     scheduler::FundingAnswers answers;

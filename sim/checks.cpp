@@ -201,8 +201,11 @@ void Jury::compare_with_scratch(Core& core) {
             break_law(fmt::format("the digest of what should run at {} is not that of its tasks", site.value));
     }
     for (const auto& [id, job] : state.jobs) {
-        if (!job.placement && scratch.scheduler.why(id.uid, state.now) != core.scheduler.why(id.uid, state.now))
+        if (job.placement) continue;
+        const auto why = core.scheduler.why(id.uid, state.now);
+        if (scratch.scheduler.why(id.uid, state.now) != why)
             break_law(fmt::format("{} waits for other reasons than from scratch", id.text()));
+        if (why.reasons.empty()) break_law(fmt::format("{} waits without a reason", id.text()));
     }
     if (plan_of(scratch) != plan_of(core)) break_law("from scratch other jobs are placed, or elsewhere");
 }
@@ -223,11 +226,6 @@ void Jury::look_closely(const Server& server) {
     if (read != digest_of(state)) break_law("the reader's state differs from the writer's");
 
     compare_with_scratch(const_cast<Core&>(core));  // a plan warms the scheduler's memory; no answer depends on it
-    if (!verdict_.empty()) return;
-    for (const auto& [id, job] : state.jobs) {
-        if (!job.placement && core.scheduler.why(id.uid, state.now).reasons.empty())
-            break_law(fmt::format("{} waits without a reason", id.text()));
-    }
     for (const auto id : acknowledged_) {
         if (!state.jobs.contains(id) && !finished_.contains(id)) break_law(fmt::format("{} was acknowledged and is lost", id.text()));
     }

@@ -9,7 +9,9 @@ namespace weir::sim {
 using namespace control;
 
 Server::Server(Timeline& timeline, Random random, Probes& probes, Policy policy, Catalogue catalogue)
-    : timeline_{timeline}, random_{random}, probes_{probes}, policy_{policy}, catalogue_{std::move(catalogue)} {}
+    : timeline_{timeline}, random_{random}, probes_{probes}, policy_{policy}, catalogue_{std::move(catalogue)} {
+    told_.ledger = ledger::Ledger{{.hash_seed = 0}};
+}
 
 void Server::start(bool use_snapshots) {
     // The operator may have changed the lease terms while the server was down.
@@ -19,17 +21,16 @@ void Server::start(bool use_snapshots) {
         policy_.kill_grace = seconds(random_.between(2, 8));
     }
     journal_ = std::make_unique<MemoryJournal>(disk_);
-    // Each life hashes with a secret of its own, and the fold that it is compared with by another: no answer may depend on it.
+    // Each life hashes with a secret of its own, and the fold of what was told with another: no answer may depend on it.
     policy_.hash_seed = life_ + 1;
     auto first = recover(*journal_, policy_, catalogue_, {.use_snapshots = use_snapshots, .companions = true});
-    policy_.hash_seed = ~policy_.hash_seed;
-    auto second = recover(*journal_, policy_, catalogue_, {.use_snapshots = false});
-    if (!first || !second) {
-        broken = "recovery failed: " + (first ? second.error() : first.error());
+    if (!first) {
+        broken = "recovery failed: " + first.error();
         return;
     }
-    if (digest_of(first->core.state) != digest_of(second->core.state))
-        broken = "a snapshot and the whole journal recover to different states";
+    announce();
+    if (!broken.empty()) return;
+    if (digest_of(first->core.state) != digest_of(told_)) broken = "what was recovered is not what the journal's texts say one by one";
     if (!disk_.records.empty())
         probes_.hit(first->snapshot_revision > 0 ? "recovered from a snapshot" : "recovered from the whole journal");
     reader_ = std::make_unique<Reader>(std::move(first->companions->reader));
@@ -42,7 +43,6 @@ void Server::start(bool use_snapshots) {
     inbox_.clear();
     answers_.clear();
     work_planned_ = false;
-    announce();
     submit(Request{Actor{}, StartLeader{journal_->epoch().number, "sim", 0}}, [](const Answer&) {});
     plan_work(milliseconds(200));
 }
@@ -56,6 +56,7 @@ void Server::announce() {
             return;
         }
         if (on_entry) on_entry(*entry);
+        apply(told_, entry->event, entry->revision, entry->at);
     }
     announced_ = disk_.records.size();
 }

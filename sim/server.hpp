@@ -73,6 +73,7 @@ private:
     Duration wall_offset_;
     std::uint64_t life_ = 0;      ///< Timers of an earlier life do nothing.
     std::uint64_t announced_ = 0; ///< Entries up to this revision were told to on_entry.
+    control::State told_;         ///< These, read from the disk one by one and folded: what every recovery must come to.
     bool work_planned_ = false;
     void plan_work(Duration delay);
     void announce();

@@ -223,22 +223,23 @@ void SimSite::send(const SiteReport& report) {
         probes_.hit("report lost");
         return;
     }
-    deliver(report, sent);
+    const auto told = std::make_shared<const SiteReport>(report);
+    deliver(told, sent);
     if (troubled_ && random_.chance(1, 5)) {
         probes_.hit("report repeated");
-        deliver(report, sent);
+        deliver(told, sent);
     }
 }
 
-void SimSite::deliver(const SiteReport& report, Instant sent_boot) {
+void SimSite::deliver(const std::shared_ptr<const SiteReport>& report, Instant sent_boot) {
     timeline_.after(transit(), [this, report, sent_boot, life = agent_life_] {
-        server_.report(report, [this, report, sent_boot, life](const Result<ReportAnswer, Refusal>& answer) {
+        server_.report(*report, [this, report, sent_boot, life](const Result<ReportAnswer, Refusal>& answer) {
             if (!connected_ || (troubled_ && random_.chance(1, 5))) {
                 probes_.hit("report answer lost");
                 return;
             }
             timeline_.after(transit(), [this, report, sent_boot, life, answer] {
-                if (life == agent_life_ && agent_up_ && powered_) answered(report, sent_boot, answer);
+                if (life == agent_life_ && agent_up_ && powered_) answered(*report, sent_boot, answer);
             });
         });
     });

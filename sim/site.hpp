@@ -11,6 +11,7 @@
 #include "timeline.hpp"
 
 #include <map>
+#include <memory>
 #include <optional>
 #include <string>
 #include <vector>
@@ -89,7 +90,7 @@ private:
     void begin(const DesiredTask& desired);
     [[nodiscard]] SiteReport next_report();
     void send(const SiteReport& report);
-    void deliver(const SiteReport& report, Instant sent_boot);
+    void deliver(const std::shared_ptr<const SiteReport>& report, Instant sent_boot);
     void answered(const SiteReport& report, Instant sent_boot, const Result<ReportAnswer, control::Refusal>& answer);
     void acknowledge(const SiteReport& report);
     void ask_desired();

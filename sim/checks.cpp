@@ -1,5 +1,7 @@
 #include "checks.hpp"
 
+#include "control/core/funding.hpp"
+
 #include <fmt/format.h>
 
 #include <algorithm>
@@ -134,6 +136,7 @@ void Jury::paid(const JobFinished& finished) {
     }
     for (const auto& part : finished.paid) {
         captured += part.captured;
+        captured_[part.source.voucher] += part.captured;
         if (part.captured > part.held) break_law(fmt::format("{} pays more than was held", finished.job.text()));
         if (!part.source.voucher) continue;
         // A line is rounded by half a fen.
@@ -157,6 +160,8 @@ void Jury::look(const Server& server) {
 
 namespace {
 
+const OrganisationName buyer{"lab"};  // The only one that has money here.
+
 /// What a plan says, as far as it is a fact.
 std::vector<std::pair<JobId, Placement>> plan_of(Core& core) {
     std::vector<std::pair<JobId, Placement>> plan;
@@ -173,6 +178,19 @@ auto counted(std::map<ProjectName, std::uint32_t> live) {
 }
 
 }  // namespace
+
+/// What the bills say was paid is what the books moved. A voucher that ended gave the rest of its account away.
+void Jury::compare_with_bills(const State& state) {
+    for (const auto& [voucher, captured] : captured_) {
+        const auto known = voucher ? state.vouchers.find(*voucher) : state.vouchers.end();
+        if (voucher && known == state.vouchers.end()) continue;
+        const auto id = voucher ? account::voucher(state.programmes.at(known->second.programme), *voucher) : account::prepaid(buyer);
+        const auto* books = state.ledger.account(id);
+        if (books != nullptr && books->debits_posted == captured.value) continue;
+        break_law(fmt::format("bills took {} fen from {} and the books {}", captured.value, voucher ? voucher->text() : "prepaid money",
+                              books == nullptr ? 0 : books->debits_posted));
+    }
+}
 
 /// Incremental equals from-scratch: the state through a snapshot, everything derived built anew.
 void Jury::compare_with_scratch(Core& core) {
@@ -217,6 +235,7 @@ void Jury::look_closely(const Server& server) {
     for (const auto& violation : state.ledger.verify()) {
         break_law(fmt::format("the ledger: law {}, {} and {}", static_cast<int>(violation.law), violation.left, violation.right));
     }
+    compare_with_bills(state);
     std::size_t holds = 0;
     for (const auto& [id, job] : state.jobs) holds += job.holds.size();
     if (holds != state.ledger.hold_count())

@@ -9,6 +9,7 @@
 #include "timeline.hpp"
 
 #include <map>
+#include <optional>
 #include <set>
 #include <string>
 
@@ -45,6 +46,7 @@ private:
     void paid(const control::JobFinished& finished);
     void occupy(JobId job, std::uint32_t generation, std::int64_t sign);
     void compare_with_scratch(control::Core& mine);
+    void compare_with_bills(const control::State& state);
 
     const Timeline& timeline_;
     Probes& probes_;
@@ -65,6 +67,7 @@ private:
     /// What a voucher may pay of a job at most, in milli-card-seconds times fen an hour: its use within the validity.
     std::map<std::pair<JobId, VoucherId>, std::int64_t> timely_;
     std::map<JobId, std::int64_t> metered_;   ///< Milli-card-seconds of a job, all that counted or was lost.
+    std::map<std::optional<VoucherId>, Fen> captured_;  ///< What bills took of a voucher, or of prepaid money.
     std::set<JobId> finished_;
     std::set<JobId> acknowledged_;
     std::map<std::tuple<JobId, std::uint32_t, std::uint32_t>, std::int64_t> metered_to_;

@@ -20,7 +20,10 @@ protected:
     HttpServerLinkTest() {
         http::Router router;
         const auto answer = [this](const http::Request& request) {
-            asked = request;
+            asked.parameters = request.parameters;
+            asked.query = request.query;
+            asked.headers = request.headers;
+            asked.body = request.body;
             return http::Response::json(200, body);
         };
         EXPECT_TRUE(router.add({http::Method::post, "/v1/sites/{site}/report", http::answer_with(answer), {}}));

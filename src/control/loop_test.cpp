@@ -3,6 +3,7 @@
 #include "control/loop.hpp"
 
 #include "control/core/core.hpp"
+#include "ports/fake_journal.hpp"
 
 #include <gtest/gtest.h>
 
@@ -18,37 +19,18 @@ namespace {
 
 constexpr Instant noon{1'800'000'000'000'000'000};
 
-/// Records are counted and forgotten; an append waits until it is let go on.
-class HeldJournal final : public ports::Journal {
+/// An append waits until it is let go on.
+class HeldJournal final : public ports::FakeJournal {
 public:
-    ports::JournalResult<ports::StoreIdentity> identity() override { return ports::StoreIdentity{}; }
-    ports::JournalResult<ports::Head> head() override { return head_; }
-    ports::JournalResult<std::vector<ports::Record>> read(std::uint64_t, std::size_t, std::size_t) override {
-        return std::vector<ports::Record>{};
-    }
-    ports::JournalResult<ports::Verification> verify(std::uint64_t, std::uint64_t) override { return ports::Verification{}; }
-    ports::JournalResult<ports::SnapshotSearch> latest_snapshot(std::uint32_t, std::uint64_t) override { return ports::SnapshotSearch{}; }
-    ports::JournalResult<std::optional<std::string>> meta(const std::string&) override { return std::optional<std::string>{}; }
-    [[nodiscard]] ports::Epoch epoch() const override { return {1}; }
-    ports::JournalResult<ports::Head> append(std::span<const ports::Record> batch, ports::Epoch) override {
+    ports::JournalResult<ports::Head> append(std::span<const ports::Record> batch, ports::Epoch epoch) override {
         begun.release();
         go_on.acquire();
         go_on.release();
-        head_ = {batch.back().revision, batch.back().hash};
-        return head_;
+        return FakeJournal::append(batch, epoch);
     }
-    ports::JournalResult<void> set_meta(const std::string&, const std::string&, ports::Epoch) override { return {}; }
-    ports::JournalResult<void> put_snapshot(const ports::Snapshot&) override { return {}; }
-    [[nodiscard]] bool checkpoint_due() const override { return false; }
-    ports::JournalResult<ports::Checkpoint> checkpoint() override { return ports::Checkpoint{}; }
-    ports::JournalResult<ports::BackupReport> backup_to(const std::string&) override { return ports::BackupReport{}; }
-    ports::JournalResult<std::unique_ptr<ports::JournalReader>> open_reader() override { return std::unique_ptr<ports::JournalReader>{}; }
 
     std::counting_semaphore<> begun{0};
     std::counting_semaphore<> go_on{1};
-
-private:
-    ports::Head head_;
 };
 
 struct House {

@@ -106,8 +106,7 @@ std::optional<WhyReason> silence_of(const control::Core& core, const LiveJob& jo
     view.site = job.placement->site.value;
     view.text = fmt::format(
         "site {} has not been heard since about {}; the lease of this task {} {}, and unless the site is heard before {} the job goes back "
-        "to "
-        "the queue, or ends where its restarts are used up",
+        "to the queue, or ends where its restarts are used up",
         job.placement->site.value, format_utc({floor_seconds(heard) * 1'000'000'000}), ends > now ? "ends at" : "ended at",
         format_utc({floor_seconds(ends) * 1'000'000'000}), format_utc({floor_seconds(lost) * 1'000'000'000}));
     return view;

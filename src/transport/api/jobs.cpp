@@ -36,20 +36,25 @@ control::SubmitJob command_of(Context& context, JobForm form) {
     return command;
 }
 
-/// Asks that a site could run a moment ago: a tenant's jobs are often alike, and looking at every site for each costs time.
+/// Asks that a site could run a moment ago: a tenant's jobs are often alike, and looking at every site for each costs time. That none
+/// could is not remembered: who adds a site must not be warned of what was.
 class KnownToFit {
 public:
-    /// Why the network could never run this job; none where it could. As it is now, or was a few seconds ago.
-    std::vector<WhyReason> why_never(Context& context, const control::SubmitJob& command) {
+    /// Why the network could never run this job; none where it could, or who asks may not submit it. As it is now, or was a few seconds
+    /// ago.
+    std::vector<WhyReason> why_never(Context& context, const Actor& actor, const control::SubmitJob& command) {
         const auto now = context.world.steady();
         auto ask = ask_text(command);
         {
             const std::lock_guard lock{mutex_};
             if (const auto known = known_.find(ask); known != known_.end() && now < known->second) return {};
         }
-        auto reasons = context.world.reader.ask(
-            [&](const control::Core& core) { return api::why_never(core, command.project, command.spec); });
-        if (!reasons.empty()) return reasons;
+        auto found = context.world.reader.ask([&](const control::Core& core) -> std::optional<std::vector<WhyReason>> {
+            if (!control::permit(core.state, actor, control::Action::submit, command.project)) return std::nullopt;
+            return api::why_never(core, command.project, command.spec);
+        });
+        if (!found) return {};
+        if (!found->empty()) return std::move(*found);
         const std::lock_guard lock{mutex_};
         if (known_.size() >= asks_max) known_.clear();
         known_[std::move(ask)] = now + good_for;
@@ -73,11 +78,12 @@ private:
     std::unordered_map<std::string, Instant> known_;
 };
 
-Result<Change, http::Response> submit_job(Context& context, KnownToFit& known, const http::Request& request, JobForm form) {
+Result<Change, http::Response> submit_job(Context& context, KnownToFit& known, const Actor& actor, const http::Request& request,
+                                          JobForm form) {
     // Only a key needs the text of the whole request: the id is the idempotency record of its job.
     auto canonical = request.header("Idempotency-Key") ? codec::to_json(form) : std::string{};
     auto command = command_of(context, std::move(form));
-    auto print = [warnings = known.why_never(context, command)](const control::Accepted& made, std::uint64_t revision) {
+    auto print = [warnings = known.why_never(context, actor, command)](const control::Accepted& made, std::uint64_t revision) {
         return codec::to_json(JobMade{made.id, made.repeated, revision, warnings.empty() ? std::nullopt : std::optional{warnings}});
     };
     return Change{std::move(command), std::move(canonical), "/v1/jobs/", std::move(print)};
@@ -305,8 +311,8 @@ std::vector<Endpoint> job_endpoints(Context& context) {
          .problems = {402, 403, 404, 409, 422},
          .handler = changing<JobForm>(
              context, true,
-             [&context, known = std::make_shared<KnownToFit>()](const Actor&, const http::Request& request, JobForm form) {
-                 return submit_job(context, *known, request, std::move(form));
+             [&context, known = std::make_shared<KnownToFit>()](const Actor& actor, const http::Request& request, JobForm form) {
+                 return submit_job(context, *known, actor, request, std::move(form));
              },
              true)});
     endpoints.push_back(

@@ -234,6 +234,7 @@ TEST(Agent, IsToldWhatShouldRunWhenItChanges) {
     EXPECT_THAT(why, HasSubstr(R"("code":"site_silent","site":"east")"));
     const auto silent = town.reader->ask([](const control::Core& core) { return core.state.sites.at(SiteName{"east"}).reachable_since; });
     const auto to_second = [](Instant at) { return format_utc({floor_seconds(at) * 1'000'000'000}); };
+    EXPECT_THAT(why, HasSubstr("the job goes back to the queue, or ends where its restarts are used up"));
     EXPECT_THAT(why, HasSubstr("not been heard since about " + to_second(silent - seconds(15))));
     EXPECT_THAT(why, HasSubstr("the lease of this task ends at " + to_second(silent + seconds(15))));
     EXPECT_THAT(why, HasSubstr("unless the site is heard before " + to_second(silent + seconds(27))));

@@ -9,7 +9,7 @@
 #include "codec/value.hpp"
 #include "control/loop.hpp"
 #include "control/recover.hpp"
-#include "ports/journal.hpp"
+#include "ports/fake_journal.hpp"
 #include "transport/api/api.hpp"
 #include "transport/http/client/client.hpp"
 #include "transport/http/server/server.hpp"
@@ -17,7 +17,6 @@
 #include <array>
 #include <atomic>
 #include <chrono>
-#include <deque>
 #include <future>
 #include <map>
 #include <memory>
@@ -30,45 +29,7 @@
 
 namespace weir::api::test {
 
-/// Records in memory, for one writer and any reader. A fake: nothing survives it.
-class FakeJournal final : public ports::Journal {
-public:
-    ports::JournalResult<ports::StoreIdentity> identity() override { return ports::StoreIdentity{}; }
-    ports::JournalResult<ports::Head> head() override {
-        const std::lock_guard lock{mutex_};
-        return head_;
-    }
-    ports::JournalResult<std::vector<ports::Record>> read(std::uint64_t from, std::size_t max_records, std::size_t) override {
-        const std::lock_guard lock{mutex_};
-        std::vector<ports::Record> out;
-        for (auto at = std::max<std::uint64_t>(from, 1); at <= records_.size() && out.size() < max_records; ++at)
-            out.push_back(records_[at - 1]);
-        return out;
-    }
-    ports::JournalResult<ports::Verification> verify(std::uint64_t, std::uint64_t) override { return ports::Verification{}; }
-    ports::JournalResult<ports::SnapshotSearch> latest_snapshot(std::uint32_t, std::uint64_t) override { return ports::SnapshotSearch{}; }
-    ports::JournalResult<std::optional<std::string>> meta(const std::string&) override { return std::optional<std::string>{}; }
-    [[nodiscard]] ports::Epoch epoch() const override { return {1}; }
-    ports::JournalResult<ports::Head> append(std::span<const ports::Record> batch, ports::Epoch) override {
-        const std::lock_guard lock{mutex_};
-        for (const auto& record : batch) {
-            records_.push_back(record);
-            head_ = {record.revision, record.hash};
-        }
-        return head_;
-    }
-    ports::JournalResult<void> set_meta(const std::string&, const std::string&, ports::Epoch) override { return {}; }
-    ports::JournalResult<void> put_snapshot(const ports::Snapshot&) override { return {}; }
-    [[nodiscard]] bool checkpoint_due() const override { return false; }
-    ports::JournalResult<ports::Checkpoint> checkpoint() override { return ports::Checkpoint{}; }
-    ports::JournalResult<ports::BackupReport> backup_to(const std::string&) override { return ports::BackupReport{}; }
-    ports::JournalResult<std::unique_ptr<ports::JournalReader>> open_reader() override { return std::unique_ptr<ports::JournalReader>{}; }
-
-private:
-    std::mutex mutex_;
-    std::deque<ports::Record> records_;
-    ports::Head head_;
-};
+using ports::FakeJournal;
 
 struct TownOptions {
     Options api{.rate = {.per_second = 1'000'000, .burst = 1'000'000},

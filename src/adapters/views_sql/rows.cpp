@@ -2,6 +2,7 @@
 
 #include "codec/encode.hpp"
 
+#include <array>
 #include <map>
 #include <string>
 #include <variant>
@@ -28,8 +29,9 @@ class Row {
 public:
     Row(Rows& rows, std::string_view sql) : statement_{rows.statement(sql)} {}
     Row& text(std::string value) {
-        texts_.push_back(std::make_unique<std::string>(std::move(value)));
-        if (statement_) statement_.bind_text(++count_, *texts_.back());
+        auto& kept = texts_.at(static_cast<std::size_t>(count_));
+        kept = std::move(value);
+        if (statement_) statement_.bind_text(++count_, kept);
         return *this;
     }
     Row& number(std::int64_t value) {
@@ -44,7 +46,7 @@ public:
 
 private:
     store::Statement& statement_;
-    std::vector<std::unique_ptr<std::string>> texts_;
+    std::array<std::string, 12> texts_;  ///< No statement has more arguments.
     int count_ = 0;
 };
 

@@ -69,6 +69,7 @@ BackendResult<void> ProcessSite::prepare_root() {
     }
     lock_ = std::move(*lock);
     tasks_ = WEIR_TRY(make_folder(root_.get(), tasks_folder, as_root_ ? 0711 : 0700, std::nullopt));
+    list_.read(tasks_.get());
     users_ = std::make_unique<Users>(WEIR_TRY(Users::open(root_.get(), config_.users)));
     return {};
 }
@@ -190,9 +191,13 @@ BackendResult<std::vector<ports::TaskObserved>> ProcessSite::observe() {
     std::vector<ports::TaskObserved> all;
     std::vector<std::string> alive;
     std::vector<std::size_t> dead;
-    for (const auto& key : list_keys(tasks_.get())) {
+    for (auto& [key, end] : list_.all()) {
+        if (end) {
+            all.push_back(std::move(*end));
+            continue;
+        }
         const Fd folder = open_folder(root_.get(), folder_of(key));
-        if (!folder || !read_text(folder.get(), order_file, supervisor::spec_bytes_max)) continue;
+        if (!folder || !open_regular(folder.get(), order_file)) continue;
         const auto record = read_record(folder.get(), boot_id_);
         if (record.alive) {
             alive.push_back(record.project);
@@ -201,6 +206,7 @@ BackendResult<std::vector<ports::TaskObserved>> ProcessSite::observe() {
             dead.push_back(all.size());
         }
         all.push_back(observe_record(key, record));
+        if (all.back().state == ports::TaskState::ended) list_.keep_end(all.back());
     }
     for (const auto at : dead) {
         const Fd folder = open_folder(root_.get(), folder_of(all[at].key));
@@ -307,8 +313,8 @@ BackendResult<void> ProcessSite::fence(const std::string& job, std::int64_t gene
         return refuse(BackendFault::invalid, fmt::format("`{}` at {} is no generation of a job", job, generation));
     WEIR_TRY(make_folder(tasks_.get(), job, as_root_ ? 0711 : 0700, std::nullopt));
     WEIR_CHECK(raise_fence(tasks_.get(), job, generation));
-    for (const auto& key : list_keys(tasks_.get())) {
-        if (key.job != job || key.generation > generation) continue;
+    for (const auto& [key, end] : list_.all()) {
+        if (end || key.job != job || key.generation > generation) continue;
         const auto told = tell(key, "kill");
         if (!told && told.error().fault != BackendFault::ended && told.error().fault != BackendFault::not_found) return told;
     }
@@ -327,6 +333,7 @@ BackendResult<void> ProcessSite::forget(const ports::TaskKey& key) {
     if (!generation || !remove_tree(generation.get(), fmt::format("{}", key.node_rank))) {
         return fail(cannot("remove the folder of", key_text(key), errno));
     }
+    list_.remove(key);
     const Fd job = open_folder(tasks_.get(), key.job);
     // Fails, as it should, while another node of the generation is there.
     if (job) unlinkat(job.get(), fmt::format("{}", key.generation).c_str(), AT_REMOVEDIR);

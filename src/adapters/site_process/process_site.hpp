@@ -3,14 +3,15 @@
 // It answers one question: how does an order become processes on this host, safely and once? What should run is the agent's
 // business; how a running task is kept is the supervisor's.
 //
-// Promises: those of ports::SiteBackend. Everything known is on disk: an agent that is killed at any instant and started
-// anew finds its tasks again. One ProcessSite at a time has a root. As root, tenant code runs under a user of its project
-// taken from the site's range and never as root; without a range every start is refused. What the host does not permit
-// (namespaces, limits) is left out and stated in capabilities().
+// Promises: those of ports::SiteBackend. Everything known is on disk, and remembered only where it cannot change: an agent that is
+// killed at any instant and started anew finds its tasks again. One ProcessSite at a time has a root. As root, tenant code runs
+// under a user of its project taken from the site's range and never as root; without a range every start is refused. What the
+// host does not permit (namespaces, limits) is left out and stated in capabilities().
 #pragma once
 
 #include "adapters/site_process/cgroups.hpp"
 #include "adapters/site_process/files.hpp"
+#include "adapters/site_process/task_list.hpp"
 #include "adapters/site_process/users.hpp"
 #include "ports/site_backend.hpp"
 
@@ -111,6 +112,7 @@ private:
     std::string boot_id_;
     Fd root_;
     Fd tasks_;
+    TaskList list_;
     Fd lock_;
     Fd changes_;
     std::mutex users_guard_;  ///< The one thing that installing checkpoints may change beside a start and each other.

@@ -140,6 +140,7 @@ BackendResult<Fd> ProcessSite::make_task_folder(const ports::TaskKey& key, const
     const Fd job = WEIR_TRY(make_folder(tasks_.get(), key.job, passage, std::nullopt));
     const Fd generation = WEIR_TRY(make_folder(job.get(), fmt::format("{}", key.generation), passage, std::nullopt));
     Fd folder = WEIR_TRY(make_folder(generation.get(), fmt::format("{}", key.node_rank), passage, std::nullopt));
+    list_.add(key);
     const auto known = read_text(folder.get(), project_file, 64);
     if (known && *known != project) {
         return refuse(BackendFault::differs, fmt::format("task {} belongs to project {}, not to {}", key_text(key), *known, project));

@@ -337,6 +337,21 @@ TEST_P(ProcessSites, AFenceEndsOldGenerationsAndKeepsThemFromStarting) {
     EXPECT_EQ(site.await_end(third.key).exit_code, 0);
 }
 
+TEST_P(ProcessSites, AnEndIsReadOnceAndIsTheSameToAnAgentThatStartsAnew) {
+    Site site{GetParam()};
+    const auto order = task("exit 3");
+    ASSERT_EQ(site.backend->start(order), StartOutcome::started);
+    const auto end = site.await_end(order.key);
+    EXPECT_EQ(end.exit_code, 3);
+    fs::rename(site.folder(order.key) / "status", site.folder(order.key) / "away");
+    const auto remembered = site.look(order.key);
+    EXPECT_EQ(std::tie(remembered.state, remembered.exit_code, remembered.meter), std::tie(end.state, end.exit_code, end.meter));
+    fs::rename(site.folder(order.key) / "away", site.folder(order.key) / "status");
+    site.crash();
+    const auto anew = site.look(order.key);
+    EXPECT_EQ(std::tie(anew.state, anew.exit_code, anew.meter), std::tie(end.state, end.exit_code, end.meter));
+}
+
 TEST_P(ProcessSites, AForgottenTaskIsGoneAndNeverComesBack) {
     Site site{GetParam()};
     const auto order = task("mkdir -p $WEIR_OUTPUT_DIR/a/b; ln -s / $WEIR_OUTPUT_DIR/a/root; chmod 0 $WEIR_OUTPUT_DIR/a/b");

@@ -12,7 +12,7 @@
 //         resume/                     checkpoints that were installed before the start
 //         checkpoints/ outputs/ work/ tmp/      the tenant's own, 0700
 //
-// It answers one question: what is known of this task on disk? Nothing is remembered elsewhere.
+// It answers one question: what is known of this task on disk?
 #pragma once
 
 #include "adapters/site_process/files.hpp"

@@ -185,7 +185,7 @@ bool Reconciler::look() {
             gang.view.reason = Reason::start_failed;
         }
         if (record != nullptr && !record->disk_used_up.empty() && gang.view.state == TaskState::ended && !gang.view.first_failed) {
-            gang.view.reason = Reason::exit_code;
+            gang.view.reason = Reason::disk_exceeded;
             gang.view.exit_code = disk_exit_code;
         }
     }
@@ -302,7 +302,7 @@ bool Reconciler::open(const GenerationKey& key, Gang& gang) {
     for (std::size_t i = 0; i < gang.ranks.size(); ++i) {
         if (gang.ranks[i] != nullptr && gang.ranks[i]->begun) {
             renew(key, *gang.ranks[i], *deadline);
-        } else if (is_prepared(key, *record, *gang.desired)) {
+        } else if (list_is_current() && is_prepared(key, *record, *gang.desired)) {
             acted = start(key, gang, static_cast<std::int32_t>(i), *deadline) || acted;
             record = records_.find(key);
             if (!record->refused.empty()) return true;
@@ -310,6 +310,10 @@ bool Reconciler::open(const GenerationKey& key, Gang& gang) {
     }
     return acted;
 }
+
+/// The lease that the server granted last is of a list that may no longer be ours: after a silence it may have given a task of ours to
+/// another site, and would have it run twice.
+bool Reconciler::list_is_current() const { return desired_->revision >= terms_->desired_revision; }
 
 bool Reconciler::older_lives(const GenerationKey& key) const {
     for (auto it = gangs_.lower_bound({key.job, 0}); it != gangs_.end() && it->first < key; ++it) {

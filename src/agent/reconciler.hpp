@@ -143,6 +143,7 @@ private:
     bool fence_older(const GenerationKey& key);
     [[nodiscard]] bool waits_for_checkpoint(const GenerationKey& key, const Gang& gang);
     bool open(const GenerationKey& key, Gang& gang);
+    [[nodiscard]] bool list_is_current() const;
     [[nodiscard]] bool older_lives(const GenerationKey& key) const;
     [[nodiscard]] const GenerationRecord* make_record(const GenerationKey& key, const DesiredTask& desired);
     [[nodiscard]] bool is_prepared(const GenerationKey& key, const GenerationRecord& record, const DesiredTask& desired);

@@ -52,7 +52,7 @@ TEST_F(ReconcilerTest, ATaskThatTakesMoreThanItMayOfTheDiskIsStoppedAndSaysWhy) 
     at(104);
     backend.finish_stopping();
     at(105);
-    EXPECT_THAT(words(), HasSubstr("1:ended(exit_code,122)"));
+    EXPECT_THAT(words(), HasSubstr("1:ended(disk_exceeded,122)"));
     EXPECT_TRUE(agent->live_tasks().empty());
 }
 

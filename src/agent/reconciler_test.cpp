@@ -57,6 +57,30 @@ TEST_F(ReconcilerTest, ALeaseCountsFromTheMomentTheReportWasSent) {
     EXPECT_EQ(at(120), Calls{});
 }
 
+TEST_F(ReconcilerTest, WhatAnOlderListAsksForIsNotBegunUnderALeaseThatIsOfANewerOne) {
+    greet();
+    auto on = task(1);
+    on.resume = {stored("step-1", "one")};
+    blobs.down = true;
+    desire({on});
+    EXPECT_EQ(at(105), Calls{}) << "its checkpoint does not come";
+    // The link is gone for so long that the server gives the job to another site; then it is back, and the answer to a report is here
+    // before the new list.
+    blobs.down = false;
+    ++revision;
+    now_s = 400;
+    tell();
+    EXPECT_EQ(at(400), Calls{});
+    desire({});
+    at(401);
+    EXPECT_TRUE(backend.tasks.empty());
+    // What the newer list asks for is begun.
+    ++revision;
+    tell();
+    desire({task(2)});
+    EXPECT_EQ(at(402), (Calls{"fence 1", "start 2/0"}));
+}
+
 TEST_F(ReconcilerTest, WorkThatRunsOnHasItsOwnLease) {
     greet();
     auto on = task(1);

@@ -18,7 +18,8 @@ namespace weir {
 /// Why a job changed its state. Stable tokens: people script against them.
 BOOST_DEFINE_ENUM_CLASS(Reason, none, submitted, placed, agent_started, processes_running, exited, exit_code, signalled, out_of_memory,
                         start_failed, max_duration_reached, cancelled_by_tenant, cancelled_by_operator, dependency_failed, lease_lost,
-                        node_lost, site_lost_task, restarts_exhausted, quarantined, budget_reached, checkpoint_requested, funding_lapsed)
+                        node_lost, site_lost_task, restarts_exhausted, quarantined, budget_reached, checkpoint_requested, funding_lapsed,
+                        disk_exceeded)
 
 struct CardShare {
     std::int64_t index = 0;    ///< Of the card within its node, over all its groups.

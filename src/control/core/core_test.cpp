@@ -373,6 +373,20 @@ TEST(Job, RestartsOnItsOwnErrorsAsOftenAsItAsked) {
     EXPECT_EQ(town.outcome(job), JobState::failed);
 }
 
+TEST(Job, ThatTakesMoreOfASiteThanItMayPaysForItself) {
+    for (const auto reason : {Reason::out_of_memory, Reason::disk_exceeded}) {
+        Town town;
+        town.deposit(10'000);
+        const auto job = town.submit(Town::spec());
+        town.place();
+        town.run(job, "east");
+        town.meter(job, "east", 1, 60);
+        town.end(job, "east", reason, 122);
+        EXPECT_EQ(town.outcome(job), JobState::failed) << "and is not tried again";
+        EXPECT_GT(town.earned(), Fen{0}) << "it is no fault of the provider";
+    }
+}
+
 TEST(Job, ThatKillsItsNodesIsQuarantined) {
     Town town;
     town.deposit(10'000);

@@ -222,6 +222,7 @@ void end_generation(const Core& core, const LiveJob& job, const TaskEnd& end, In
         case Reason::exit_code:
         case Reason::signalled:
         case Reason::out_of_memory:
+        case Reason::disk_exceeded:
             if (std::cmp_less(job.error_restarts, retry.max_restarts) && retries_on(retry, end.exit_code)) {
                 return requeue(LossCause::tenant_error, now + backoff(retry, job.error_restarts));
             }

@@ -9,7 +9,7 @@
 
 namespace weir::site_process {
 
-inline constexpr int disk_depth_max = 64;  ///< Folders; what lies deeper cannot be removed either.
+inline constexpr int disk_depth_max = 64;  ///< Folders; what lies deeper is not looked at.
 
 [[nodiscard]] ports::DiskUse disk_use(int folder);
 

@@ -70,6 +70,7 @@ BackendResult<void> ProcessSite::prepare_root() {
     lock_ = std::move(*lock);
     tasks_ = WEIR_TRY(make_folder(root_.get(), tasks_folder, as_root_ ? 0711 : 0700, std::nullopt));
     list_.read(tasks_.get());
+    remover_ = WEIR_TRY(Remover::open(root_.get()));
     users_ = std::make_unique<Users>(WEIR_TRY(Users::open(root_.get(), config_.users)));
     return {};
 }
@@ -330,8 +331,8 @@ BackendResult<void> ProcessSite::forget(const ports::TaskKey& key) {
     WEIR_CHECK(raise_fence(tasks_.get(), key.job, key.generation));
     Cgroups::remove(read_spec_facts(folder.get()).cgroups);
     const Fd generation = open_folder(tasks_.get(), fmt::format("{}/{}", key.job, key.generation));
-    if (!generation || !remove_tree(generation.get(), fmt::format("{}", key.node_rank))) {
-        return fail(cannot("remove the folder of", key_text(key), errno));
+    if (!generation || !remover_->take(generation.get(), fmt::format("{}", key.node_rank))) {
+        return fail(cannot("take away the folder of", key_text(key), errno));
     }
     list_.remove(key);
     const Fd job = open_folder(tasks_.get(), key.job);

@@ -11,6 +11,7 @@
 
 #include "adapters/site_process/cgroups.hpp"
 #include "adapters/site_process/files.hpp"
+#include "adapters/site_process/remover.hpp"
 #include "adapters/site_process/task_list.hpp"
 #include "adapters/site_process/users.hpp"
 #include "ports/site_backend.hpp"
@@ -80,6 +81,9 @@ public:
     /// An epoll descriptor that becomes readable when a supervisor that this object knows has ended: time to observe().
     [[nodiscard]] int change_descriptor() const { return changes_.get(); }
 
+    /// Waits until all that was forgotten is removed: for tests.
+    void await_removal() { remover_->await_empty(); }
+
     /// The absolute path of a task's outputs, for the agent to copy from with open_beneath() and the like.
     [[nodiscard]] std::string outputs_path(const ports::TaskKey& key) const;
 
@@ -119,6 +123,7 @@ private:
     std::unique_ptr<Users> users_;
     Cgroups cgroups_;
     std::map<pid_t, Fd> watched_;
+    std::unique_ptr<Remover> remover_;
 };
 
 }  // namespace weir::site_process

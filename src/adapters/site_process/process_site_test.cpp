@@ -360,6 +360,8 @@ TEST_P(ProcessSites, AForgottenTaskIsGoneAndNeverComesBack) {
     ASSERT_TRUE(site.backend->forget(order.key).has_value());
     EXPECT_TRUE(site.backend->observe()->empty());
     EXPECT_FALSE(fs::exists(site.folder(order.key)));
+    site.backend->await_removal();
+    EXPECT_TRUE(fs::is_empty(fs::path{site.config.root} / removed_folder));
     EXPECT_TRUE(fs::exists("/etc"));
     EXPECT_EQ(site.backend->start(order).error().fault, BackendFault::fenced);
     EXPECT_EQ(site.backend->forget(order.key).error().fault, BackendFault::not_found);
@@ -710,8 +712,9 @@ TEST_P(ProcessSites, WhatLiesTooDeepIsSaidToBe) {
     ASSERT_EQ(site.backend->start(order), StartOutcome::started);
     EXPECT_EQ(site.await_end(order.key).exit_code, 0);
     EXPECT_FALSE(site.backend->measure_task(order.key)->whole);
-    // The depth is beyond what a site removes by itself.
-    fs::remove_all(site.folder(order.key) / "work");
+    ASSERT_TRUE(site.backend->forget(order.key).has_value());
+    site.backend->await_removal();
+    EXPECT_TRUE(fs::is_empty(fs::path{site.config.root} / removed_folder));
 }
 
 TEST_P(ProcessSites, NothingIsStartedBelowTheFloorOfTheDisk) {

@@ -3,6 +3,7 @@
 //     <root>/                         0710 (0700 where the agent is no root), of the site's user
 //       agent.lock                    held by the one agent of this root
 //       users                         project and user, one per line
+//       removed/                      what is being removed (remover.hpp)
 //       tasks/<job>/fenced            the highest generation that must not be started any more
 //       tasks/<job>/<generation>/<node_rank>/
 //         order, project              what was asked for, and for whom

@@ -10,6 +10,7 @@
 #include <spdlog/spdlog.h>
 
 #include <algorithm>
+#include <atomic>
 #include <condition_variable>
 #include <mutex>
 #include <optional>
@@ -32,6 +33,7 @@ constexpr std::int64_t ns_per_ms = 1'000'000;
 constexpr std::int64_t look_ms_max = 1000;  ///< Also how soon a pause is noticed.
 constexpr std::int64_t moving_ms = 25;      ///< Between looks while something is on its way.
 constexpr std::int64_t heartbeat_ms_before_terms = 1000;
+constexpr std::int64_t first_list_within_ms = 3000;  ///< The first report waits so long for what was ordered before it.
 constexpr std::int64_t inventory_every_ms = 300'000;
 constexpr std::int64_t backoff_ms_min = 200;
 constexpr std::int64_t backoff_ms_max = 5000;
@@ -101,6 +103,9 @@ public:
         return std::exchange(heard_, std::nullopt);
     }
 
+    /// What should run was heard at least once.
+    [[nodiscard]] bool has_heard() const { return has_heard_; }
+
 private:
     void run(const std::stop_token& stop) {
         bool certain = false;  // The server of the last answer still is the one we ask.
@@ -122,12 +127,13 @@ private:
                 continue;
             }
             backoff_.forget();
-            if (heard != DesiredList::Heard::changed) continue;
-            {
+            const bool changed = heard == DesiredList::Heard::changed;
+            if (changed) {
                 const std::lock_guard lock{mutex_};
                 heard_ = list_.list();
             }
-            bell_.ring();
+            const bool is_first = list_.is_whole() && !has_heard_.exchange(true);
+            if (changed || is_first) bell_.ring();
         }
     }
 
@@ -144,6 +150,7 @@ private:
     std::mutex mutex_;
     std::condition_variable_any stopped_;
     std::optional<Desired> heard_;
+    std::atomic<bool> has_heard_ = false;
     std::jthread thread_;  ///< Last: it uses all of the above.
 };
 
@@ -161,6 +168,7 @@ public:
 
     void run(const std::stop_token& stop) {
         next_inventory_ = after_ms(boot_now(), inventory_every_ms);
+        next_report_ = after_ms(boot_now(), first_list_within_ms);
         while (!stop.stop_requested()) {
             take_in();
             reconciler_.step(boot_now(), floor_seconds(wall_now()));
@@ -173,6 +181,10 @@ public:
 private:
     void take_in() {
         reconciler_.set_paused(is_paused(config_.root));
+        if (!heard_first_ && listener_.has_heard()) {
+            heard_first_ = true;
+            next_report_ = {};
+        }
         if (auto desired = listener_.take()) reconciler_.hear(std::move(*desired));
         if (disk_) {
             if (const auto figures = disk_->take()) reconciler_.hear_disk(*figures);
@@ -232,7 +244,7 @@ private:
         const auto idle_ms = reconciler_.has_live_tasks() ? config_.observe_ms : look_ms_max;
         const auto look_ms = reconciler_.is_moving() ? std::min(moving_ms, config_.observe_ms) : idle_ms;
         const auto speak_at = std::max(heartbeat_at(), next_report_);
-        const auto speak_ms = (speak_at.ns - now.ns + ns_per_ms - 1) / ns_per_ms;
+        const auto speak_ms = reconciler_.stands_back() ? look_ms_max : (speak_at.ns - now.ns + ns_per_ms - 1) / ns_per_ms;
         const auto wait_ms = std::clamp<std::int64_t>(std::min(look_ms, speak_ms), 1, look_ms_max);
         pollfd bells[] = {{bell_.descriptor(), POLLIN, 0}, {parts_.change_descriptor, POLLIN, 0}};
         ::poll(bells, 2, static_cast<int>(wait_ms));
@@ -250,6 +262,7 @@ private:
     ports::BootInstant next_inventory_;
     std::vector<std::string> remarks_;  ///< Of the last look.
     bool cut_off_ = false;
+    bool heard_first_ = false;
     std::optional<DiskWatch> disk_;  ///< Where the backend lets a thread look.
 };
 

@@ -32,6 +32,11 @@ protected:
             EXPECT_TRUE(run_agent(config, parts, stop));
         }};
     }
+    /// Runs, and was heard once: what is ordered now was ordered of this agent.
+    void greet() {
+        run();
+        ASSERT_TRUE(link.wait_for([](const SiteReport& report) { return report.sequence == 1; }));
+    }
     static DesiredTask task(std::uint32_t generation) {
         DesiredTask wanted;
         wanted.job = *JobId::parse("job-01k00000000000000000000001");
@@ -72,7 +77,7 @@ TEST_F(AgentTest, ComesBackAfterTheServerWasAway) {
 
 TEST_F(AgentTest, AServerThatRefusesItsNodesStillHearsOfItsTasks) {
     link.refuse_where([](const SiteReport& report) { return report.nodes.has_value(); });
-    run();
+    greet();
     link.desire({task(1)});
     ASSERT_TRUE(link.wait_for(told(1, TaskState::running)));
 }
@@ -82,7 +87,7 @@ TEST_F(AgentTest, AThreadPreparesWhatATaskResumesFrom) {
     ASSERT_TRUE(blobs.put_bytes(sha256("one"), "one"));
     ASSERT_TRUE(blobs.put_bytes(checkpoint.digest, manifest_text(checkpoint.files)));
     backend.checkpoints_beside = true;
-    run();
+    greet();
     auto wanted = task(2);
     wanted.resume = {{1, "step-1", checkpoint.digest, checkpoint.bytes, Instant{}}};
     link.desire({wanted});
@@ -106,7 +111,7 @@ TEST_F(AgentTest, AFileInItsRootPausesIt) {
 }
 
 TEST_F(AgentTest, APausedSiteIsEmptiedWhileTheServerIsAway) {
-    run();
+    greet();
     link.desire({task(1)});
     ASSERT_TRUE(link.wait_for(told(1, TaskState::running)));
     link.fail_times(1'000'000);
@@ -120,7 +125,7 @@ TEST_F(AgentTest, APauseOfAPlaceThatIsNotThereIsRefused) {
 }
 
 TEST_F(AgentTest, AListThatIsNotTheServersIsAskedForAgainAndNotObeyed) {
-    run();
+    greet();
     link.desire({task(1)});
     ASSERT_TRUE(link.wait_for(told(1, TaskState::running)));
     link.damage_pages(2);  // the only task of the list is missing: obeyed, it would stop
@@ -130,6 +135,15 @@ TEST_F(AgentTest, AListThatIsNotTheServersIsAskedForAgainAndNotObeyed) {
     ASSERT_TRUE(link.wait_for(told(2, TaskState::running)));
     thread = {};
     EXPECT_EQ(std::ranges::count(backend.calls, "stop 1/0"), 0);
+}
+
+TEST_F(AgentTest, WhatWasOrderedBeforeItSpokeIsHeardBeforeItSpeaks) {
+    link.desire({task(1)});
+    run();
+    ASSERT_TRUE(link.wait_for([](const SiteReport& report) { return report.sequence == 1; }));
+    EXPECT_TRUE(link.wait_for_question([](const DesiredQuestion& question) { return question.since == 1; }));
+    thread = {};
+    EXPECT_TRUE(backend.tasks.empty()) << "another agent may be running it";
 }
 
 TEST(Port, IsFreeAndNotTaken) {

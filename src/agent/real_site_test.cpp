@@ -85,6 +85,8 @@ protected:
             const auto ran = run_agent(config, parts, stop);
             EXPECT_TRUE(ran) << ran.error();
         }};
+        // What is ordered from now on is ordered of this agent: it may begin it at once.
+        ASSERT_TRUE(link->wait_for([](const SiteReport& report) { return report.sequence == 1; }));
     }
     /// The agent dies: its tasks do not.
     void end() {

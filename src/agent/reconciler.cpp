@@ -18,6 +18,7 @@ constexpr int looks_max = 4;  ///< In one step; what is left waits for the next.
 ports::BootInstant pause_after(std::uint32_t failures) { return {std::min<std::int64_t>(1LL << std::min(failures, 6U), 60) * ns_per_s}; }
 /// Of a task whose files took more than they may: what the kernel says of a quota that is used up, EDQUOT.
 constexpr std::int64_t disk_exit_code = 122;
+constexpr std::int64_t clocks_apart_ns = 2 * ns_per_s;  ///< How far the clocks of two hosts may drift in a lease, and more.
 constexpr std::size_t stored_untold_max = 4;  ///< Of a generation, while the server is away; it keeps two.
 
 ports::BootInstant later(ports::BootInstant from, ports::BootInstant by) { return {from.ns + by.ns}; }
@@ -136,7 +137,9 @@ void Reconciler::step(ports::BootInstant now, std::int64_t now_s) {
     if (heard_) {
         gangs_.clear();
         desired_ = std::exchange(heard_, std::nullopt);
+        if (!was_taken_) doubt_unknown();
     }
+    if (was_taken_ && !spoke_at_) spoke_at_ = now_;
     for (int looks = 0; looks < looks_max; ++looks) {
         take_answers();
         if (!look()) return;
@@ -295,7 +298,7 @@ bool Reconciler::waits_for_checkpoint(const GenerationKey& key, const Gang& gang
 bool Reconciler::open(const GenerationKey& key, Gang& gang) {
     const auto deadline = deadline_of(gang.desired->run_on);
     if (!deadline || *deadline <= now_) return false;
-    if (older_lives(key)) return false;
+    if (older_lives(key) || is_doubtful(key, gang)) return false;
     const auto* record = make_record(key, *gang.desired);
     if (record == nullptr) return false;
     bool acted = false;
@@ -314,6 +317,24 @@ bool Reconciler::open(const GenerationKey& key, Gang& gang) {
 /// The lease that the server granted last is of a list that may no longer be ours: after a silence it may have given a task of ours to
 /// another site, and would have it run twice.
 bool Reconciler::list_is_current() const { return desired_->revision >= terms_->desired_revision; }
+
+/// What was ordered before this agent spoke for the first time, and is not known here, may run under an agent that spoke before it.
+void Reconciler::doubt_unknown() {
+    for (const auto& task : desired_->tasks) {
+        const GenerationKey key{task.job, task.generation};
+        if (records_.find(key) == nullptr) doubtful_.insert(key);
+    }
+}
+
+/// Until every lease that another agent may have been granted is over, and what it ran is gone.
+bool Reconciler::is_doubtful(const GenerationKey& key, const Gang& gang) const {
+    if (!doubtful_.contains(key) || gang.view.any_here || gang.desired == nullptr) return false;
+    const auto length = deadline_of(gang.desired->run_on);
+    if (!length || !spoke_at_) return true;
+    const auto lease_ns = length->ns - terms_from_.ns;
+    const auto grace_ns = terms_->kill_grace_ms * 1'000'000;
+    return now_.ns < spoke_at_->ns + lease_ns + grace_ns + clocks_apart_ns;
+}
 
 bool Reconciler::older_lives(const GenerationKey& key) const {
     for (auto it = gangs_.lower_bound({key.job, 0}); it != gangs_.end() && it->first < key; ++it) {

@@ -79,15 +79,20 @@ public:
     /// The report to be sent: the one that waits for its acknowledgement, or what changed since; null where nothing did.
     [[nodiscard]] const SiteReport* report(Instant wall);
     /// Renews the leases and says nothing else; none before the first report was taken in.
-    [[nodiscard]] std::optional<SiteReport> heartbeat() const { return book_.heartbeat(); }
+    [[nodiscard]] std::optional<SiteReport> heartbeat() const { return stands_back_ ? std::nullopt : book_.heartbeat(); }
     /// What became of a report or heartbeat that was sent at `sent_at`. A stale session begins a new one; so does a refused report, and
     /// what it said is told again in parts (refusals.hpp). After a silence that the
     /// server may have noticed the nodes are told again: only a report that says something makes a site reachable.
+    ///
+    /// One site has one agent. Once a session was taken in, a stale one is followed by the very next: a server that forgot (it was
+    /// restored) takes that, one that knows a later session of another agent does not. Then this one stands back.
     void hear_answer(ports::BootInstant sent_at, const Result<ReportAnswer, ports::LinkError>& answer, Instant wall);
 
     /// The terms of the last answer.
     [[nodiscard]] const std::optional<ReportAnswer>& terms() const { return terms_; }
     [[nodiscard]] std::uint64_t heard_revision() const { return desired_ ? desired_->revision : 0; }
+    /// Another agent speaks for this site: this one starts nothing, renews nothing and says nothing until it is started again.
+    [[nodiscard]] bool stands_back() const { return stands_back_; }
     /// Something is on its way: look again soon.
     [[nodiscard]] bool is_moving() const;
     [[nodiscard]] bool has_live_tasks() const;
@@ -144,6 +149,8 @@ private:
     [[nodiscard]] bool waits_for_checkpoint(const GenerationKey& key, const Gang& gang);
     bool open(const GenerationKey& key, Gang& gang);
     [[nodiscard]] bool list_is_current() const;
+    void doubt_unknown();
+    [[nodiscard]] bool is_doubtful(const GenerationKey& key, const Gang& gang) const;
     [[nodiscard]] bool older_lives(const GenerationKey& key) const;
     [[nodiscard]] const GenerationRecord* make_record(const GenerationKey& key, const DesiredTask& desired);
     [[nodiscard]] bool is_prepared(const GenerationKey& key, const GenerationRecord& record, const DesiredTask& desired);
@@ -161,6 +168,9 @@ private:
     [[nodiscard]] bool checkpoints_settled(const GenerationKey& key, const Gang& gang) const;
 
     void begin_session(Instant wall);
+    void begin_next_session();
+    void open_book(const Result<std::string, std::string>& session);
+    void hear_stale(const std::string& why, Instant wall);
     void tell_everything_anew();
     [[nodiscard]] SiteReport changes();
     void add_lines(SiteReport& report);
@@ -196,6 +206,11 @@ private:
     std::optional<ReportAnswer> terms_;
     ports::BootInstant terms_from_;              ///< When the report was sent that they answer.
     std::uint32_t refused_sessions_ = 0;         ///< In a row.
+    bool was_taken_ = false;                     ///< A session of this life.
+    bool is_next_ = false;                       ///< The session comes right after one that was taken.
+    bool stands_back_ = false;
+    std::set<GenerationKey> doubtful_;           ///< Ordered before this life's first word, and unknown here.
+    std::optional<ports::BootInstant> spoke_at_; ///< No other agent's lease is renewed after.
     std::vector<ports::TaskObserved> observed_;  ///< Of the last look; gangs_ points into it.
     std::map<GenerationKey, Gang> gangs_;
     std::map<GenerationKey, Memory> memory_;

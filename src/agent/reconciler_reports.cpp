@@ -27,13 +27,18 @@ std::optional<NodeName> node_of(const GenerationRecord* record, std::int32_t ran
 
 void Reconciler::begin_session(Instant wall) {
     const auto skip = refused_sessions_ == 0 ? Duration{} : skip_after(refused_sessions_ - 1);
-    const auto session = records_.begin_session(wall, skip, random_.next(), random_.next());
+    open_book(records_.begin_session(wall, skip, random_.next(), random_.next()));
+}
+
+/// As little later than the one before as can be.
+void Reconciler::begin_next_session() { open_book(records_.begin_session(Instant{0}, Duration{}, random_.next(), random_.next())); }
+
+void Reconciler::open_book(const Result<std::string, std::string>& session) {
     if (!session) {
         if (complaint_ != session.error()) spdlog::error("agent.session site={} why=\"{}\"", options_.site.text(), session.error());
         complaint_ = session.error();
         return;
     }
-    spdlog::info("agent.session site={} session={}", options_.site.text(), *session);
     book_.begin(*session);
 }
 
@@ -43,6 +48,7 @@ void Reconciler::tell_everything_anew() {
 }
 
 const SiteReport* Reconciler::report(Instant wall) {
+    if (stands_back_) return nullptr;
     if (!book_.has_session()) begin_session(wall);
     if (!book_.has_session()) return nullptr;
     if (book_.waiting()) return &*book_.waiting();
@@ -118,6 +124,7 @@ void Reconciler::add_task(const GenerationKey& key, const Gang& gang, bool all_m
     if (!gang.view.any_here && !ended && record == nullptr) return;
     if (gang.desired == nullptr && (!gang.view.any_here || (record != nullptr && record->end_known))) return;
     if (ended && gang.view.any_here && (!all_metered || !checkpoints_settled(key, gang))) return;
+    if (is_doubtful(key, gang)) return;
     if (memory_[key].told == gang.view.state) return;
     TaskReport task;
     task.job = key.job;
@@ -136,19 +143,39 @@ void Reconciler::hear_answer(ports::BootInstant sent_at, const Result<ReportAnsw
         was_silent_ = true;
         if (answer.error().fault == ports::LinkFault::refused) return hear_refusal(answer.error().message, wall);
         if (answer.error().fault != ports::LinkFault::stale_sequence) return;
-        spdlog::warn("agent.session site={} why=\"{}\"", options_.site.text(), answer.error().message);
-        ++refused_sessions_;
-        tell_everything_anew();
-        begin_session(wall);
-        return;
+        return hear_stale(answer.error().message, wall);
     }
+    if (stands_back_) return;
+    if (book_.is_new()) spdlog::info("agent.session site={} session={}", options_.site.text(), book_.session());
     refused_sessions_ = 0;
+    was_taken_ = true;
+    is_next_ = false;
     if (terms_ && sent_at.ns - terms_from_.ns > silence_share_ns * terms_->lease_ms) was_silent_ = true;
     if (!terms_ || sent_at >= terms_from_) {
         terms_ = *answer;
         terms_from_ = sent_at;
     }
     if (const auto report = book_.acknowledge(answer->sequence)) acknowledge(*report);
+}
+
+void Reconciler::hear_stale(const std::string& why, Instant wall) {
+    spdlog::warn("agent.session site={} why=\"{}\"", options_.site.text(), why);
+    if (is_next_) {
+        stands_back_ = true;
+        terms_.reset();
+        spdlog::error("agent.superseded site={} why=\"another agent speaks for this site: it has this site's token and began after this "
+                      "one\" what_next=\"starts nothing and says nothing; what runs here ends with its lease; stop that agent and start "
+                      "this one again, or stop this one\"",
+                      options_.site.text());
+        return;
+    }
+    tell_everything_anew();
+    if (was_taken_) {
+        is_next_ = true;
+        return begin_next_session();
+    }
+    ++refused_sessions_;
+    begin_session(wall);
 }
 
 /// Nothing of the report was taken in, and a copy of it that is late must not be: its session ends. What was taken in before still is.

@@ -24,6 +24,7 @@ public:
         waiting_.reset();
     }
     [[nodiscard]] bool has_session() const { return !session_.empty(); }
+    [[nodiscard]] const std::string& session() const { return session_; }
     /// Nothing of this session was taken in yet.
     [[nodiscard]] bool is_new() const { return acknowledged_ == 0; }
 

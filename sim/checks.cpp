@@ -125,7 +125,19 @@ void Jury::finished(const JobFinished& finished) {
         break_law(
             fmt::format("{} was metered {} milli-card-seconds and is billed {}", finished.job.text(), metered_[finished.job], billed));
     }
+    if (finished.outcome == JobState::succeeded && finished.reason == Reason::exited) metered_whole(finished.job);
     paid(finished);
+}
+
+/// A site tells all that a task metered before it tells its end: whatever its clock says, nothing of it is passed over.
+void Jury::metered_whole(JobId job) {
+    const auto generation = placed_.at(job);
+    const auto ran = ran_ms_[{job, generation}];
+    for (std::uint32_t rank = 0; std::cmp_less(rank, specs_.at(job).num_nodes); ++rank) {
+        if (metered_s_[{job, generation, rank}] * 1000 + 2000 < ran)
+            break_law(fmt::format("{} ran {} ms and rank {} was metered {} s of it", job.text(), ran, rank,
+                                  metered_s_[{job, generation, rank}]));
+    }
 }
 
 void Jury::paid(const JobFinished& finished) {
@@ -207,7 +219,7 @@ void Jury::compare_with_scratch(Core& core) {
     rebuild(scratch);
     if (scratch.scheduler.fingerprint() != core.scheduler.fingerprint())
         break_law("the scheduler told step by step differs from one built from the state");
-    if (scratch.state.run_ends != state.run_ends || scratch.state.jobs_by_state != state.jobs_by_state ||
+    if (scratch.state.deadlines != state.deadlines || scratch.state.jobs_by_state != state.jobs_by_state ||
         scratch.state.keys_of != state.keys_of || counted(scratch.state.live_jobs) != counted(state.live_jobs))
         break_law("what is derived differs from scratch");
     if (scratch.funding.waiters != core.funding.waiters || scratch.funding.ends != core.funding.ends)

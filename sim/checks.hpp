@@ -43,6 +43,7 @@ private:
     void placed(const control::JobPlaced& placed, Instant at);
     void metered(const control::TaskMetered& meter);
     void finished(const control::JobFinished& finished);
+    void metered_whole(JobId job);
     void paid(const control::JobFinished& finished);
     void occupy(JobId job, std::uint32_t generation, std::int64_t sign);
     void compare_with_scratch(control::Core& mine);
@@ -57,7 +58,6 @@ private:
     std::uint64_t last_revision_ = 0;
     std::map<JobId, std::set<std::uint32_t>> running_;
     std::map<std::pair<JobId, std::uint32_t>, std::int64_t> ran_ms_;      ///< Of a generation, all of its ended tasks.
-    std::map<std::pair<JobId, std::uint32_t>, std::int64_t> began_ns_;
     std::map<JobId, SiteName> last_site_;
     std::map<JobId, std::uint32_t> placed_;
     std::map<JobId, JobSpec> specs_;

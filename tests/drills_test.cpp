@@ -96,10 +96,11 @@ protected:
         report.session = format_uid({0, 1});
         report.sequence = writer_->core().state.sites.at(report.site).sequence + 1;
         const auto at = floor_seconds(now_);
+        now_ = now_ + seconds(s);
         report.meters = {{job, 1, 0, 1, at, at + s}};
         report.tasks = {{job, 1, ends ? TaskState::ended : TaskState::running, ends ? Reason::exited : Reason::none, 0, std::nullopt}};
         must(report);
-        now_ = now_ + seconds(s);
+        now_ = now_ + seconds(1);
     }
     /// A posting that takes more than there is from the first account that must not be overdrawn.
     [[nodiscard]] static ledger::Posting overdraft(const State& state) {

@@ -124,11 +124,11 @@ struct AgentConfig {
         codec::Field{.name = "checkpoint_max", .optional = true, .min = 1, .max = 1 << 30, .doc = "bytes of one checkpoint"},
         codec::Field{.name = "sandbox", .optional = true},
         codec::Field{.name = "limits", .optional = true},
-        codec::Field{.name = "meter_slice", .optional = true, .doc = "length of one report of a meter"},
+        codec::Field{.name = "meter_slice", .optional = true, .min = 1, .max = 3'600, .doc = "length of one report of a meter"},
         codec::Field{.name = "log_retention", .optional = true, .doc = "how long an ended task's directory is kept"},
         codec::Field{.name = "pause_grace", .optional = true, .doc = "how long a paused site waits for a checkpoint"},
         codec::Field{.name = "replicate_within", .optional = true, .doc = "how long an end waits for its last checkpoint"},
-        codec::Field{.name = "poll_wait", .optional = true, .doc = "how long a question may wait at the server"},
+        codec::Field{.name = "poll_wait", .optional = true, .min = 1, .max = 60, .doc = "how long a question may wait at the server"},
         codec::Field{.name = "observe_ms", .optional = true, .min = 10, .max = 10'000},
     };
 };

@@ -357,9 +357,10 @@ TEST(Config, TakesTheNodesThatASitesFileDeclares) {
 TEST(Config, SaysWhatIsWrong) {
     auto text = std::string{example};
     text.replace(text.find("count: 1000"), 11, "count: 0");
+    text.replace(text.find("meter_slice: 5s"), 15, "meter_slice: 0s");
     const auto config = codec::decode_yaml<AgentConfig>(text + "colour: red\n", "agent.yaml");
     ASSERT_FALSE(config);
-    EXPECT_EQ(config.error().size(), 2U) << codec::describe(config.error());
+    EXPECT_EQ(config.error().size(), 3U) << codec::describe(config.error());
 }
 
 // ---- setup ----

@@ -323,6 +323,14 @@ bool refuse_repeated(const Value& value, const Place& place) {
     return place.refuse(value, Fault::duplicate_key, "appears twice; once is enough");
 }
 
+bool check_amount(const Value& value, const Place& place, std::int64_t amount, const Field& rule, std::string_view unit) {
+    if (amount >= rule.min && amount <= rule.max) return true;
+    const bool low = amount < rule.min;
+    return place.refuse(
+        value, Fault::out_of_range,
+        fmt::format("must be at {} {}{}, is {}", low ? "least" : "most", low ? rule.min : rule.max, unit, show_value(value)));
+}
+
 bool refuse_count(const Value& value, const Place& place, std::size_t count, std::size_t wanted) {
     const Fault code = count > wanted ? Fault::too_long : Fault::too_short;
     return place.refuse(value, code, fmt::format("must have {} items, has {}", wanted, count));

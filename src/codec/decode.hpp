@@ -154,6 +154,7 @@ bool refuse_word(const Value& value, const Place& place, std::string_view text, 
 bool refuse_key(const Member& member, const Place& place, std::string_view expected);
 bool refuse_repeated(const Value& value, const Place& place);
 bool refuse_count(const Value& value, const Place& place, std::size_t count, std::size_t wanted);
+bool check_amount(const Value& value, const Place& place, std::int64_t amount, const Field& rule, std::string_view unit);
 
 template <class T>
 bool read(const Value& value, const Place& place, T& out, const Field& rule = no_rule);
@@ -301,17 +302,26 @@ bool read_alternative(const Value& value, const Place& place, std::variant<A...>
     return read_tag(value, place, Choices::tags, index) && readers[index](value, place, out);
 }
 
+/// Bounds hold for a quantity however it is written.
+template <class T>
+bool within_bounds(const Value& value, const Place& place, const T& out, const Field& rule) {
+    if constexpr (std::same_as<T, Seconds>) return check_amount(value, place, out.value, rule, "s");
+    if constexpr (std::same_as<T, MiB>) return check_amount(value, place, out.value, rule, "MiB");
+    if constexpr (std::same_as<T, MilliCpus>) return check_amount(value, place, out.value, rule, "m");
+    return true;
+}
+
 template <class T>
 bool read(const Value& value, const Place& place, T& out, const Field& rule) {
     if constexpr (Word<T>) {
-        return read_word(value, place, out, rule);
+        return read_word(value, place, out, rule) && within_bounds(value, place, out, rule);
     } else if constexpr (FrozenValue<T>) {
         typename T::value_type plain{};
         const bool good = read(value, place, plain, rule);
         out = std::move(plain);
         return good;
     } else if constexpr (HasCustom<T>) {
-        return Custom<T>::from_value(value, place, out);
+        return Custom<T>::from_value(value, place, out) && within_bounds(value, place, out, rule);
     } else if constexpr (std::same_as<T, bool>) {
         return read_boolean(value, place, out);
     } else if constexpr (Integer<T>) {

@@ -25,7 +25,7 @@ DesiredTask task_of(const LiveJob& job) {
     task.checkpoint = job.spec->checkpoint.protocol;
     task.resume.assign(job.checkpoints.rbegin(), job.checkpoints.rend());
     task.run_on = job.spec->on_disconnect == OnDisconnect::run_on;
-    task.max_duration = job.spec->max_duration;
+    task.max_duration = job.run_for;
     return task;
 }
 

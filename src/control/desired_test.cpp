@@ -58,6 +58,7 @@ public:
             placed.placement.site = site;
             placed.placement.model = "A100";
             placed.placement.nodes = {{NodeName{"n" + std::to_string(number % 3)}, {{0, MilliCards{1000}}}}};
+            placed.run_for = Seconds{60};
             happen(placed);
         } else if (!job->second.stop_ordered && number % 2 == 0) {
             happen(JobStopOrdered{id, job->second.generation, Reason::cancelled_by_tenant});

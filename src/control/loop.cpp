@@ -17,11 +17,15 @@ Refusal stopping() {
 
 }  // namespace
 
-Loop::Loop(Writer& writer, Reader& reader, Clocks clocks, LoopOptions options, std::function<void(const ports::JournalError&)> fatal)
+Loop::Loop(Writer& writer, Reader& reader, Clocks clocks, LoopOptions options, std::function<void(const ports::JournalError&)> fatal,
+           std::optional<First> first)
     : writer_{writer}, reader_{reader}, clocks_{std::move(clocks)}, options_{options}, fatal_{std::move(fatal)},
       leases_{writer.core().policy, clocks_.steady(),
               terms_to_respect(writer.core().state, writer.core().policy, clocks_.wall())},
-      clock_{look(), writer.core().state.now, writer.core().policy.clock_tolerance}, thread_{[this] { run(); }} {}
+      clock_{look(), writer.core().state.now, writer.core().policy.clock_tolerance} {
+    if (first) queue_.push_back({Request{Actor{}, std::move(first->command)}, std::move(first->answer), 0});
+    thread_ = std::thread{[this] { run(); }};
+}
 
 Loop::~Loop() { stop(); }
 

@@ -48,7 +48,13 @@ struct LoopFigures {
 
 class Loop {
 public:
-    Loop(Writer& writer, Reader& reader, Clocks clocks, LoopOptions options, std::function<void(const ports::JournalError&)> fatal);
+    /// What is carried out before anything else, timers among it.
+    struct First {
+        Command command;
+        AnswerTo answer;
+    };
+    Loop(Writer& writer, Reader& reader, Clocks clocks, LoopOptions options, std::function<void(const ports::JournalError&)> fatal,
+         std::optional<First> first = std::nullopt);
     ~Loop();
     Loop(const Loop&) = delete;
     Loop& operator=(const Loop&) = delete;

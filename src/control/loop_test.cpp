@@ -3,6 +3,7 @@
 #include "control/loop.hpp"
 
 #include "control/core/core.hpp"
+#include "control/entry.hpp"
 #include "ports/fake_journal.hpp"
 
 #include <gtest/gtest.h>
@@ -34,7 +35,7 @@ public:
 };
 
 struct House {
-    explicit House(LoopOptions options = {}) {
+    explicit House(LoopOptions options = {}, std::optional<Loop::First> first = std::nullopt) {
         Core core;
         rebuild(core);
         Core read;
@@ -42,7 +43,7 @@ struct House {
         reader.emplace(std::move(read));
         writer.emplace(std::move(core), journal);
         loop.emplace(*writer, *reader, Clocks{[this] { return Instant{wall.load()}; }, [this] { return Instant{steady.load()}; }}, options,
-                     [](const ports::JournalError&) {});
+                     [](const ports::JournalError&) {}, std::move(first));
     }
     ~House() { loop->stop(); }
 
@@ -72,6 +73,18 @@ struct House {
     std::optional<Loop> loop;
     int made = 0;
 };
+
+TEST(Loop, CarriesOutWhatIsFirstBeforeTimersAndWhatIsAsked) {
+    std::promise<Answer> done;
+    House house{{.tick = Duration{1}}, Loop::First{StartLeader{1, "test", 7}, [&done](Answer answer, std::uint64_t) {
+                                                       done.set_value(std::move(answer));
+                                                   }}};
+    ASSERT_TRUE(house.submit().get());
+    EXPECT_TRUE(done.get_future().get());
+    const auto first = read_entry(house.journal.read(1, 1, SIZE_MAX)->front().text);
+    ASSERT_TRUE(first);
+    EXPECT_TRUE(std::holds_alternative<LeaderStarted>(first->event));
+}
 
 TEST(Loop, BoundsWhatWaitsByNumberAndByBytes) {
     House house{{.queue_max = 4, .queue_bytes_max = 1000}};

@@ -75,7 +75,8 @@ struct Voucher {
 BOOST_DESCRIBE_STRUCT(Voucher, (), (id, programme, organisation, amount, valid_from, valid_to))
 
 /// Why card-seconds were lost, and who pays for them. The policy is this table: exactly one payer for each cause.
-BOOST_DEFINE_ENUM_CLASS(LossCause, tenant_error, tenant_cancel, provider_fault, lease_lost, grid, move, preemption, network_cancel)
+BOOST_DEFINE_ENUM_CLASS(LossCause, tenant_error, tenant_cancel, provider_fault, lease_lost, grid, move, preemption, network_cancel,
+                        overrun)
 BOOST_DEFINE_ENUM_CLASS(Payer, tenant, provider, network)
 
 [[nodiscard]] constexpr Payer payer_of(LossCause cause) {
@@ -87,7 +88,8 @@ BOOST_DEFINE_ENUM_CLASS(Payer, tenant, provider, network)
         case LossCause::grid:
         case LossCause::move:
         case LossCause::preemption:
-        case LossCause::network_cancel: return Payer::network;
+        case LossCause::network_cancel:
+        case LossCause::overrun: return Payer::network;
     }
     return Payer::network;
 }

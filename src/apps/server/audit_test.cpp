@@ -166,6 +166,18 @@ TEST_F(Audit, NeverFailsBesideAServerThatGoesOn) {
     EXPECT_GT(jobs, 6U) << "nothing went on beside the audits";
 }
 
+TEST_F(Audit, ASnapshotThatDoesNotHoldWhatItSaysIsAFaultThoughAnOlderOneServes) {
+    report(submit(), true);
+    ASSERT_TRUE(keep_snapshot(*journal, writer->core().state));
+    report(submit(), true);
+    catch_up();
+    ASSERT_TRUE(holds_with(folder + "/views.db")) << said;
+    const auto revision = writer->core().state.revision;
+    ASSERT_TRUE(journal->put_snapshot({revision, state_version(), sha256("another state"), pack(writer->core().state).bytes}));
+    EXPECT_FALSE(holds_with(folder + "/views.db"));
+    EXPECT_NE(said.find(fmt::format("FAIL  the snapshot of revision {} says what it holds", revision)), std::string::npos) << said;
+}
+
 TEST_F(Audit, ViewsBeyondTheJournalAreAFault) {
     report(submit(), true);
     const auto backup = folder + "/early.db";

@@ -48,18 +48,22 @@ Result<std::unique_ptr<Network>, std::string> Network::open(NetworkOptions optio
         std::make_unique<control::SnapshotKeeper>(std::move(recovery->companions->follower), recovery->snapshot_revision, *self.reader_,
                                                   *self.journal_, std::move(*behind), self.options_.snapshot_every);
     self.writer_ = std::make_unique<control::Writer>(std::move(recovery->core), *self.journal_);
+    const auto identity = self.journal_->identity();
+    if (!identity) return fail(identity.error().message);
+    const auto made = identity->lineage.empty() ? std::nullopt : parse_uid(identity->store_id);
+    // Before the first timer: whoever placed a job without it would give a restored network's jobs numbers that sites know already.
+    std::promise<control::Answer> started;
+    control::Loop::First first{control::StartLeader{self.journal_->epoch().number, std::string{version()},
+                                                    made ? control::generations_above_of(time_of(*made)) : 0},
+                               [&started](control::Answer answer, std::uint64_t) { started.set_value(std::move(answer)); }};
     self.loop_ = std::make_unique<control::Loop>(*self.writer_, *self.reader_, machine_clocks(), self.options_.loop,
                                                  [&self](const ports::JournalError& error) {
                                                      self.end(fmt::format(
                                                          "the journal cannot go on: {}; the server ends now and replays at its next start",
                                                          error.message));
-                                                 });
-    const auto identity = self.journal_->identity();
-    if (!identity) return fail(identity.error().message);
-    const auto made = identity->lineage.empty() ? std::nullopt : parse_uid(identity->store_id);
-    const auto started = self.carry_out(control::StartLeader{self.journal_->epoch().number, std::string{version()},
-                                                             made ? control::generations_above_of(time_of(*made)) : 0});
-    if (!started) return fail(started.error().message);
+                                                 },
+                                                 std::move(first));
+    if (const auto answer = started.get_future().get(); !answer) return fail(answer.error().message);
     auto watch = store::StoreWatch::open(self.options_.store);
     if (!watch) return fail(watch.error().message);
     self.watch_.emplace(std::move(*watch));

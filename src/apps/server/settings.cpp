@@ -21,10 +21,13 @@ struct PolicyFile {
     std::optional<Seconds> run_on_lease;
     std::optional<Seconds> kill_grace;
     std::optional<Seconds> drift_bound;
+    std::optional<Seconds> start_within;
+    std::optional<Seconds> stop_within;
     std::optional<Seconds> site_silence;
     std::optional<Seconds> remember;
 };
-BOOST_DESCRIBE_STRUCT(PolicyFile, (), (task_lease, run_on_lease, kill_grace, drift_bound, site_silence, remember))
+BOOST_DESCRIBE_STRUCT(PolicyFile, (), (task_lease, run_on_lease, kill_grace, drift_bound, start_within, stop_within, site_silence,
+                       remember))
 
 namespace {
 
@@ -63,6 +66,8 @@ Result<control::Policy, std::string> read_policy(const std::string& path) {
     take(file->run_on_lease, policy.run_on_lease);
     take(file->kill_grace, policy.kill_grace);
     take(file->drift_bound, policy.drift_bound);
+    take(file->start_within, policy.start_within);
+    take(file->stop_within, policy.stop_within);
     take(file->site_silence, policy.site_silence);
     take(file->remember, policy.remember);
     struct Least {
@@ -75,6 +80,8 @@ Result<control::Policy, std::string> read_policy(const std::string& path) {
                                              Least{"run_on_lease", policy.run_on_lease, policy.task_lease},
                                              Least{"kill_grace", policy.kill_grace, seconds(1)},
                                              Least{"drift_bound", policy.drift_bound, milliseconds(100)},
+                                             Least{"start_within", policy.start_within, seconds(10)},
+                                             Least{"stop_within", policy.stop_within, policy.kill_grace + seconds(10)},
                                              Least{"site_silence", policy.site_silence, seconds(1)},
                                              Least{"remember", policy.remember, hours(1)}}) {
         if (given < least)

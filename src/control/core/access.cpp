@@ -102,6 +102,10 @@ bool grants(Role role, Action action, bool in_project) {
     });
 }
 
+bool may_as_member(const State& state, const SubjectName& subject, Action action, const ProjectName& project) {
+    return holds(roles_in(state, subject, project), action, true);
+}
+
 Result<void, Refusal> permit(const State& state, const Actor& actor, Action action, const ProjectName& project) {
     if (actor.kind == Actor::Kind::system) return {};
     const auto token = state.tokens.find(actor.token);

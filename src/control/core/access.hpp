@@ -33,6 +33,9 @@ enum class Action : std::uint8_t {
 /// Whether the actor may do it, in `project` where the action is about one (else empty).
 [[nodiscard]] Result<void, Refusal> permit(const State& state, const Actor& actor, Action action, const ProjectName& project = {});
 
+/// Whether a subject has the right by a role in the project itself, and not by one in the network.
+[[nodiscard]] bool may_as_member(const State& state, const SubjectName& subject, Action action, const ProjectName& project);
+
 /// Whether the actor may see what belongs to `project`: the visibility function of every read.
 [[nodiscard]] bool may_see(const State& state, const Actor& actor, const ProjectName& project);
 

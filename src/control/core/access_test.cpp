@@ -28,6 +28,27 @@ TEST(Access, AnotherTenantsThingsAreNotFound) {
     EXPECT_FALSE(authenticate(town.core.state, sha256("secret"), town.now));
 }
 
+TEST(Access, AnOperatorWhoMayOnlyLookAtAProjectCancelsForTheNetwork) {
+    Town town;
+    town.deposit(10'000);
+    town.must(SetRoles{SubjectName{"olga"}, {}, {Role::operator_}});
+    town.must(SetRoles{SubjectName{"olga"}, ProjectName{"vision"}, {Role::viewer}});
+    Token token;
+    token.id = {make_uid(town.now, 3, 1)};
+    token.subject = SubjectName{"olga"};
+    token.hash = sha256("secret");
+    token.scopes = {Scope::admin};
+    town.must(IssueToken{token});
+    const Actor olga{Actor::Kind::subject, SubjectName{"olga"}, token.id, {}};
+    const auto reason_of = [&](JobId job) {
+        const auto decision = decide(town.core, Request{olga, CancelJob{job}, "", {}}, town.now);
+        return std::get<JobFinished>(decision.events.back()).reason;
+    };
+    EXPECT_EQ(reason_of(town.submit(Town::spec())), Reason::cancelled_by_operator);
+    town.must(SetRoles{SubjectName{"olga"}, ProjectName{"vision"}, {Role::member}});
+    EXPECT_EQ(reason_of(town.submit(Town::spec())), Reason::cancelled_by_tenant);
+}
+
 // Ids are made by clients, so one that is taken has to be refused; the refusal does not say by what, or whose.
 TEST(Access, ATakenIdTellsAStrangerNothing) {
     Town town;

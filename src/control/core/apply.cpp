@@ -45,13 +45,19 @@ void toggle_line(DesiredLog& log, const LiveJob& job) {
     toggle(log.digest, job.id, job.generation, job.stop_ordered.has_value(), *job.placement);
 }
 
+void set_deadline(State& state, LiveJob& job, std::optional<Instant> deadline) {
+    if (job.deadline) state.deadlines.erase({*job.deadline, job.id});
+    job.deadline = deadline;
+    if (deadline) state.deadlines.insert({*deadline, job.id});
+}
+
 void leave_site(State& state, LiveJob& job, At at) {
     if (!job.placement) return;
     state.tasks[job.placement->site].erase(job.id);
     auto& log = state.desired_log[job.placement->site];
     toggle_line(log, job);
     log.note(job.id, at.revision);
-    if (job.started_at) state.run_ends.erase({*job.started_at + seconds(job.spec->max_duration.value), job.id});
+    set_deadline(state, job, std::nullopt);
     job.placement.reset();
     job.started_at.reset();
     job.stop_ordered.reset();
@@ -151,6 +157,8 @@ void make(State& s, const JobPlaced& e, At at) {
     job.generation = e.generation;
     job.placement = e.placement;
     set_state(s, job, JobState::placed, Reason::placed, at);
+    job.run_for = e.run_for.value_or(job.spec->max_duration);
+    set_deadline(s, job, e.start_by);
     job.usage.push_back(
         {e.generation, e.placement.site, e.placement.model, e.placement.emulated, e.placement.fen_per_card_hour, at.time, {}, {}, {}, {}});
     if (e.shares) {
@@ -167,7 +175,7 @@ void make(State& s, const JobStateChanged& e, At at) {
     set_state(s, job, e.to, e.reason, at);
     if (e.to == JobState::running && !job.started_at) {
         job.started_at = at.time;
-        if (!job.stop_ordered) s.run_ends.insert({at.time + seconds(job.spec->max_duration.value), e.job});
+        if (!job.stop_ordered) set_deadline(s, job, at.time + seconds(job.run_for.value));
     }
 }
 
@@ -203,7 +211,7 @@ void make(State& s, const JobStopOrdered& e, At at) {
     if (log != nullptr) toggle_line(*log, job);
     job.stop_ordered = e.reason;
     job.changed_at = at.revision;
-    if (job.started_at) s.run_ends.erase({*job.started_at + seconds(job.spec->max_duration.value), e.job});
+    set_deadline(s, job, e.end_by);
     if (log == nullptr) return;
     toggle_line(*log, job);
     log->note(e.job, at.revision);
@@ -234,8 +242,9 @@ void make(State& s, const JobFinished& e, At at) {
 
 void make(State& s, const RecordsForgotten& e, At at) {
     s.forgotten_before = e.before;
+    // Its id could come again, or somebody may still ask what became of it.
     const auto end = std::ranges::find_if(s.finished, [&](const auto& entry) { return time_of(entry.first.uid) >= e.before; });
-    s.finished.erase(s.finished.begin(), end);
+    for (auto it = s.finished.begin(); it != end;) it = it->second.finished_at < e.before ? s.finished.erase(it) : std::next(it);
     for (auto& [scope, keys] : s.keys) {
         std::erase_if(keys, [&](const auto& key) {
             if (key.second.expires_at > at.time) return false;
@@ -270,7 +279,7 @@ void apply(Core& core, const Event& event, std::uint64_t revision, Instant at) {
 
 void rebuild(State& s) {
     s.token_by_hash.clear();
-    s.run_ends.clear();
+    s.deadlines.clear();
     s.dependents.clear();
     s.forsaken.clear();
     s.live_jobs.clear();
@@ -303,7 +312,7 @@ void rebuild(State& s) {
         if (job.placement) {
             s.tasks[job.placement->site][id] = job.generation;
             toggle_line(s.desired_log[job.placement->site], job);
-            if (job.started_at && !job.stop_ordered) s.run_ends.insert({*job.started_at + seconds(job.spec->max_duration.value), id});
+            if (job.deadline) s.deadlines.insert({*job.deadline, id});
         }
     }
 }

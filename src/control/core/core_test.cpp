@@ -228,8 +228,8 @@ TEST(Job, ItsBudgetHoldsAlsoWhereItsSourcesHoldMore) {
     EXPECT_EQ(town.live(job).stop_ordered, Reason::budget_reached);
 }
 
-// Only a site that does not stop its task can use so much more than was promised: the network bears an hour of it and no more.
-TEST(Job, WhatASiteUsesBeyondItsHoldsIsBorneByTheNetworkForAnHourAtMost) {
+// Only a site that does not stop its task can use so much more than was promised: the network bears five minutes of it and no more.
+TEST(Job, WhatASiteUsesBeyondItsHoldsIsBorneByTheNetworkForFiveMinutesAtMost) {
     Town town;
     town.deposit(10'000);
     auto spec = Town::spec();
@@ -244,10 +244,10 @@ TEST(Job, WhatASiteUsesBeyondItsHoldsIsBorneByTheNetworkForAnHourAtMost) {
     for (const auto& line : settlement.bill) {
         if (line.payer == Payer::network) network += line.amount;
     }
-    EXPECT_EQ(network, Fen{600});
+    EXPECT_EQ(network, Fen{50});
     town.end(job, "east", Reason::signalled, 143);
     EXPECT_EQ(town.prepaid(), Fen{9'950});
-    EXPECT_EQ(town.earned(), Fen{650});
+    EXPECT_EQ(town.earned(), Fen{100});
 }
 
 TEST(Job, EndedByAnOperatorCostsTheTenantWhatACheckpointSecuredOnly) {
@@ -467,14 +467,14 @@ TEST(Job, IsStoppedAtItsLongestDuration) {
 }
 
 // Found by the simulator (seed 105): a job that was told to stop before it ran kept a timer that a rebuilt state had not.
-TEST(Job, ToldToStopBeforeItRanHasNoTimer) {
+TEST(Job, ToldToStopBeforeItRanHasTheTimerOfItsOrderAlone) {
     Town town;
     town.deposit(10'000);
     const auto job = town.submit(Town::spec());
     town.place();
     town.must(CancelJob{job});
     town.run(job, "east");
-    EXPECT_TRUE(town.core.state.run_ends.empty());
+    EXPECT_EQ(town.core.state.deadlines, (std::set{std::pair{town.now + town.core.policy.stop_within, job}}));
 }
 
 TEST(Job, CancelledInTheQueueReturnsItsHold) {
@@ -519,27 +519,6 @@ TEST(Report, TheSameTwiceChangesNothing) {
     r.session = Town::session(0);
     r.sequence = 1;
     EXPECT_EQ(town.refused(r).code, RefusalCode::stale_sequence) << "an agent's former life";
-}
-
-TEST(Report, MetersCountNoMoreSecondsThanWentBy) {
-    Town town;
-    town.deposit(10'000);
-    const auto job = town.submit(Town::spec());
-    town.place();
-    const auto site = town.live(job).placement->site.value;
-    town.run(job, site);
-    town.wait(60);
-    const auto now = floor_seconds(town.now);
-    const auto counts = [&](std::int64_t from, std::int64_t to) {
-        const auto before = town.live(job).usage[0].at_risk;
-        const auto sequence = town.live(job).meters.empty() ? 1 : town.live(job).meters[0].sequence + 1;
-        town.report(site, [&](SiteReport& r) { r.meters = {{job, 1, 0, sequence, from, to}}; });
-        return (town.live(job).usage[0].at_risk - before).value;
-    };
-    EXPECT_EQ(counts(now - 60, now + 31 * 86'400), 0) << "from the future";
-    EXPECT_EQ(counts(now - 86'400, now), 0) << "from before the cards were given";
-    EXPECT_EQ(counts(now - 60, now), 60'000);
-    EXPECT_EQ(counts(now, now + 100), 100'000) << "clocks may differ by minutes";
 }
 
 TEST(Job, TheTextsOfAProjectsLiveJobsAreBounded) {
@@ -707,6 +686,7 @@ TEST(Report, MetersAreTakenOnceInOrderAndWithoutOverlap) {
     town.place();
     town.run(job, "east");
     const auto t = floor_seconds(town.now);
+    town.wait(60);
     const auto used = [&] { return town.live(job).usage[0].at_risk.value; };
     const auto send = [&](std::uint64_t sequence, std::int64_t from, std::int64_t to) {
         town.report("east", [&](SiteReport& r) { r.meters = {{job, 1, 0, sequence, t + from, t + to}}; });

@@ -182,16 +182,15 @@ Decision decide(const Core& core, const Actor& actor, const CancelJob& command, 
                                   codec::name_of(gone->second.outcome), format_utc(gone->second.finished_at)),
                       "job");
     }
-    const bool member = actor.kind == Actor::Kind::subject && core.state.members.contains(project) &&
-                        core.state.members.at(project).contains(actor.subject);
-    const auto reason = member ? Reason::cancelled_by_tenant : Reason::cancelled_by_operator;
+    const bool theirs = actor.kind == Actor::Kind::subject && may_as_member(core.state, actor.subject, Action::cancel, project);
+    const auto reason = theirs ? Reason::cancelled_by_tenant : Reason::cancelled_by_operator;
     std::vector<Event> events;
     if (!job->second.placement) {
         finish(core, job->second, JobState::cancelled, reason, 0, cause_of_stop(reason), now, events);
         return accept(command.job.text(), std::move(events));
     }
     if (job->second.stop_ordered) return repeat(command.job.text());
-    events.push_back(JobStopOrdered{command.job, job->second.generation, reason});
+    events.push_back(stop_order(core, job->second, reason, now));
     return accept(command.job.text(), std::move(events));
 }
 
@@ -205,19 +204,31 @@ Decision decide(const Core& core, const Actor& actor, const LoseTask& command, I
     return decision;
 }
 
+Reason longest_run_reached(const LiveJob& job) {
+    return job.run_for < job.spec->max_duration ? Reason::budget_reached : Reason::max_duration_reached;
+}
+
+JobStopOrdered stop_order(const Core& core, const LiveJob& job, Reason reason, Instant now) {
+    return {job.id, job.generation, reason, now + core.policy.stop_within};
+}
+
 void end_generation(const Core& core, const LiveJob& job, const TaskEnd& end, Instant now, std::vector<Event>& events) {
-    if (job.stop_ordered) {
-        // A program that was done before the order reached it has succeeded.
-        const bool done = end.reason == Reason::exited && end.exit_code == 0 && *job.stop_ordered == Reason::max_duration_reached;
-        if (!done)
+    const bool was_done = end.reason == Reason::exited && end.exit_code == 0;
+    const bool never_began = job.stop_ordered == Reason::start_failed && !was_done;
+    if (job.stop_ordered && !never_began) {
+        // A program that was done before the order reached it has succeeded, unless somebody wanted it gone.
+        if (!was_done || outcome_of_stop(*job.stop_ordered) == JobState::cancelled)
             return finish(core, job, outcome_of_stop(*job.stop_ordered), *job.stop_ordered, end.exit_code, cause_of_stop(*job.stop_ordered),
                           now, events);
     }
+    const auto reason = never_began ? Reason::start_failed : end.reason;
     const auto& retry = job.spec->retry;
     const auto requeue = [&](LossCause cause, Instant not_before) {
-        events.push_back(JobRequeued{job.id, job.generation, end.reason, cause, not_before, blamed_nodes(job, end.blamed)});
+        if (!pays_again(core, job, cause))
+            return finish(core, job, JobState::failed, Reason::budget_reached, end.exit_code, cause, now, events);
+        events.push_back(JobRequeued{job.id, job.generation, reason, cause, not_before, blamed_nodes(job, end.blamed)});
     };
-    switch (end.reason) {
+    switch (reason) {
         case Reason::exited: return finish(core, job, JobState::succeeded, Reason::exited, end.exit_code, std::nullopt, now, events);
         case Reason::exit_code:
         case Reason::signalled:
@@ -229,7 +240,7 @@ void end_generation(const Core& core, const LiveJob& job, const TaskEnd& end, In
             return finish(core, job, JobState::failed, end.reason, end.exit_code, LossCause::tenant_error, now, events);
         case Reason::max_duration_reached:
             // Its supervisor stopped it while the site was cut off: as if our own order had reached it.
-            return finish(core, job, outcome_of_stop(end.reason), end.reason, end.exit_code, cause_of_stop(end.reason), now, events);
+            return finish(core, job, JobState::failed, longest_run_reached(job), end.exit_code, LossCause::tenant_error, now, events);
         case Reason::node_lost:
             if (job.nodes_killed + 1 >= core.policy.nodes_killed_max) {
                 return finish(core, job, JobState::failed, Reason::quarantined, end.exit_code, LossCause::provider_fault, now, events);
@@ -237,10 +248,10 @@ void end_generation(const Core& core, const LiveJob& job, const TaskEnd& end, In
             [[fallthrough]];
         default: break;
     }
-    const auto cause = end.reason == Reason::lease_lost ? LossCause::lease_lost : LossCause::provider_fault;
+    const auto cause = reason == Reason::lease_lost ? LossCause::lease_lost : LossCause::provider_fault;
     if (std::cmp_less(job.fault_restarts, retry.max_restarts_on_site_fault)) {
         // A site that refuses a start refuses the next one a moment later too: the pause keeps it from using up all restarts at once.
-        return requeue(cause, end.reason == Reason::start_failed ? now + pause_after_refusal(job.fault_restarts) : now);
+        return requeue(cause, reason == Reason::start_failed ? now + pause_after_refusal(job.fault_restarts) : now);
     }
     finish(core, job, JobState::failed, Reason::restarts_exhausted, end.exit_code, cause, now, events);
 }

@@ -1,4 +1,5 @@
 // Money comes in: programmes, awards, deposits. What jobs hold and pay is in funding.cpp and settle.cpp.
+#include "codec/encode.hpp"
 #include "control/core/funding.hpp"
 #include "control/core/rules.hpp"
 
@@ -98,11 +99,12 @@ Decision decide(const Core& core, const Actor& actor, const AwardVoucher& comman
                                   format_utc(programme.effective_from), format_utc(programme.effective_to), format_utc(now)),
                       "programme");
     }
-    if (!programme.kinds.any_of.empty() &&
-        std::ranges::find(programme.kinds.any_of, organisation->second.kind) == programme.kinds.any_of.end()) {
+    if (const auto clause = excludes(programme, organisation->second)) {
         return refuse(Refusal{RefusalCode::funding_not_eligible,
-                              fmt::format("{} is not of a kind that programme {} is for", organisation->first.value, programme.name.value),
-                              "organisation", programme.kinds.clause});
+                              fmt::format("programme {} is not for {}, {} and registered in {}: {}", programme.name.value,
+                                          organisation->first.value, codec::name_of(organisation->second.kind),
+                                          organisation->second.registered_in, *clause),
+                              "organisation", *clause});
     }
     if (command.amount.value < 1 || command.amount.value > limits::fen_max) {
         return refuse(RefusalCode::bad_value,

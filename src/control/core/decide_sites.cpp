@@ -77,38 +77,40 @@ private:
     std::map<JobId, LiveJob> drafts_;
 };
 
-/// How far a site's clock may be from ours before its meters are passed over.
-constexpr std::int64_t meter_clock_ahead_s = 300;
+/// So much more than has gone by since the cards were given may a meter have counted: both ends are whole seconds, and clocks go at
+/// different speeds, a thousandth at the very most.
+constexpr std::int64_t meter_slack_s = 5;
+constexpr std::int64_t meter_drift_divisor = 1000;
 
-/// Cards of a rank times the length; a rank beyond the gang, or a length beyond reason, is nothing.
-std::optional<MilliCardSeconds> used_by(const LiveJob& job, const GenerationUsage& usage, const MeterReport& report) {
-    if (report.node_rank >= static_cast<std::uint64_t>(job.spec->num_nodes)) return std::nullopt;
-    if (report.to_s - report.from_s > limits::duration_s_max) return std::nullopt;
-    const auto ask = std::ranges::find(job.spec->resources.accelerators, usage.model, &AcceleratorAsk::model);
-    if (ask == job.spec->resources.accelerators.end()) return std::nullopt;
-    return MilliCardSeconds{ask->per_node.value * (report.to_s - report.from_s)};
+/// The cards of a rank on that model; nothing for a rank beyond the gang.
+std::optional<MilliCards> cards_of(const LiveJob& job, const std::string& model, std::uint32_t node_rank) {
+    if (node_rank >= static_cast<std::uint64_t>(job.spec->num_nodes)) return std::nullopt;
+    const auto ask = std::ranges::find(job.spec->resources.accelerators, model, &AcceleratorAsk::model);
+    return ask == job.spec->resources.accelerators.end() ? std::nullopt : std::optional{ask->per_node};
 }
 
 /// Takes a meter interval once: the next number of its meter, after the interval before. Others are passed over; the
 /// agent sends them again or never.
+///
+/// A meter tells the time by its own clock, which may be hours from ours. What bounds it is how much it counts: never more seconds than
+/// went by since the cards were given. What is beyond that moves the meter on and counts nothing.
 void take_interval(Drafts& drafts, const SiteName& site, const MeterReport& report, Instant now, std::vector<Event>& events) {
     auto* job = drafts.find(report.job);
     if (job == nullptr || report.from_s < 0 || report.to_s <= report.from_s) return;
     const auto* usage = usage_of(*job, report.generation);
     if (usage == nullptr || usage->site != site) return;
-    // Nothing was used before the cards were given, nor after now: a meter cannot count more seconds than went by. Clocks may differ.
-    if (report.from_s < floor_seconds(usage->placed_at) - meter_clock_ahead_s || report.to_s > floor_seconds(now) + meter_clock_ahead_s)
-        return;
-    MeterState before{report.generation, report.node_rank, 0, 0};
-    for (const auto& meter : job->meters) {
-        if (meter.generation == report.generation && meter.node_rank == report.node_rank) before = meter;
-    }
+    const auto cards = cards_of(*job, usage->model, report.node_rank);
+    if (!cards || report.to_s - report.from_s > limits::duration_s_max) return;
+    const auto* known = meter_of(*job, report.generation, report.node_rank);
+    const auto before = known != nullptr ? *known : MeterState{};
     if (report.sequence != before.sequence + 1 || report.from_s < before.to_s) return;
-    const auto used = used_by(*job, *usage, report);
-    if (!used) return;
+    const auto went_by_s = std::max<std::int64_t>(floor_seconds(now) - floor_seconds(usage->placed_at), 0);
+    const MilliCardSeconds most{cards->value * (went_by_s + went_by_s / meter_drift_divisor + meter_slack_s)};
+    const MilliCardSeconds told{cards->value * (report.to_s - report.from_s)};
+    const auto used = std::clamp(told, MilliCardSeconds{0}, std::max(most - before.used, MilliCardSeconds{0}));
     // What an earlier generation still reports came after the network had given it up: nobody but its provider pays.
     const bool late = report.generation != job->generation || !job->placement;
-    const TaskMetered metered{report.job, report.generation, report.node_rank, report.sequence, report.from_s, report.to_s, *used,
+    const TaskMetered metered{report.job, report.generation, report.node_rank, report.sequence, report.from_s, report.to_s, used,
                               late ? std::optional{payer_of(LossCause::lease_lost)} : std::nullopt};
     take_meter(*job, metered);
     events.push_back(metered);
@@ -126,14 +128,11 @@ void take_point(Drafts& drafts, const SiteName& site, const CheckpointReport& po
     events.push_back(stored);
 }
 
-/// What the job's payers promised in all. What is held may be more: each source holds what it would pay where it pays most.
-Fen promised(const LiveJob& job) { return job.spec->budget ? std::min(held(job), job.spec->budget->fen) : held(job); }
-
 /// A job whose use has reached what is promised for it stops before it owes what nobody promised.
-void stop_spent(const Drafts& drafts, const std::set<JobId>& ended, std::vector<Event>& events) {
+void stop_spent(const Core& core, const Drafts& drafts, const std::set<JobId>& ended, Instant now, std::vector<Event>& events) {
     for (const auto& [id, job] : drafts.all()) {
         if (ended.contains(id) || !job.placement || job.stop_ordered || job.placement->fen_per_card_hour.value == 0) continue;
-        if (accrued(job) >= promised(job)) events.push_back(JobStopOrdered{id, job.generation, Reason::budget_reached});
+        if (accrued(job) >= promised(job)) events.push_back(stop_order(core, job, Reason::budget_reached, now));
     }
 }
 
@@ -280,7 +279,7 @@ Decision decide(const Core& core, const Actor& actor, const SiteReport& command,
     for (const auto& point : command.checkpoints) take_point(drafts, command.site, point, now, events);
     std::set<JobId> ended;
     for (const auto& task : command.tasks) take_task(core, drafts, command.site, task, now, ended, events);
-    stop_spent(drafts, ended, events);
+    stop_spent(core, drafts, ended, now, events);
     events.push_back(ReportTaken{command.site, command.session, command.sequence});
     return accept(fmt::format("{}", command.sequence), std::move(events));
 }

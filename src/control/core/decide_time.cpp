@@ -11,11 +11,16 @@
 namespace weir::control {
 namespace {
 
+/// Jobs that do not begin, run too long, or do not end as ordered. Where a site is silent the keeper of leases says what is lost.
 void stop_overdue(const Core& core, Instant now, std::vector<Event>& events) {
-    for (const auto& [at, id] : core.state.run_ends) {
+    for (const auto& [at, id] : core.state.deadlines) {
         if (at > now || events.size() >= core.policy.timers_per_pass) return;
         const auto& job = core.state.jobs.at(id);
-        if (!job.stop_ordered) events.push_back(JobStopOrdered{id, job.generation, Reason::max_duration_reached});
+        if (!job.stop_ordered) {
+            events.push_back(stop_order(core, job, job.started_at ? longest_run_reached(job) : Reason::start_failed, now));
+        } else if (core.state.sites.at(job.placement->site).reachable) {
+            end_generation(core, job, {Reason::lease_lost, 0, std::nullopt}, now, events);
+        }
     }
 }
 

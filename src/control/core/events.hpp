@@ -179,8 +179,10 @@ struct JobPlaced {
     /// What each hold of the job, in their order, promised to pay of this generation; nothing: all of it (prepaid alone), or a program
     /// of long ago that did not say.
     std::optional<std::vector<SourceShare>> shares{};
+    std::optional<Seconds> run_for{};   ///< How long it may run: max_duration, or less where less is promised. Nothing: max_duration.
+    std::optional<Instant> start_by{};  ///< Stopped where it does not run by then. Nothing: it may take for ever.
 };
-BOOST_DESCRIBE_STRUCT(JobPlaced, (), (job, generation, placement, shares))
+BOOST_DESCRIBE_STRUCT(JobPlaced, (), (job, generation, placement, shares, run_for, start_by))
 
 struct JobStateChanged {
     static constexpr std::uint16_t type = 42;
@@ -235,8 +237,9 @@ struct JobStopOrdered {
     JobId job;
     std::uint32_t generation = 0;
     Reason reason = Reason::none;
+    std::optional<Instant> end_by{};  ///< Given up where the site, though it is heard, has not said by then that it ended. Nothing: never.
 };
-BOOST_DESCRIBE_STRUCT(JobStopOrdered, (), (job, generation, reason))
+BOOST_DESCRIBE_STRUCT(JobStopOrdered, (), (job, generation, reason, end_by))
 
 /// The job leaves the core; its record lives on in the views.
 struct JobFinished {

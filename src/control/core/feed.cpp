@@ -373,6 +373,8 @@ std::vector<Event> decide_placements(Core& core, Instant now) {
         const auto price = std::ranges::find(tariff, ask.model, &TariffLine::model);
         assert(price != tariff.end());  // What is not priced has no funding answer and is no candidate.
         placed.placement.fen_per_card_hour = price->fen_per_card_hour;
+        placed.run_for = run_for(core.policy, job, ask, price->fen_per_card_hour);
+        placed.start_by = now + core.policy.start_within;
         for (const auto& node : chosen.allocation.nodes) {
             PlacedNode at{NodeName{node.node}, {}};
             for (const auto& card : node.cards) at.cards.push_back({card.card, MilliCards{card.milli}});

@@ -1,5 +1,7 @@
 #include "control/core/funding.hpp"
 
+#include "control/core/settle.hpp"
+
 #include "domain/limits.hpp"
 
 #include <fmt/format.h>
@@ -58,11 +60,7 @@ std::string clause_or(const std::string& clause, std::string rule) { return clau
 
 SourceAnswer ask_programme(const Core& core, const Programme& programme, const Organisation& organisation, const Site& site,
                            const std::string& model) {
-    if (!allows(programme.kinds, organisation.kind))
-        return refused(clause_or(programme.kinds.clause, "the programme is not for this kind of organisation"));
-    if (!allows_region(programme.registered_in, organisation.registered_in)) {
-        return refused(clause_or(programme.registered_in.clause, "the organisation is not registered in the programme's region"));
-    }
+    if (auto clause = excludes(programme, organisation)) return refused(*std::move(clause));
     if (!allows(programme.sites, site.name))
         return refused(clause_or(programme.sites.clause, fmt::format("the programme does not pay at {}", site.name.value)));
     if (!allows(programme.tiers, site.tier))
@@ -86,13 +84,26 @@ const TariffLine* price_of(const Site& site, const std::string& model) {
     return line == site.tariff.end() ? nullptr : &*line;
 }
 
-/// The most that one run of the job can cost on this accelerator at this price.
-Fen cost_max(const JobSpec& spec, const AcceleratorAsk& ask, Fen price) {
+/// What all cards of the job cost in so many seconds, rounded up.
+Fen cost_of(const JobSpec& spec, const AcceleratorAsk& ask, Fen price, std::int64_t length_s) {
     const auto milli_cards = ask.per_node.value * spec.num_nodes;
-    const auto card_time = checked_mul(milli_cards, spec.max_duration.value);
+    const auto card_time = checked_mul(milli_cards, length_s);
     const auto cost = card_time ? mul_div(*card_time, price.value, 3'600'000, Rounding::up) : std::nullopt;
-    const Fen most{cost.value_or(limits::fen_max)};
+    return Fen{cost.value_or(limits::fen_max)};
+}
+
+/// Seconds in which a task that is told to stop may still use its cards.
+std::int64_t grace_s(const Policy& policy) { return (policy.kill_grace.ns + 999'999'999) / 1'000'000'000; }
+
+/// The most that one run of the job can cost on this accelerator at this price: a task that is told to stop holds its cards for a grace.
+Fen cost_max(const Policy& policy, const JobSpec& spec, const AcceleratorAsk& ask, Fen price) {
+    const auto most = cost_of(spec, ask, price, spec.max_duration.value + grace_s(policy));
     return spec.budget && spec.budget->fen < most ? spec.budget->fen : most;
+}
+
+/// The least that pays for any run: a second, and the grace in which it is stopped.
+Fen cost_least(const Policy& policy, const JobSpec& spec, const AcceleratorAsk& ask, Fen price) {
+    return cost_of(spec, ask, price, 1 + grace_s(policy));
 }
 
 bool may_enter(const Project& project, const JobSpec& spec, const Site& site) {
@@ -171,8 +182,9 @@ void add_quotes(const Asked& asked, const Site& site, std::vector<Quote>& all) {
     for (const auto& ask : asked.spec.resources.accelerators) {
         const auto* price = price_of(site, ask.model);
         if (price == nullptr) continue;
-        const auto cost = cost_max(asked.spec, ask, price->fen_per_card_hour);
-        all.push_back({.site = site.name, .model = ask.model, .fen_per_card_hour = price->fen_per_card_hour,
+        const auto cost = cost_max(asked.core.policy, asked.spec, ask, price->fen_per_card_hour);
+        const auto least = cost_least(asked.core.policy, asked.spec, ask, price->fen_per_card_hour);
+        all.push_back({.site = site.name, .model = ask.model, .fen_per_card_hour = price->fen_per_card_hour, .cost_least = least,
                        .cost_max = cost, .parts = {}, .uncovered = cost, .clauses = {}});
         share(asked, site, all.back());
     }
@@ -208,6 +220,14 @@ std::optional<Refusal> shares_too_small(const Asked& asked, const Quote& quote) 
                    "funding", clause};
 }
 
+bool too_dear(const JobSpec& spec, const Quote& quote) { return spec.budget && spec.budget->fen < quote.cost_least; }
+
+std::string least_text(const JobSpec& spec, const Quote& quote) {
+    return fmt::format("the shortest run on {} node(s) with {} at {}, with the grace in which it is stopped, costs {} yuan, and the budget "
+                       "is {} yuan",
+                       spec.num_nodes, quote.model, quote.site.value, yuan(quote.cost_least), yuan(spec.budget->fen));
+}
+
 /// Why no site can be paid: the clause that refuses where no source is eligible at all, else the cheapest site's numbers.
 Refusal cannot_pay(const std::vector<Quote>& all, const Asked& asked) {
     const auto& spec = asked.spec;
@@ -216,6 +236,13 @@ Refusal cannot_pay(const std::vector<Quote>& all, const Asked& asked) {
                 "no site that the job may enter has a price for any of its accelerators; see weir site list, and widen trust, tier, "
                 "residency or the list of accelerators",
                 "resources.accelerators",
+                {}};
+    }
+    if (std::ranges::all_of(all, [&](const Quote& quote) { return too_dear(spec, quote); })) {
+        const auto cheapest = std::ranges::min_element(all, {}, &Quote::cost_least);
+        return {RefusalCode::budget_exceeded,
+                least_text(spec, *cheapest) + "; raise the budget, or choose a cheaper accelerator",
+                "budget",
                 {}};
     }
     const bool none_eligible =
@@ -239,6 +266,14 @@ Refusal cannot_pay(const std::vector<Quote>& all, const Asked& asked) {
 }
 
 }  // namespace
+
+std::optional<std::string> excludes(const Programme& programme, const Organisation& organisation) {
+    if (!allows(programme.kinds, organisation.kind))
+        return clause_or(programme.kinds.clause, "the programme is not for this kind of organisation");
+    if (!allows_region(programme.registered_in, organisation.registered_in))
+        return clause_or(programme.registered_in.clause, "the organisation is not registered in the programme's region");
+    return std::nullopt;
+}
 
 std::vector<FundingSource> sources_of(const JobSpec& spec) {
     return spec.funding.empty() ? std::vector{FundingSource{}} : spec.funding;
@@ -280,7 +315,7 @@ Result<HoldPlan, Refusal> plan_holds(const Core& core, const Project& project, c
     std::vector<Fen> most(sources.size());
     bool payable = false;
     for (const auto& quote : all) {
-        if (quote.uncovered.value > 0) continue;
+        if (quote.uncovered.value > 0 || too_dear(spec, quote)) continue;
         payable = true;
         for (std::size_t i = 0; i < most.size(); ++i) most[i] = std::max(most[i], quote.parts[i]);
     }
@@ -344,6 +379,22 @@ std::optional<std::vector<SourceShare>> shares_of(const Core& core, const LiveJo
     return shares;
 }
 
+Seconds run_for(const Policy& policy, const LiveJob& job, const AcceleratorAsk& ask, Fen price) {
+    const auto a_second = checked_mul(ask.per_node.value * job.spec->num_nodes, price.value);
+    if (!a_second || *a_second == 0) return job.spec->max_duration;
+    const auto left = std::max(promised(job) - accrued(job), Fen{0});
+    const auto paid_s = mul_div(left.value, 3'600'000, *a_second, Rounding::down).value_or(INT64_MAX) - grace_s(policy);
+    return Seconds{std::clamp<std::int64_t>(paid_s, 1, job.spec->max_duration.value)};
+}
+
+bool pays_again(const Core& core, const LiveJob& job, LossCause cause) {
+    const auto& usage = job.usage.back();
+    const auto ask = std::ranges::find(job.spec->resources.accelerators, usage.model, &AcceleratorAsk::model);
+    if (ask == job.spec->resources.accelerators.end()) return true;
+    const auto forgiven = payer_of(cause) == Payer::tenant ? Fen{0} : charge_of(usage.at_risk, usage.fen_per_card_hour);
+    return promised(job) - (accrued(job) - forgiven) >= cost_least(core.policy, job.spec, *ask, usage.fen_per_card_hour);
+}
+
 scheduler::FundingAnswers funding_answers(const Core& core, const LiveJob& job, Instant now) {
     const auto& project = core.state.projects.at(job.project);
     std::vector<Fen> held;
@@ -354,8 +405,12 @@ scheduler::FundingAnswers funding_answers(const Core& core, const LiveJob& job, 
     scheduler::FundingAnswers answers;
     for (auto& quote : all) {
         auto& answer = answers[quote.site.value][quote.model];
-        answer.eligible = quote.uncovered.value == 0;
+        answer.eligible = quote.uncovered.value == 0 && !too_dear(job.spec, quote);
         if (answer.eligible) continue;
+        if (too_dear(job.spec, quote)) {
+            answer.clauses = {{"budget", least_text(job.spec, quote)}};
+            continue;
+        }
         answer.clauses = std::move(quote.clauses);
         if (!answer.clauses.empty()) continue;
         answer.clauses.push_back({"all sources", fmt::format("up to {} yuan are needed for it and {} yuan are held", yuan(quote.cost_max),

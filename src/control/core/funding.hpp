@@ -45,12 +45,21 @@ struct SourceAnswer {
 [[nodiscard]] SourceAnswer ask_source(const Core& core, const OrganisationName& organisation, const FundingSource& source, const Site& site,
                                       const std::string& model, Instant from, Instant to);
 
+/// The clause by which a programme is not for an organisation at all; nothing where it is.
+[[nodiscard]] std::optional<std::string> excludes(const Programme& programme, const Organisation& organisation);
+
+/// How long a run may last that begins now: max_duration, or as long as what is promised and not yet owed pays, less the grace.
+[[nodiscard]] Seconds run_for(const Policy& policy, const LiveJob& job, const AcceleratorAsk& ask, Fen price);
+/// Whether what is promised and not owed pays for another run like the last, once what that lost is charged to who pays for the cause.
+[[nodiscard]] bool pays_again(const Core& core, const LiveJob& job, LossCause cause);
+
 /// Where a job could run and what its sources would pay there.
 struct Quote {
     SiteName site;
     std::string model;
     Fen fen_per_card_hour;
-    Fen cost_max;               ///< Of max_duration on all cards, rounded up; the budget where that is less.
+    Fen cost_least;             ///< Of the shortest run and the grace in which it is stopped; a budget below it pays for none.
+    Fen cost_max;               ///< Of max_duration and the grace on all cards, rounded up; the budget where that is less.
     std::vector<Fen> parts;     ///< By source, in funding order.
     Fen uncovered;              ///< cost_max less the parts; above 0 the site cannot be paid.
     std::vector<scheduler::FundingClause> clauses;  ///< Of the sources that refuse.

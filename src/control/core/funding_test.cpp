@@ -14,6 +14,7 @@ namespace {
 class Market {
 public:
     Market() {
+        core.policy.kill_grace = seconds(0);  // What is held is of max_duration alone: whole numbers.
         for (const std::string model : {"A100", "H800", "910B", "cpu"}) core.catalogue[model].model = model;
         core.catalogue["910B"].domestic = true;
         organisation("lab", OrganisationKind::university);

@@ -3,6 +3,7 @@
 #include "codec/encode.hpp"
 
 #include <algorithm>
+#include <utility>
 
 namespace weir::control {
 namespace {
@@ -28,6 +29,37 @@ MilliCardSeconds metered_since(const LiveJob& job, const CheckpointStored& e, Mi
     return sum;
 }
 
+std::pair<std::uint32_t, std::uint32_t> key_of(const MeterState& meter) { return {meter.generation, meter.node_rank}; }
+
+/// Where that meter stands, or would stand.
+auto place_of(auto& meters, std::uint32_t generation, std::uint32_t node_rank) {
+    return std::ranges::lower_bound(meters, std::pair{generation, node_rank}, {}, key_of);
+}
+
+/// Where a checkpoint was made; nullptr where that is not known.
+const SiteName* site_of(const LiveJob& job, const StoredCheckpoint& checkpoint) {
+    const auto found = std::ranges::find(job.usage, checkpoint.generation, &GenerationUsage::generation);
+    return found == job.usage.end() ? nullptr : &found->site;
+}
+
+/// The newest two stay, and the newest of another site than theirs: one site's word alone decides not what a job can go on from.
+void drop_old(LiveJob& job) {
+    auto& all = job.checkpoints;
+    if (all.size() <= 2) return;
+    const auto* newest = site_of(job, all.back());
+    const auto other = [&](const StoredCheckpoint& one) {
+        const auto* site = site_of(job, one);
+        return site != nullptr && newest != nullptr && *site != *newest;
+    };
+    const auto last_two = all.end() - 2;
+    const bool both = std::any_of(last_two, all.end(), other);
+    const auto kept = both ? all.rend() : std::find_if(std::make_reverse_iterator(last_two), all.rend(), other);
+    std::vector<StoredCheckpoint> left;
+    if (kept != all.rend()) left.push_back(*kept);
+    left.insert(left.end(), last_two, all.end());
+    all = std::move(left);
+}
+
 }  // namespace
 
 GenerationUsage* usage_of(LiveJob& job, std::uint32_t generation) {
@@ -35,14 +67,19 @@ GenerationUsage* usage_of(LiveJob& job, std::uint32_t generation) {
     return found == job.usage.end() ? nullptr : &*found;
 }
 
+const MeterState* meter_of(const LiveJob& job, std::uint32_t generation, std::uint32_t node_rank) {
+    const auto meter = place_of(job.meters, generation, node_rank);
+    return meter != job.meters.end() && key_of(*meter) == std::pair{generation, node_rank} ? &*meter : nullptr;
+}
+
 void take_meter(LiveJob& job, const TaskMetered& e) {
-    auto meter =
-        std::ranges::find_if(job.meters, [&](const MeterState& m) { return m.generation == e.generation && m.node_rank == e.node_rank; });
-    if (meter == job.meters.end()) {
-        job.meters.push_back({e.generation, e.node_rank, e.sequence, e.to_s});
+    const auto meter = place_of(job.meters, e.generation, e.node_rank);
+    if (meter == job.meters.end() || key_of(*meter) != std::pair{e.generation, e.node_rank}) {
+        job.meters.insert(meter, {e.generation, e.node_rank, e.sequence, e.to_s, e.used});
     } else {
         meter->sequence = e.sequence;
         meter->to_s = e.to_s;
+        meter->used += e.used;
     }
     auto* usage = usage_of(job, e.generation);
     if (usage == nullptr) return;
@@ -56,7 +93,7 @@ void take_meter(LiveJob& job, const TaskMetered& e) {
 
 void take_checkpoint(LiveJob& job, const CheckpointStored& e, Instant at) {
     job.checkpoints.push_back({e.generation, e.name, e.manifest, e.bytes, at});
-    if (job.checkpoints.size() > 2) job.checkpoints.erase(job.checkpoints.begin());
+    drop_old(job);
     auto* usage = usage_of(job, e.generation);
     if (usage == nullptr) return;
     const auto risked = metered_since(job, e, usage->at_risk);

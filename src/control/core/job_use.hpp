@@ -9,10 +9,12 @@ namespace weir::control {
 
 /// The interval counts: at risk since the last checkpoint, or lost where it came too late.
 void take_meter(LiveJob& job, const TaskMetered& meter);
-/// The checkpoint is kept (the newest two are) and secures what its generation had used when it was taken.
+/// The checkpoint is kept (the newest two are, and the newest of another site) and secures what its generation had used when it was taken.
 void take_checkpoint(LiveJob& job, const CheckpointStored& checkpoint, Instant at);
 
 /// The usage of a generation; nullptr where it never held cards.
+/// Where a meter stands; nullptr where it has told nothing yet.
+[[nodiscard]] const MeterState* meter_of(const LiveJob& job, std::uint32_t generation, std::uint32_t node_rank);
 [[nodiscard]] GenerationUsage* usage_of(LiveJob& job, std::uint32_t generation);
 
 }  // namespace weir::control

@@ -67,6 +67,10 @@ struct TaskEnd {
     std::int64_t exit_code = 0;
     std::optional<NodeName> blamed;
 };
+/// Why a generation stops that has run as long as it may: what was promised for it is used up, or its longest duration is.
+[[nodiscard]] Reason longest_run_reached(const LiveJob& job);
+/// The order to stop a job's present generation.
+[[nodiscard]] JobStopOrdered stop_order(const Core& core, const LiveJob& job, Reason reason, Instant now);
 /// What follows from the end of a job's present generation: it succeeds, fails, or goes back to the queue.
 void end_generation(const Core& core, const LiveJob& job, const TaskEnd& end, Instant now, std::vector<Event>& events);
 /// A job leaves; those that waited for it in vain are the business of decide_forsaken(). `unsecured`: see settle().

@@ -25,8 +25,8 @@ BillLine line_of(const GenerationUsage& usage, MilliCardSeconds used, std::optio
             payer == Payer::provider ? Fen{0} : charge_of(used, usage.fen_per_card_hour)};
 }
 
-/// What may be used between a report and the end of a task that is told to stop: an hour of its cards is far more than that takes.
-constexpr std::int64_t stop_takes_at_most_s = 3600;
+/// What may be used between a report and the end of a task that is told to stop, beyond its grace, which is held for.
+constexpr std::int64_t stop_takes_at_most_s = 300;
 
 /// What the network bears of use beyond a job's holds, at most.
 Fen most_uncovered(const LiveJob& job) {
@@ -36,6 +36,49 @@ Fen most_uncovered(const LiveJob& job) {
     if (ask == job.spec->resources.accelerators.end()) return Fen{0};
     const MilliCardSeconds used{ask->per_node.value * job.spec->num_nodes * stop_takes_at_most_s};
     return charge_of(used, usage.fen_per_card_hour);
+}
+
+/// How much of the use of a line is paid for by that part of its amount: what is charged for it, and for the rest, is right for both.
+MilliCardSeconds use_paid(const BillLine& line, Fen paid) {
+    const auto reckoned = [&](Rounding rounding) {
+        const auto used = mul_div(paid.value, 3'600'000, line.fen_per_card_hour.value, rounding).value_or(line.used.value);
+        return std::min(MilliCardSeconds{used}, line.used);
+    };
+    const auto below = reckoned(Rounding::down);
+    const auto above = reckoned(Rounding::up);
+    const bool below_is_right = charge_of(below, line.fen_per_card_hour) == paid &&
+                                charge_of(line.used - below, line.fen_per_card_hour) == line.amount - paid;
+    return below_is_right ? below : above;
+}
+
+/// Leaves a line what is paid of it; what is not is a line of its own.
+BillLine cut(BillLine& line, Fen paid) {
+    const auto used = use_paid(line, paid);
+    auto rest = line;
+    rest.used -= used;
+    rest.amount -= paid;
+    line.used = used;
+    line.amount = paid;
+    return rest;
+}
+
+/// What no hold covers is borne by the network up to what is left of `borne`, then by the site.
+void bear(BillLine uncovered, Fen& borne, std::vector<BillLine>& bill) {
+    const auto add = [&](BillLine line, LossCause cause) {
+        line.lost = cause;
+        line.payer = payer_of(cause);
+        if (line.payer == Payer::provider) line.amount = Fen{0};
+        if (line.used.value > 0) bill.push_back(std::move(line));
+    };
+    auto beyond = uncovered;
+    if (uncovered.amount > borne) {
+        beyond = cut(uncovered, borne);
+    } else {
+        beyond.used = MilliCardSeconds{0};
+    }
+    borne -= uncovered.amount;
+    add(std::move(uncovered), LossCause::overrun);
+    add(std::move(beyond), LossCause::provider_fault);
 }
 
 /// Splits `amount` over the lines' amounts by largest remainder; a tie goes to the earlier line.
@@ -201,6 +244,8 @@ Fen held(const LiveJob& job) {
     return sum;
 }
 
+Fen promised(const LiveJob& job) { return job.spec->budget ? std::min(held(job), job.spec->budget->fen) : held(job); }
+
 Settlement settle(const Core& core, const LiveJob& job, std::optional<LossCause> unsecured, Instant now) {
     Settlement result;
     std::vector<const GenerationUsage*> used_by;  // by line of the bill
@@ -243,7 +288,7 @@ Settlement settle(const Core& core, const LiveJob& job, std::optional<LossCause>
         chain.resolve(hold, captured);
         result.paid.push_back({hold.source, hold.amount, captured});
     }
-    // What the holds do not cover (a last meter interval may end after the limit was reached) the network bears, in the open, up to what
+    // What the holds do not cover (an order to stop came late, or a task outlived its grace) the network bears, in the open, up to what
     // the present generation can use between two reports and until it is stopped. Beyond that its site has not stopped it.
     Fen borne = most_uncovered(job);
     std::vector<BillLine> uncovered;
@@ -251,13 +296,9 @@ Settlement settle(const Core& core, const LiveJob& job, std::optional<LossCause>
         if (result.bill[i].payer != Payer::tenant) continue;
         const Fen rest = shares.owed[line++];
         if (rest.value == 0) continue;
-        result.bill[i].amount -= rest;
-        auto& extra = uncovered.emplace_back(result.bill[i]);
-        extra.amount = std::min(rest, borne);
-        extra.payer = extra.amount.value > 0 ? Payer::network : Payer::provider;
-        extra.used = MilliCardSeconds{0};
-        borne -= extra.amount;
+        bear(cut(result.bill[i], result.bill[i].amount - rest), borne, uncovered);
     }
+    std::erase_if(result.bill, [](const BillLine& line) { return line.used.value == 0; });
     result.bill.insert(result.bill.end(), uncovered.begin(), uncovered.end());
 
     std::map<OrganisationName, Fen> from_network;

@@ -28,4 +28,7 @@ struct Settlement {
 /// What all funding sources hold back for the job together.
 [[nodiscard]] Fen held(const LiveJob& job);
 
+/// What its payers promised in all. What is held may be more: each source holds what it would pay where it pays most.
+[[nodiscard]] Fen promised(const LiveJob& job);
+
 }  // namespace weir::control

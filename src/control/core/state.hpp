@@ -51,9 +51,10 @@ struct MeterState {
     std::uint32_t node_rank = 0;
     std::uint64_t sequence = 0;
     std::int64_t to_s = 0;
+    MilliCardSeconds used;      ///< Counted so far.
     bool operator==(const MeterState&) const = default;
 };
-BOOST_DESCRIBE_STRUCT(MeterState, (), (generation, node_rank, sequence, to_s))
+BOOST_DESCRIBE_STRUCT(MeterState, (), (generation, node_rank, sequence, to_s, used))
 
 struct LiveJob {
     JobId id;
@@ -71,22 +72,24 @@ struct LiveJob {
     std::optional<Placement> placement;     ///< Of the present generation; empty in the queue.
     std::optional<Reason> stop_ordered;
     std::optional<Instant> started_at;      ///< When the present generation ran first.
+    Seconds run_for;                        ///< How long it may run from then on.
+    std::optional<Instant> deadline;        ///< By which it must run, end by itself, or have ended as ordered.
     Instant not_before;
     std::vector<NodeAt> avoid;
     std::uint32_t error_restarts = 0;
     std::uint32_t fault_restarts = 0;
     std::uint32_t nodes_killed = 0;         ///< How often a node broke while the job ran on it.
-    std::vector<StoredCheckpoint> checkpoints;  ///< The newest last; two at most.
+    std::vector<StoredCheckpoint> checkpoints;  ///< The newest last; three at most.
     std::vector<GenerationUsage> usage;     ///< In order of generation.
-    std::vector<MeterState> meters;
+    std::vector<MeterState> meters;         ///< By generation and rank.
     std::uint64_t changed_at = 0;           ///< Revision of the last event that touched it.
     std::string funding_key;                ///< Derived: of the scheduler's funding answer while it waits.
     bool operator==(const LiveJob&) const = default;
 };
 BOOST_DESCRIBE_STRUCT(LiveJob, (),
                       (id, project, submitter, body, spec, submitted_at, holds, waits_for, state, reason, since, generation, placement,
-                       stop_ordered, started_at, not_before, avoid, error_restarts, fault_restarts, nodes_killed, checkpoints, usage,
-                       meters, changed_at))
+                       stop_ordered, started_at, run_for, deadline, not_before, avoid, error_restarts, fault_restarts, nodes_killed,
+                       checkpoints, usage, meters, changed_at))
 
 /// What is remembered of a job that has left.
 struct Tombstone {
@@ -159,7 +162,7 @@ struct State {
 
     // ---- derived
     std::map<Digest, TokenId> token_by_hash;
-    std::set<std::pair<Instant, JobId>> run_ends;        ///< When a running job reaches its max_duration.
+    std::set<std::pair<Instant, JobId>> deadlines;       ///< LiveJob::deadline of those that have one.
     std::map<JobId, std::set<JobId>> dependents;         ///< Jobs that wait for the key.
     std::set<JobId> forsaken;                            ///< Live jobs that wait for one which left without success.
     std::map<ProjectName, std::uint32_t> live_jobs;

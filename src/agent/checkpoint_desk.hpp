@@ -46,6 +46,7 @@ struct Prepared {
     GenerationKey key;
     bool again = false;                ///< The store or the host did not do it now.
     std::string name;                  ///< Of the checkpoint in place; empty: none held, start afresh.
+    std::string refused;               ///< Why the site can never put it in place; empty: it can.
     std::vector<std::string> remarks;  ///< One for each that did not hold, and why not.
 };
 
@@ -64,6 +65,7 @@ using DeskAnswer = std::variant<Prepared, Replicated>;
 /// What a desk takes.
 struct DeskLimits {
     std::int64_t checkpoint_bytes_max = std::int64_t{1} << 40;  ///< As the files of one checkpoint say.
+    std::int64_t resume_bytes_max = std::int64_t{1} << 40;      ///< What one may take of the disk of the task that resumes from it.
 };
 
 /// How many turns are taken at once, and by whom next: first come, first served, and each who comes back is the last.

@@ -47,6 +47,7 @@ public:
     ports::BackendResult<void> request_checkpoint(const ports::TaskKey&) override { return {}; }
     ports::BackendResult<void> fence(const std::string&, std::int64_t) override { return {}; }
     ports::BackendResult<void> forget(const ports::TaskKey&) override { return {}; }
+    ports::BackendResult<void> shed(const ports::TaskKey&) override { return {}; }
     ports::BackendResult<ports::LogChunk> read_log(const ports::TaskKey&, std::int32_t, ports::LogStream, std::int64_t,
                                                    std::int64_t) override {
         return ports::LogChunk{};

@@ -13,7 +13,8 @@ namespace {
 
 using Clock = std::chrono::steady_clock;
 constexpr std::chrono::seconds pause_min{5};
-constexpr int pause_in_looks = 10;  ///< A look takes at most this part of the time.
+constexpr std::chrono::seconds pause_max{30};
+constexpr int pause_in_looks = 10;  ///< A look takes this part of the time, or more where it is long.
 
 }  // namespace
 
@@ -43,7 +44,7 @@ struct DiskWatch::Impl {
             }
             const auto began = Clock::now();
             auto figures = look_at_disk(backend_, tasks);
-            pause = std::max<Clock::duration>(pause_min, pause_in_looks * (Clock::now() - began));
+            pause = std::clamp<Clock::duration>(pause_in_looks * (Clock::now() - began), pause_min, pause_max);
             {
                 const std::lock_guard lock{mutex_};
                 figures_ = std::move(figures);

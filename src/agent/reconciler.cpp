@@ -18,6 +18,8 @@ constexpr int looks_max = 4;  ///< In one step; what is left waits for the next.
 ports::BootInstant pause_after(std::uint32_t failures) { return {std::min<std::int64_t>(1LL << std::min(failures, 6U), 60) * ns_per_s}; }
 /// Of a task whose files took more than they may: what the kernel says of a quota that is used up, EDQUOT.
 constexpr std::int64_t disk_exit_code = 122;
+constexpr ports::BootInstant prepare_within{300 * ns_per_s};  ///< Then the network may try elsewhere: cards that wait cost nobody.
+constexpr std::uint32_t bad_at_once_max = 8;  ///< Checkpoints that do not hold; beyond them each one waits longer.
 constexpr std::int64_t clocks_apart_ns = 2 * ns_per_s;  ///< How far the clocks of two hosts may drift in a lease, and more.
 constexpr std::size_t stored_untold_max = 4;  ///< Of a generation, while the server is away; it keeps two.
 
@@ -81,10 +83,14 @@ void Reconciler::hear_disk(const DiskFigures& figures) {
         const auto key = key_of(task);
         const auto* known = key ? records_.find(*key) : nullptr;
         const auto most = options_.task_disk.value << 20;
-        if (known == nullptr || known->end_known || !known->disk_used_up.empty() || (use.whole && use.bytes <= most)) continue;
+        const bool is_within = use.whole && use.bytes <= most && use.files <= options_.task_files;
+        if (known == nullptr || known->end_known || !known->disk_used_up.empty() || is_within) continue;
         auto record = *known;
         record.disk_used_up =
-            use.whole
+            use.files > options_.task_files
+                ? fmt::format("it has more than {} files and folders on node rank {}, and no task may have more here", options_.task_files,
+                              task.node_rank)
+            : use.whole
                 ? fmt::format("its files on node rank {} take {} MiB and a task may take {} MiB of this site's disk", task.node_rank,
                               use.bytes >> 20, options_.task_disk.value)
                 : fmt::format("its folders on node rank {} are nested deeper, or closed tighter, than can be watched", task.node_rank);
@@ -94,10 +100,13 @@ void Reconciler::hear_disk(const DiskFigures& figures) {
     if (!figures.disk) return;
     // A quarter more than the floor, so that a disk at its edge does not take the site in and out.
     const auto& disk = *figures.disk;
-    const bool full = disk.free_bytes < disk.floor_bytes + (disk_full_ ? disk.floor_bytes / 4 : 0);
+    const auto is_below = [this](std::int64_t free, std::int64_t floor) { return free < floor + (disk_full_ ? floor / 4 : 0); };
+    const bool full = is_below(disk.free_bytes, disk.floor_bytes) || is_below(disk.free_files, disk.floor_files);
     if (full == disk_full_) return;
-    spdlog::log(full ? spdlog::level::err : spdlog::level::info, "agent.disk site={} free_mib={} floor_mib={} what_next=\"{}\"",
-                options_.site.text(), disk.free_bytes >> 20, disk.floor_bytes >> 20, full ? "starts nothing" : "works again");
+    spdlog::log(full ? spdlog::level::err : spdlog::level::info,
+                "agent.disk site={} free_mib={} floor_mib={} free_files={} floor_files={} what_next=\"{}\"", options_.site.text(),
+                disk.free_bytes >> 20, disk.floor_bytes >> 20, disk.free_files, disk.floor_files,
+                full ? "starts nothing" : "works again");
     disk_full_ = full;
     nodes_told_ = false;
     refusals_.forget_nodes();
@@ -148,7 +157,22 @@ void Reconciler::step(ports::BootInstant now, std::int64_t now_s) {
         for (auto& [key, gang] : gangs_) acted = act(key, gang) || acted;
         if (!acted) break;
     }
+    log_ends();
     clean_up();
+}
+
+/// Each end once, whoever caused it: what a provider is not paid for must be found here.
+void Reconciler::log_ends() {
+    for (const auto& [key, gang] : gangs_) {
+        const auto* record = records_.find(key);
+        if (!gang.view.any_here || gang.view.state != TaskState::ended || record == nullptr || record->end_known) continue;
+        if (std::exchange(memory_[key].end_logged, true)) continue;
+        const auto failed = gang.view.first_failed ? static_cast<std::size_t>(*gang.view.first_failed) : 0;
+        const auto* rank = failed < gang.ranks.size() ? gang.ranks[failed] : nullptr;
+        spdlog::info("task.end job={} generation={} reason={} exit_code={} rank={} detail=\"{}\"", key.job.text(), key.generation,
+                     boost::describe::enum_to_string(gang.view.reason, "?"), gang.view.exit_code, failed,
+                     rank == nullptr ? "" : rank->detail);
+    }
 }
 
 // ---- looking ----
@@ -445,7 +469,14 @@ void Reconciler::take(const Prepared& answer) {
     for (const auto& remark : answer.remarks) {
         spdlog::warn("checkpoint.bad job={} generation={} why=\"{}\"", answer.key.job.text(), answer.key.generation, remark);
     }
+    const bool is_known = records_.find(answer.key) != nullptr;
+    if (!answer.refused.empty() && is_known) return refuse_for_good(answer.key, answer.refused);
     if (answer.again) {
+        if (!memory.unprepared_since) memory.unprepared_since = now_;
+        if (is_known && now_ >= later(*memory.unprepared_since, prepare_within)) {
+            return refuse_for_good(answer.key, fmt::format("what it resumes from could not be put in place for {} s: {}",
+                                                           prepare_within.ns / ns_per_s, answer.remarks.back()));
+        }
         memory.prepare_after = later(now_, pause_after(memory.put_off++));
         return;
     }
@@ -469,10 +500,13 @@ void Reconciler::take(const Replicated& answer) {
     memory.put_off = 0;
     if (!answer.fault.empty()) {
         memory.bad.insert(answer.name);
+        if (++memory.bad_in_a_row > bad_at_once_max)
+            memory.replicate_after = later(now_, pause_after(memory.bad_in_a_row - bad_at_once_max));
         spdlog::warn("checkpoint.bad job={} generation={} name={} why=\"{}\"", answer.key.job.text(), answer.key.generation, answer.name,
                      answer.fault);
         return;
     }
+    memory.bad_in_a_row = 0;
     spdlog::info("checkpoint.stored job={} generation={} name={} bytes={}", answer.key.job.text(), answer.key.generation, answer.name,
                  answer.bytes);
     memory.stored.push_back(
@@ -502,17 +536,10 @@ bool Reconciler::replicate(const GenerationKey& key, const Gang& gang) {
     if (is_given_up(gang)) return false;
     auto& memory = memory_[key];
     if (!memory.replicating.empty() || now_ < memory.replicate_after) return false;
-    const auto names = backend_.list_checkpoints(gang.ranks.front()->key);
-    if (!names) return false;
+    const auto names = names_to_store(key, gang);
     const auto have = memory.stored.empty() ? record->replicated : memory.stored.back().name;
-    for (auto name = names->rbegin(); name != names->rend() && *name != have; ++name) {
+    for (auto name = names.rbegin(); name != names.rend() && *name != have; ++name) {
         if (memory.bad.contains(*name)) continue;
-        if (!is_name(*name)) {
-            memory.bad.insert(*name);
-            complain(key, "store a checkpoint",
-                     *name + ": a name has 1 to 63 of a-z, 0-9, '-' and '.'; the task must publish under such a one");
-            continue;
-        }
         name_other_ranks(key, gang);
         memory.replicating = *name;
         memory.replicating_since_s = now_s_;
@@ -520,6 +547,25 @@ bool Reconciler::replicate(const GenerationKey& key, const Gang& gang) {
         return true;
     }
     return false;
+}
+
+/// What is published under names that can be stored, oldest first. The others are named once, one of them for all.
+std::vector<std::string> Reconciler::names_to_store(const GenerationKey& key, const Gang& gang) {
+    auto names = backend_.list_checkpoints(gang.ranks.front()->key);
+    if (!names) {
+        if (names.error().fault == ports::BackendFault::bad_checkpoint) complain(key, "list its checkpoints", names.error().message);
+        return {};
+    }
+    auto& bad = memory_[key].bad;
+    if (bad.size() > names->size()) {
+        const std::set<std::string> there{names->begin(), names->end()};
+        std::erase_if(bad, [&](const auto& name) { return !there.contains(name); });
+    }
+    const auto unfit = std::ranges::find_if_not(*names, [](const auto& name) { return is_name(name); });
+    if (unfit == names->end()) return std::move(*names);
+    complain(key, "name its checkpoints", *unfit + ": a name has 1 to 63 of a-z, 0-9, '-' and '.'; the task must publish under such a one");
+    std::erase_if(*names, [](const auto& name) { return !is_name(name); });
+    return std::move(*names);
 }
 
 /// A gang's checkpoint is what node rank 0 publishes. What the others publish stays where it is, and that is said once.
@@ -562,6 +608,7 @@ void Reconciler::clean_up() {
     const auto beyond = beyond_room();
     for (const auto& [key, gang] : gangs_) {
         const auto* record = records_.find(key);
+        if (gang.view.any_here && !gang.view.any_alive && is_end_told(key)) shed(key, gang);
         if (gang.desired != nullptr || gang.view.any_alive || record == nullptr) continue;
         if (gang.view.any_here) {
             const bool is_time = now_s_ >= gang.view.ended_at_s + options_.log_retention.value || beyond.contains(key);
@@ -572,9 +619,38 @@ void Reconciler::clean_up() {
             }
             continue;
         }
+        // What was copied for a start that never came.
+        for (std::size_t i = 0; i < record->nodes.size(); ++i) {
+            (void)backend_.forget({key.job.text(), key.generation, static_cast<std::int32_t>(i)});
+        }
         records_.remove(key);
     }
     std::erase_if(memory_, [this](const auto& entry) { return !gangs_.contains(entry.first) && records_.find(entry.first) == nullptr; });
+}
+
+bool Reconciler::is_end_told(const GenerationKey& key) const {
+    const auto* record = records_.find(key);
+    const auto memory = memory_.find(key);
+    return (record != nullptr && record->end_known) || (memory != memory_.end() && memory->second.told == TaskState::ended);
+}
+
+/// Whatever filled the disk is over now, and the record of that may be what found no room.
+void Reconciler::shed(const GenerationKey& key, const Gang& gang) {
+    if (!memory_[key].shed) {
+        bool all = true;
+        for (const auto* rank : gang.ranks) {
+            if (rank == nullptr) continue;
+            const auto done = backend_.shed(rank->key);
+            if (!done) complain(key, "give back its work folder", done.error().message);
+            all = all && done.has_value();
+        }
+        memory_[key].shed = all;
+    }
+    const auto* known = records_.find(key);
+    if (known == nullptr || known->end_known) return;
+    auto record = *known;
+    record.end_known = true;
+    save(record);
 }
 
 void Reconciler::save(const GenerationRecord& record) {
@@ -582,9 +658,10 @@ void Reconciler::save(const GenerationRecord& record) {
 }
 
 void Reconciler::complain(const GenerationKey& key, std::string_view what, const std::string& why) {
-    auto& last = memory_[key].complaint;
-    if (last == why) return;
-    last = why;
+    auto& complaints = memory_[key].complaints;
+    const auto last = complaints.find(what);
+    if (last != complaints.end() && last->second == why) return;
+    complaints.insert_or_assign(std::string{what}, why);
     spdlog::warn("task.trouble job={} generation={} what=\"{}\" why=\"{}\"", key.job.text(), key.generation, what, why);
 }
 

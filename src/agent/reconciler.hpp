@@ -44,6 +44,7 @@ struct ReconcilerOptions {
     Seconds pause_grace{30};
     Seconds replicate_within{60};
     std::size_t lines_per_report = 1000;  ///< Of each kind (meters, checkpoints, tasks) in one report; the rest goes with the next.
+    std::int64_t task_files = 2'000'000;  ///< Files and folders of one task, likewise.
     MiB task_disk{102'400};               ///< What the files of one task may take before it is stopped.
     std::size_t ended_kept_max = 500;     ///< Generations whose directories wait for log_retention; beyond it the oldest go at once.
 };
@@ -126,9 +127,11 @@ private:
         bool preparing = false;
         std::string replicating;             ///< Name of the checkpoint under way.
         std::int64_t replicating_since_s = 0; ///< It was published by then: what is used later is not in it.
-        std::set<std::string> bad;           ///< Checkpoints that did not hold.
+        std::set<std::string> bad;           ///< Checkpoints that did not hold, as far as they are still there.
         ports::BootInstant replicate_after;  ///< Not before: the store did not answer.
         ports::BootInstant prepare_after;
+        std::optional<ports::BootInstant> unprepared_since;
+        std::uint32_t bad_in_a_row = 0;
         std::uint32_t put_off = 0;           ///< How often in a row the store did not answer.
         std::vector<CheckpointReport> stored;        ///< Not yet acknowledged.
         std::optional<ports::BootInstant> asked_at;  ///< For the checkpoint before a pause.
@@ -136,7 +139,9 @@ private:
         bool other_ranks_seen = false;  ///< That a rank other than 0 publishes checkpoints was said.
         std::optional<TaskState> told;  ///< In this session.
         Closing logged = Closing::none;
-        std::string complaint;  ///< The last fault that was logged.
+        std::map<std::string, std::string, std::less<>> complaints;  ///< The last fault that was logged, by what could not be done.
+        bool shed = false;       ///< What nobody needs of its folders is given back.
+        bool end_logged = false;
     };
 
     void remember_cards();
@@ -183,6 +188,10 @@ private:
     void name_other_ranks(const GenerationKey& key, const Gang& gang);
     [[nodiscard]] std::set<GenerationKey> beyond_room() const;
     void clean_up();
+    void log_ends();
+    [[nodiscard]] bool is_end_told(const GenerationKey& key) const;
+    void shed(const GenerationKey& key, const Gang& gang);
+    [[nodiscard]] std::vector<std::string> names_to_store(const GenerationKey& key, const Gang& gang);
     void save(const GenerationRecord& record);
     void complain(const GenerationKey& key, std::string_view what, const std::string& why);
 

@@ -64,6 +64,61 @@ TEST_F(ReconcilerTest, ATaskThatHidesWhatItWritesIsStopped) {
     EXPECT_EQ(at(102), Calls{"stop 1/0"});
 }
 
+TEST_F(ReconcilerTest, ATaskOfTooManyFilesIsStopped) {
+    greet();
+    desire({task(1)});
+    at(101);
+    agent->hear_disk({{{rank(1, 0), {1, true, 2'000'000}}}, {}});
+    EXPECT_EQ(at(102), Calls{});
+    agent->hear_disk({{{rank(1, 0), {1, true, 2'000'001}}}, {}});
+    EXPECT_EQ(at(103), Calls{"stop 1/0"});
+}
+
+TEST_F(ReconcilerTest, WhatNobodyNeedsOfATaskGoesOnceItsEndIsTold) {
+    greet();
+    desire({task(1)});
+    at(101);
+    tell();
+    backend.end(rank(1, 0), ports::EndReason::exited, 0);
+    at(102);
+    EXPECT_TRUE(backend.shed_tasks.empty()) << "nobody knows yet that it is over";
+    tell();
+    at(103);
+    at(104);
+    EXPECT_EQ(backend.shed_tasks, std::vector<ports::TaskKey>{rank(1, 0)});
+}
+
+TEST_F(ReconcilerTest, OfTooManyNamesNoneIsStoredAndTheOthersGoOn) {
+    greet();
+    desire({task(1)});
+    at(101);
+    backend.tasks.at(rank(1, 0)).checkpoints["step-1"] = "one";
+    backend.too_many_names = true;
+    EXPECT_EQ(at(102), Calls{});
+    backend.too_many_names = false;
+    at(103);
+    at(104);
+    EXPECT_THAT(words(), HasSubstr("c1:step-1"));
+}
+
+TEST_F(ReconcilerTest, WhatCanNotBeResumedHereForLongIsTriedElsewhere) {
+    greet();
+    auto wanted = task(2);
+    wanted.resume = {stored("step-1", "one")};
+    blobs.down = true;
+    desire({wanted});
+    std::string told;
+    int ended_at_s = 0;
+    for (int s = 101; s < 500 && ended_at_s == 0; s += 10) {
+        at(s);
+        told = tell();
+        if (told.find("ended") != std::string::npos) ended_at_s = s;
+    }
+    EXPECT_THAT(told, HasSubstr("2:ended(start_failed,0)"));
+    EXPECT_GE(ended_at_s, 401);
+    EXPECT_TRUE(backend.tasks.empty());
+}
+
 TEST_F(ReconcilerTest, ASiteWhoseDiskIsFullOffersNoNodeUntilThereIsRoomAgain) {
     greet();
     EXPECT_EQ(words(), "");
@@ -75,6 +130,8 @@ TEST_F(ReconcilerTest, ASiteWhoseDiskIsFullOffersNoNodeUntilThereIsRoomAgain) {
     EXPECT_EQ(tell(), "#3 nodes");
     agent->hear_disk({{}, ports::DiskSpace{100, 100}});
     EXPECT_EQ(words(), "");
+    agent->hear_disk({{}, ports::DiskSpace{100, 100, 9, 10}});
+    EXPECT_EQ(tell(), "#4 sick-nodes") << "bytes are not all that a disk runs out of";
 }
 
 TEST_F(ReconcilerTest, NothingIsStoredForAJobThatIsStopped) {

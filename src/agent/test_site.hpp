@@ -139,8 +139,13 @@ public:
         return {};
     }
     ports::BackendResult<void> forget(const ports::TaskKey& key) override {
+        if (!tasks.contains(key)) return fail(ports::BackendError{ports::BackendFault::not_found, "not here"});
         note("forget " + name(key));
         tasks.erase(key);
+        return {};
+    }
+    ports::BackendResult<void> shed(const ports::TaskKey& key) override {
+        shed_tasks.push_back(key);
         return {};
     }
     ports::BackendResult<ports::LogChunk> read_log(const ports::TaskKey&, std::int32_t, ports::LogStream, std::int64_t,
@@ -148,6 +153,7 @@ public:
         return ports::LogChunk{};
     }
     ports::BackendResult<std::vector<std::string>> list_checkpoints(const ports::TaskKey& key) override {
+        if (too_many_names) return fail(ports::BackendError{ports::BackendFault::bad_checkpoint, "too many names"});
         std::vector<std::string> names;
         for (const auto& [at, content] : tasks.at(key).checkpoints) names.push_back(at);
         return names;
@@ -216,6 +222,8 @@ public:
     std::int64_t fenced = 0;
     std::optional<ports::BackendFault> start_fault;
     std::optional<ports::CheckpointSize> seems;  ///< What checkpoints seem to be; absent: what they are.
+    std::vector<ports::TaskKey> shed_tasks;
+    bool too_many_names = false;
     bool checkpoints_beside = false;
 
 private:

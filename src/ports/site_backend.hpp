@@ -251,14 +251,17 @@ struct CheckpointSize {
 
 /// What the files of a task take on its disk.
 struct DiskUse {
-    std::int64_t bytes = 0;
+    std::int64_t bytes = 0;  ///< Each file at least a block.
     bool whole = true;  ///< False: some of its folders could not be looked into, or lie too deep.
+    std::int64_t files = 0;  ///< Files and folders; a look ends where there are more than any task may have.
 };
 
 /// The disk that a site's tasks lie on.
 struct DiskSpace {
     std::int64_t free_bytes = 0;
     std::int64_t floor_bytes = 0;  ///< Below it nothing is started.
+    std::int64_t free_files = INT64_MAX;  ///< As many more can be made.
+    std::int64_t floor_files = 0;         ///< As for bytes.
 };
 
 /// Writes the content of one file of a checkpoint to a descriptor, e.g. from the network's store.
@@ -294,11 +297,16 @@ public:
     /// nothing else is left only the newest fences are kept.
     [[nodiscard]] virtual BackendResult<void> forget(const TaskKey& key) = 0;
 
+    /// Gives back what nobody needs of an ended task: its work, its temporary files and what it resumed from. Its logs, outputs and
+    /// checkpoints stay until it is forgotten. Repeating it is harmless.
+    [[nodiscard]] virtual BackendResult<void> shed(const TaskKey& key) = 0;
+
     /// At most `max_bytes` from `offset` on (or from the first byte still kept); empty at the end.
     [[nodiscard]] virtual BackendResult<LogChunk> read_log(const TaskKey& key, std::int32_t local_rank, LogStream stream,
                                                            std::int64_t offset, std::int64_t max_bytes) = 0;
 
-    /// Names of published checkpoints, oldest first. Cheap; nothing is verified.
+    /// Names of published checkpoints, oldest first. Cheap; nothing is verified. bad_checkpoint where their folder has so many names that
+    /// it would not be cheap.
     [[nodiscard]] virtual BackendResult<std::vector<std::string>> list_checkpoints(const TaskKey& key) = 0;
     /// Looks at names and sizes alone; bad_checkpoint where there is what cannot be kept.
     [[nodiscard]] virtual BackendResult<CheckpointSize> measure_checkpoint(const TaskKey& key, const std::string& name) = 0;

@@ -169,9 +169,16 @@ BackendResult<void> write_file(int folder, const ports::ManifestEntry& entry, st
 
 }  // namespace
 
-std::vector<std::string> list_checkpoints(int checkpoints) {
+BackendResult<std::vector<std::string>> list_checkpoints(int checkpoints) {
+    auto there = list_at_most(checkpoints, checkpoint_names_max);
+    if (!there) {
+        return refuse(BackendFault::bad_checkpoint,
+                      fmt::format("there are more than {} names in WEIR_CHECKPOINT_DIR: nothing of them is stored until there are fewer; "
+                                  "the task must remove old checkpoints",
+                                  checkpoint_names_max));
+    }
     std::vector<std::pair<std::int64_t, std::string>> found;
-    for (auto& name : list_folder(checkpoints)) {
+    for (auto& name : *there) {
         struct stat facts{};
         if (!is_safe_name(name) || fstatat(checkpoints, name.c_str(), &facts, AT_SYMLINK_NOFOLLOW) != 0 || !S_ISDIR(facts.st_mode))
             continue;
@@ -193,7 +200,8 @@ BackendResult<ports::CheckpointSize> measure_checkpoint(int checkpoints, const s
         const auto sum = checked_add(size.bytes, facts.st_size);
         if (!sum) return fmt::format("with {} its files say more bytes than can be counted", path);
         size.bytes = *sum;
-        size.on_disk_bytes += std::int64_t{facts.st_blocks} * 512;
+        // Each name of a file becomes a file of its own where it is copied to.
+        size.on_disk_bytes += std::int64_t{facts.st_blocks} * 512 / std::max<std::int64_t>(static_cast<std::int64_t>(facts.st_nlink), 1);
         return std::nullopt;
     });
     if (fault) return bad(name, *fault);

@@ -15,8 +15,12 @@
 
 namespace weir::site_process {
 
-/// Folders in `checkpoints` that bear a safe name, the one that was written first at the front.
-[[nodiscard]] std::vector<std::string> list_checkpoints(int checkpoints);
+/// Names in the folder of a task's checkpoints, of whatever kind: it is looked at several times a second.
+inline constexpr std::size_t checkpoint_names_max = 1000;
+
+/// Folders in `checkpoints` that bear a safe name, the one that was written first at the front; bad_checkpoint where there are
+/// more names than are looked at.
+[[nodiscard]] BackendResult<std::vector<std::string>> list_checkpoints(int checkpoints);
 
 /// What a checkpoint seems to be: every plain file below it counts, whatever its manifest says.
 [[nodiscard]] BackendResult<ports::CheckpointSize> measure_checkpoint(int checkpoints, const std::string& name);

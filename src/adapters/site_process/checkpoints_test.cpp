@@ -86,6 +86,16 @@ TEST_F(Checkpoints, OnlyPublishedOnesAreListedOldestFirst) {
     EXPECT_EQ(list_checkpoints(published_.get()), (std::vector<std::string>{"step-9", "step-10"}));
 }
 
+TEST_F(Checkpoints, NoMoreThanAThousandNamesAreLookedAt) {
+    fs::create_directories(root_ / "checkpoints");
+    for (std::size_t i = 0; i < checkpoint_names_max; ++i) fs::create_directory(root_ / "checkpoints" / std::to_string(i));
+    EXPECT_EQ(list_checkpoints(published_.get()).value().size(), checkpoint_names_max);
+    write("checkpoints/.one-more", "");
+    const auto refused = list_checkpoints(published_.get());
+    ASSERT_FALSE(refused.has_value());
+    EXPECT_EQ(refused.error().fault, BackendFault::bad_checkpoint);
+}
+
 TEST_F(Checkpoints, EachSingleFaultIsNamed) {
     struct Fault {
         const char* message_part;
@@ -237,6 +247,12 @@ TEST_F(Checkpoints, AreMeasuredWithoutBeingRead) {
     ASSERT_TRUE(hole.has_value());
     EXPECT_EQ(hole->bytes, std::int64_t{30} << 30U);
     EXPECT_LT(hole->on_disk_bytes, 1 << 20);
+    write("checkpoints/twins/0", std::string(40'000, 'x'));
+    for (int i = 1; i < 10; ++i) fs::create_hard_link(root_ / "checkpoints/twins/0", root_ / "checkpoints/twins" / std::to_string(i));
+    const auto twins = measure_checkpoint(published_.get(), "twins");
+    ASSERT_TRUE(twins.has_value());
+    EXPECT_EQ(twins->bytes, 400'000) << "each becomes a file of its own where it is copied to";
+    EXPECT_LT(twins->on_disk_bytes, 80'000);
     write("checkpoints/pipe/f", "x");
     ASSERT_EQ(mkfifo((root_ / "checkpoints/pipe/g").c_str(), 0600), 0);
     EXPECT_EQ(measure_checkpoint(published_.get(), "pipe").error().fault, BackendFault::bad_checkpoint);

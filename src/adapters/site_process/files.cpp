@@ -53,7 +53,9 @@ std::optional<std::string> read_text(int directory, const std::string& path, std
     return text;
 }
 
-std::vector<std::string> list_folder(int directory) {
+std::vector<std::string> list_folder(int directory) { return list_at_most(directory, SIZE_MAX).value_or(std::vector<std::string>{}); }
+
+std::optional<std::vector<std::string>> list_at_most(int directory, std::size_t at_most) {
     std::vector<std::string> names;
     const int copy = openat(directory, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     DIR* const folder = copy < 0 ? nullptr : fdopendir(copy);
@@ -61,11 +63,12 @@ std::vector<std::string> list_folder(int directory) {
         if (copy >= 0) close(copy);
         return names;
     }
-    while (const dirent* const entry = readdir(folder)) {
+    while (const dirent* const entry = names.size() > at_most ? nullptr : readdir(folder)) {
         const std::string_view name{entry->d_name};
         if (name != "." && name != "..") names.emplace_back(name);
     }
     closedir(folder);
+    if (names.size() > at_most) return std::nullopt;
     std::sort(names.begin(), names.end());
     return names;
 }

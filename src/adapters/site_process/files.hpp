@@ -41,6 +41,8 @@ using supervisor::Fd;
 
 /// Names in a folder, sorted, without "." and "..".
 [[nodiscard]] std::vector<std::string> list_folder(int directory);
+/// As list_folder(); nothing where there are more than `at_most`.
+[[nodiscard]] std::optional<std::vector<std::string>> list_at_most(int directory, std::size_t at_most);
 
 struct Owner {
     uid_t uid = 0;

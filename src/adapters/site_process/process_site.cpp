@@ -272,6 +272,20 @@ void ProcessSite::forget_ended_watches() {
 
 // --- what is asked of a running task -----------------------------------------------------------------------------------
 
+namespace {
+
+/// Over what is there, for a disk that has no room for another file. For a moment it is no lease at all, and a supervisor goes on with the
+/// one that it read before.
+bool overwrite_lease(int folder, std::string_view text) {
+    const Fd file = open_beneath(folder, supervisor::lease_file, O_WRONLY);
+    const auto put = [&](std::string_view piece, off_t at) {
+        return pwrite(file.get(), piece.data(), piece.size(), at) == std::ssize(piece);
+    };
+    return file && put("-", 0) && put(text.substr(1), 1) && ftruncate(file.get(), std::ssize(text)) == 0 && put(text.substr(0, 1), 0);
+}
+
+}  // namespace
+
 BackendResult<void> ProcessSite::write_lease(int folder, ports::BootInstant deadline) {
     char known_room[supervisor::lease_bytes_max];
     if (const auto text = supervisor::read_file(folder, supervisor::lease_file, known_room)) {
@@ -284,7 +298,9 @@ BackendResult<void> ProcessSite::write_lease(int folder, ports::BootInstant dead
     const auto text = supervisor::print_lease(lease, room);
     // A lease need not survive the host: after a restart it is over whatever it says.
     if (supervisor::replace_file(folder, supervisor::lease_file, "lease.new", text, 0600, supervisor::Durable::no)) return {};
-    return fail(cannot("write", "the lease", errno));
+    const int error = errno;
+    if (overwrite_lease(folder, text)) return {};
+    return fail(cannot("write", "the lease", error));
 }
 
 BackendResult<void> ProcessSite::renew_lease(const ports::TaskKey& key, ports::BootInstant deadline) {
@@ -318,6 +334,17 @@ BackendResult<void> ProcessSite::fence(const std::string& job, std::int64_t gene
         if (end || key.job != job || key.generation > generation) continue;
         const auto told = tell(key, "kill");
         if (!told && told.error().fault != BackendFault::ended && told.error().fault != BackendFault::not_found) return told;
+    }
+    return {};
+}
+
+BackendResult<void> ProcessSite::shed(const ports::TaskKey& key) {
+    const Fd folder = WEIR_TRY(open_task(key));
+    if (!is_over(folder.get())) {
+        return refuse(BackendFault::refused, fmt::format("task {} has not ended; stop it and observe its end first", key_text(key)));
+    }
+    for (const char* const name : {work_folder, temporary_folder, resume_folder}) {
+        if (!remover_->take(folder.get(), name)) return fail(cannot("take away a folder of", key_text(key), errno));
     }
     return {};
 }

@@ -63,6 +63,7 @@ public:
     [[nodiscard]] BackendResult<void> signal(const ports::TaskKey& key, int number) override;
     [[nodiscard]] BackendResult<void> request_checkpoint(const ports::TaskKey& key) override;
     [[nodiscard]] BackendResult<void> fence(const std::string& job, std::int64_t generation) override;
+    [[nodiscard]] BackendResult<void> shed(const ports::TaskKey& key) override;
     [[nodiscard]] BackendResult<void> forget(const ports::TaskKey& key) override;
     [[nodiscard]] BackendResult<ports::LogChunk> read_log(const ports::TaskKey& key, std::int32_t local_rank, ports::LogStream stream,
                                                           std::int64_t offset, std::int64_t max_bytes) override;

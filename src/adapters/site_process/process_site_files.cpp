@@ -100,10 +100,17 @@ BackendResult<ports::DiskUse> ProcessSite::measure_task(const ports::TaskKey& ke
 BackendResult<ports::DiskSpace> ProcessSite::disk() {
     const auto free = free_bytes(root_.get());
     if (!free) return fail(cannot("look at the disk of", config_.root, errno));
-    return ports::DiskSpace{.free_bytes = *free, .floor_bytes = config_.disk_floor_bytes};
+    const auto files = files_left(root_.get());
+    return ports::DiskSpace{
+        .free_bytes = *free, .floor_bytes = config_.disk_floor_bytes, .free_files = files.free, .floor_files = files.floor};
 }
 
 BackendResult<void> ProcessSite::check_disk() const {
+    if (const auto files = files_left(root_.get()); files.free < files.floor) {
+        return refuse(BackendFault::refused,
+                      fmt::format("the disk of {} can take {} more files, and nothing is started below {}; remove some", config_.root,
+                                  files.free, files.floor));
+    }
     const auto free = free_bytes(root_.get());
     if (!free || *free >= config_.disk_floor_bytes) return {};
     return refuse(BackendFault::refused, fmt::format("the disk of {} has {} MiB free, and nothing is started below {} MiB; make room",

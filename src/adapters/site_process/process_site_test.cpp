@@ -3,7 +3,9 @@
 // where this host permits the latter; as root each site has users of its own.
 #include "adapters/site_process/process_site.hpp"
 
+#include "adapters/site_process/disk.hpp"
 #include "adapters/site_process/manifest.hpp"
+#include "adapters/site_process/task_folder.hpp"
 #include "base/random.hpp"
 #include "supervisor/call_filter.hpp"
 #include "supervisor/processes.hpp"
@@ -704,6 +706,49 @@ TEST_P(ProcessSites, WhatATaskHasWrittenIsMeasuredByBlocks) {
     EXPECT_TRUE(use->whole);
     EXPECT_GE(use->bytes, 9 << 20);
     EXPECT_LE(use->bytes, 11 << 20) << "neither the hole nor the second name nor what a link leads to";
+}
+
+TEST_P(ProcessSites, EmptyFilesAreCountedTooAndALookAtTooManyEnds) {
+    Site site{GetParam()};
+    const auto order = task("i=0; while [ $i -lt 300 ]; do : > $i || exit 1; i=$((i + 1)); done");
+    ASSERT_EQ(site.backend->start(order), StartOutcome::started);
+    EXPECT_EQ(site.await_end(order.key).exit_code, 0);
+    const auto use = site.backend->measure_task(order.key);
+    ASSERT_TRUE(use.has_value());
+    EXPECT_GE(use->files, 300);
+    EXPECT_GE(use->bytes, 300 * 4096);
+    const Fd folder{::open(site.folder(order.key).c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC)};
+    EXPECT_EQ(disk_use(folder.get(), 50).files, 51);
+}
+
+TEST_P(ProcessSites, AnEndedTaskGivesBackItsWorkAndKeepsWhatIsAskedFor) {
+    Site site{GetParam()};
+    const auto order = task("echo printed; echo worked > file; echo put out > $WEIR_OUTPUT_DIR/file; chmod 0 .");
+    ASSERT_EQ(site.backend->start(order), StartOutcome::started);
+    EXPECT_EQ(site.await_end(order.key).exit_code, 0);
+    for (int i = 0; i < 2; ++i) ASSERT_TRUE(site.backend->shed(order.key).has_value());
+    for (const char* const gone : {work_folder, temporary_folder, resume_folder}) EXPECT_FALSE(fs::exists(site.folder(order.key) / gone));
+    EXPECT_EQ(site.log(order.key), "printed\n");
+    EXPECT_EQ(slurp(site.folder(order.key) / outputs_folder / "file"), "put out\n");
+    EXPECT_EQ(site.look(order.key).state, TaskState::ended);
+    EXPECT_EQ(site.backend->start(order), StartOutcome::already_ended);
+    const auto runs = task(wait, "job-2");
+    ASSERT_EQ(site.backend->start(runs), StartOutcome::started);
+    EXPECT_EQ(site.backend->shed(runs.key).error().fault, BackendFault::refused);
+}
+
+TEST_P(ProcessSites, ALeaseIsRenewedWhereThereIsNoRoomForAnotherFile) {
+    Site site{GetParam()};
+    const auto order = task(wait);
+    ASSERT_EQ(site.backend->start(order), StartOutcome::started);
+    // What a full disk does: no other file can be written beside the lease.
+    fs::create_directory(site.folder(order.key) / "lease.new");
+    const auto until = in_s(7200);
+    ASSERT_TRUE(site.backend->renew_lease(order.key, until).has_value());
+    const auto lease = supervisor::parse_lease(slurp(site.folder(order.key) / supervisor::lease_file));
+    ASSERT_TRUE(lease.has_value());
+    EXPECT_EQ(lease->deadline_ns, until.ns);
+    fs::remove(site.folder(order.key) / "lease.new");
 }
 
 TEST_P(ProcessSites, WhatLiesTooDeepIsSaidToBe) {

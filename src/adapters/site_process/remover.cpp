@@ -134,6 +134,10 @@ struct Remover::Impl {
     bool move_up(int directory, const char* name) {
         struct stat facts{};
         if (fstatat(directory, name, &facts, AT_SYMLINK_NOFOLLOW) != 0 || !S_ISDIR(facts.st_mode)) return false;
+        return bring(directory, name);
+    }
+
+    bool bring(int directory, const char* name) {
         if (renameat(directory, name, folder_.get(), new_name().c_str()) == 0) return true;
         // A folder that is closed even to its owner cannot be given another parent.
         if (errno != EACCES || !open_closed_folder(directory, name)) return false;
@@ -174,7 +178,7 @@ BackendResult<std::unique_ptr<Remover>> Remover::open(int root) {
 }
 
 bool Remover::take(int directory, const std::string& name) {
-    if (renameat(directory, name.c_str(), impl_->folder_.get(), impl_->new_name().c_str()) != 0) return errno == ENOENT;
+    if (!impl_->bring(directory, name.c_str())) return errno == ENOENT;
     {
         const std::lock_guard lock{impl_->mutex_};
         ++impl_->taken_;

@@ -15,11 +15,21 @@ Refusal stopping() {
     return {RefusalCode::shutting_down, "the server is stopping and takes nothing more; send it again to its successor", {}, {}};
 }
 
+FairShare::Reach reach_of(const Actor& actor) {
+    switch (actor.kind) {
+        case Actor::Kind::system: return FairShare::Reach::all;
+        case Actor::Kind::agent: return FairShare::Reach::kept;
+        case Actor::Kind::subject: break;
+    }
+    return FairShare::Reach::common;
+}
+
 }  // namespace
 
 Loop::Loop(Writer& writer, Reader& reader, Clocks clocks, LoopOptions options, std::function<void(const ports::JournalError&)> fatal,
            std::optional<First> first)
     : writer_{writer}, reader_{reader}, clocks_{std::move(clocks)}, options_{options}, fatal_{std::move(fatal)},
+      room_{options.queue_max, options.queue_max / 4}, room_bytes_{options.queue_bytes_max, options.queue_bytes_max / 4},
       leases_{writer.core().policy, clocks_.steady(),
               terms_to_respect(writer.core().state, writer.core().policy, clocks_.wall())},
       clock_{look(), writer.core().state.now, writer.core().policy.clock_tolerance} {
@@ -29,16 +39,30 @@ Loop::Loop(Writer& writer, Reader& reader, Clocks clocks, LoopOptions options, s
 
 Loop::~Loop() { stop(); }
 
-bool Loop::has_room(std::size_t bytes) const {
-    if (queue_.size() >= options_.queue_max) return false;
-    return queue_.empty() || bytes <= options_.queue_bytes_max - std::min(queue_bytes_, options_.queue_bytes_max);
+bool Loop::take_room(const Actor& actor, std::size_t bytes) {
+    const auto reach = reach_of(actor);
+    const auto holder = actor.text();
+    if (!room_.take(holder, reach, 1)) return false;
+    if (queue_.empty() && bytes > options_.queue_bytes_max) return true;
+    const bool too_large_waits = queue_bytes_ > room_bytes_.used();
+    if (!(too_large_waits && bytes > 0) && room_bytes_.take(holder, reach, bytes)) return true;
+    room_.give_back(holder, 1);
+    return false;
 }
 
-Refusal Loop::queue_full(std::size_t bytes) const {
+void Loop::give_room_back(const Waiting& waiting) {
+    room_.give_back(waiting.holder, 1);
+    if (waiting.bytes <= options_.queue_bytes_max) room_bytes_.give_back(waiting.holder, waiting.bytes);
+    queue_bytes_ -= waiting.bytes;
+}
+
+Refusal Loop::queue_full(const Actor& actor, std::size_t bytes) const {
+    const auto holder = actor.text();
     return {RefusalCode::queue_full,
-            fmt::format("{} requests of {} bytes wait already and this one has {}, at most {} requests of {} bytes may; send it again in a "
-                        "second",
-                        queue_.size(), queue_bytes_, bytes, options_.queue_max, options_.queue_bytes_max),
+            fmt::format("{} requests of {} bytes wait already, {} of {} bytes are {}'s, and this one has {}, at most {} requests of {} "
+                        "bytes may, shared by all who ask; send it again in a second",
+                        queue_.size(), queue_bytes_, room_.held(holder), room_bytes_.held(holder), holder, bytes, options_.queue_max,
+                        options_.queue_bytes_max),
             {},
             {}};
 }
@@ -47,8 +71,9 @@ void Loop::submit(Request request, AnswerTo answer, std::size_t bytes) {
     Refusal refusal;
     {
         const std::lock_guard lock{mutex_};
-        if (!stopping_ && has_room(bytes)) {
-            queue_.push_back({std::move(request), std::move(answer), bytes});
+        if (!stopping_ && take_room(request.actor, bytes)) {
+            auto holder = request.actor.text();
+            queue_.push_back({std::move(request), std::move(answer), bytes, std::move(holder)});
             queue_bytes_ += bytes;
             if (queue_.size() == 1) wake_.notify_one();
             return;
@@ -57,7 +82,7 @@ void Loop::submit(Request request, AnswerTo answer, std::size_t bytes) {
             refusal = stopping();
         } else {
             ++figures_.refused_queue_full;
-            refusal = queue_full(bytes);
+            refusal = queue_full(request.actor, bytes);
         }
     }
     answer(fail(std::move(refusal)), 0);
@@ -105,7 +130,7 @@ void Loop::stop() {
 
 /// Timers and leases come in as commands of the network itself.
 void Loop::add_due(std::vector<Waiting>& batch) {
-    const auto add = [&](Command command) { batch.push_back({Request{Actor{}, std::move(command)}, [](Answer, std::uint64_t) {}, 0}); };
+    const auto add = [&](Command command) { batch.push_back({Request{Actor{}, std::move(command)}, [](Answer, std::uint64_t) {}}); };
     std::vector<Command> due;
     {
         const auto now = clocks_.steady();
@@ -124,7 +149,7 @@ void Loop::give_up(const ports::JournalError& error) {
         const std::lock_guard lock{mutex_};
         stopping_ = true;
         refused.swap(queue_);
-        queue_bytes_ = 0;
+        for (const auto& waiting : refused) give_room_back(waiting);
     }
     for (auto& waiting : refused) waiting.answer(fail(stopping()), 0);
 }
@@ -168,7 +193,7 @@ void Loop::run() {
             const auto count = static_cast<std::ptrdiff_t>(std::min(queue_.size(), options_.batch_max));
             batch.assign(std::make_move_iterator(queue_.begin()), std::make_move_iterator(queue_.begin() + count));
             queue_.erase(queue_.begin(), queue_.begin() + count);
-            for (const auto& waiting : batch) queue_bytes_ -= waiting.bytes;
+            for (const auto& waiting : batch) give_room_back(waiting);
         }
         if (const auto now = clocks_.steady(); now >= next_tick) {
             next_tick = now + options_.tick;

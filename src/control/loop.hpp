@@ -3,9 +3,12 @@
 // Everything that comes while a commit waits for the disk goes into the next one, so the batch grows with the load and
 // the latency stays that of one or two commits. A failed append ends the loop: what waits
 // in the queue is refused, what was in the failed batch gets no answer, `fatal` is called and the process must end.
+// What waits is shared out: nobody's requests take the room of all others', and a part is kept for the sites' agents, whose reports
+// keep what runs alive (base/fair_share.hpp).
 // A wall clock that jumps ahead is not followed (checked_clock.hpp): what is decided has the time that time() tells.
 #pragma once
 
+#include "base/fair_share.hpp"
 #include "control/checked_clock.hpp"
 #include "control/leases.hpp"
 #include "control/reader.hpp"
@@ -17,6 +20,7 @@
 #include <functional>
 #include <memory>
 #include <mutex>
+#include <string>
 #include <thread>
 
 namespace weir::control {
@@ -82,10 +86,13 @@ private:
         Request request;
         AnswerTo answer;
         std::size_t bytes = 0;
+        std::string holder{};  ///< On whose account it waits.
     };
     [[nodiscard]] CheckedClock::Look look() const { return {clocks_.wall(), clocks_.steady()}; }
-    [[nodiscard]] bool has_room(std::size_t bytes) const;
-    [[nodiscard]] Refusal queue_full(std::size_t bytes) const;
+    /// Takes room for the request; false, and nothing is taken, where there is none for whoever sends it.
+    [[nodiscard]] bool take_room(const Actor& actor, std::size_t bytes);
+    void give_room_back(const Waiting& waiting);
+    [[nodiscard]] Refusal queue_full(const Actor& actor, std::size_t bytes) const;
     void run();
     /// False: the loop is over.
     [[nodiscard]] bool commit(std::vector<Waiting> batch);
@@ -101,6 +108,8 @@ private:
     mutable std::mutex mutex_;
     std::condition_variable wake_;
     std::deque<Waiting> queue_;
+    FairShare room_;        ///< Requests that wait.
+    FairShare room_bytes_;  ///< Their bytes; one that waits alone may have more and is not counted here.
     std::size_t queue_bytes_ = 0;
     LeaseKeeper leases_;
     LoopFigures figures_;

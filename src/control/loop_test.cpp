@@ -14,6 +14,7 @@
 #include <optional>
 #include <semaphore>
 #include <string>
+#include <vector>
 
 namespace weir::control {
 namespace {
@@ -47,12 +48,12 @@ struct House {
     }
     ~House() { loop->stop(); }
 
-    std::future<Answer> submit(std::size_t bytes = 0) {
+    std::future<Answer> submit(std::size_t bytes = 0, Actor actor = {}) {
         auto done = std::make_shared<std::promise<Answer>>();
         Organisation organisation{
             OrganisationName{"lab-" + std::to_string(++made)}, OrganisationKind::university, "Lab", "", SizeClass::small, "cn", ""};
         auto answer = done->get_future();
-        loop->submit(Request{Actor{}, SetOrganisation{std::move(organisation)}},
+        loop->submit(Request{std::move(actor), SetOrganisation{std::move(organisation)}},
                      [done](Answer given, std::uint64_t) { done->set_value(std::move(given)); }, bytes);
         return answer;
     }
@@ -95,7 +96,7 @@ TEST(Loop, BoundsWhatWaitsByNumberAndByBytes) {
     auto none_beside_it = house.submit(1).get();
     ASSERT_FALSE(none_beside_it);
     EXPECT_EQ(none_beside_it.error().code, RefusalCode::queue_full);
-    EXPECT_NE(none_beside_it.error().message.find("1 requests of 5000 bytes wait already and this one has 1, at most 4 requests of 1000 "),
+    EXPECT_NE(none_beside_it.error().message.find("1 requests of 5000 bytes wait already, 1 of 0 bytes are system's"),
               std::string::npos)
         << none_beside_it.error().message;
     EXPECT_EQ(house.loop->figures().queued_bytes, 5000U);
@@ -115,6 +116,35 @@ TEST(Loop, BoundsWhatWaitsByNumberAndByBytes) {
     EXPECT_EQ(house.loop->figures().refused_queue_full, 3U);
     house.journal.go_on.release();
     for (auto* answer : {&held, &a, &b, &c, &d}) EXPECT_TRUE(answer->get());
+    EXPECT_EQ(house.loop->figures().queued_bytes, 0U);
+}
+
+// Whoever may not do it is told so by the core; what counts here is whether the request was let wait.
+TEST(Loop, KeepsRoomForAgentsAndForWhoAsksLittle) {
+    const auto subject = [](const std::string& name) {
+        return Actor{.kind = Actor::Kind::subject, .subject = SubjectName{name}, .token = {}, .site = {}};
+    };
+    const Actor agent{.kind = Actor::Kind::agent, .subject = {}, .token = {}, .site = SiteName{"east"}};
+    House house{{.queue_max = 40, .queue_bytes_max = 4000}};
+    house.journal.go_on.acquire();
+    auto first = house.submit();
+    house.journal.begun.acquire();
+    std::vector<std::future<Answer>> waiting;
+    const auto fill = [&](const Actor& actor, std::size_t bytes) {
+        const auto before = house.loop->figures();
+        while (house.loop->figures().refused_queue_full == before.refused_queue_full) waiting.push_back(house.submit(bytes, actor));
+        return house.loop->figures().queued - before.queued;
+    };
+    EXPECT_EQ(fill(subject("greedy"), 10), 15U) << "half of thirty: ten are kept";
+    EXPECT_EQ(fill(subject("other"), 10), 7U);
+    EXPECT_EQ(fill(agent, 10), 9U) << "half of what is left of all forty";
+    EXPECT_EQ(fill(subject("late"), 3000), 0U) << "too many bytes";
+    house.journal.go_on.release();
+    EXPECT_TRUE(first.get());
+    for (auto& answer : waiting) {
+        const auto given = answer.get();
+        ASSERT_FALSE(given);
+    }
     EXPECT_EQ(house.loop->figures().queued_bytes, 0U);
 }
 

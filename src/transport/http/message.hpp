@@ -11,6 +11,7 @@
 #include "transport/http/stream.hpp"
 #include "transport/http/target.hpp"
 
+#include <atomic>
 #include <cstdint>
 #include <functional>
 #include <memory>
@@ -56,6 +57,14 @@ struct Request {
     Instant received_at;
     /// What ServerOptions::admit learnt of the caller, for the handler; the two agree on its type.
     std::shared_ptr<const void> caller;
+    /// On whose account the body, the connection and what waits for the answer are kept; set by admit too.
+    Holder holder;
+    /// Which request the connection waits for an answer to: another number, or 0, where it no longer waits for this one's.
+    std::shared_ptr<const std::atomic<std::uint64_t>> awaited;
+    std::uint64_t number = 0;
+
+    /// Whether nobody waits for the answer any more: the peer hung up, or its time is over.
+    [[nodiscard]] bool is_given_up() const { return awaited && *awaited != number; }
 
     /// The value of `{name}` in the route's pattern; empty where the pattern has none.
     [[nodiscard]] std::string_view parameter(std::string_view name) const;

@@ -19,6 +19,8 @@ constexpr std::size_t stream_input = 64;
 constexpr std::size_t upload_input = 64 * 1024;
 constexpr std::size_t idle_bytes = 16 * 1024;
 constexpr std::size_t source_bytes = 64 * 1024;
+/// An answer that takes longer is waited for with an ear to the peer.
+constexpr std::int64_t hang_up_after_ns = 500'000'000;
 /// Of a body that was refused, so much is read before the connection is cut.
 constexpr std::uint64_t drain_bytes = 1024 * 1024;
 
@@ -151,6 +153,7 @@ void Connection::go_on_reading(std::size_t n) {
         case State::body: return advance();
         case State::streaming:
             in_.consume(in_.size());  // a peer with an open stream has nothing more to say
+            in_.release();
             return read();
         case State::lingering:
             drained_bytes_ += n;
@@ -264,6 +267,7 @@ void Connection::count_answer(int status) {
 
 /// Puts the answer into the output; the caller flushes, or reads on to gather more answers.
 void Connection::respond(Response response) {
+    *awaited_ = 0;
     count_answer(response.status);
     const bool bodiless = response.status == 204 || response.status == 304;
     HeadFacts facts{
@@ -325,7 +329,7 @@ void Connection::begin_stream(std::shared_ptr<StreamCore> stream) {
     Counters::add(loop_.counters().streams);
     parser_.reset();
     request_ = {};
-    in_.release();
+    if (!reading_) in_.release();  // A read that listens for the peer's end may be under way.
     stream_->attach([mailbox = loop_.mailbox(), id = id_] {
         mailbox->post({.kind = MailKind::stream_news, .to = id, .request = 0, .response = std::nullopt});
     });
@@ -396,8 +400,13 @@ void Connection::drain() {
     }
 }
 
+void Connection::watch_peer(std::int64_t now) {
+    if (state_ == State::waiting && !reading_ && in_.empty() && now - answered_since_ns_ > hang_up_after_ns) read();
+}
+
 void Connection::close() {
     if (state_ == State::closed) return;
+    *awaited_ = 0;
     const auto self = shared_from_this();
     // Count first, then close: whoever sees the end of the connection sees the counts too.
     if (state_ == State::waiting) Counters::subtract(loop_.counters().in_flight);

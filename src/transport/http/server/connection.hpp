@@ -15,6 +15,7 @@
 #include "transport/http/server/output_buffer.hpp"
 #include "transport/http/server/request_parser.hpp"
 
+#include <atomic>
 #include <cstdint>
 #include <memory>
 #include <optional>
@@ -37,6 +38,10 @@ public:
     void drain();
     /// Cuts the connection at once.
     void close();
+    /// Whether no request is under way.
+    [[nodiscard]] bool is_idle() const { return state_ == State::head && !head_started_ && !writing_; }
+    /// Listens for the peer's end where it has waited for an answer for a while: a question whose asker is gone need not be answered.
+    void watch_peer(std::int64_t now);
 
 private:
     enum class State : std::uint8_t { head = 1, body, waiting, streaming, sourcing, closing, lingering, closed };
@@ -105,6 +110,7 @@ private:
     bool expects_continue_ = false;
     std::uint64_t requests_ = 0;  ///< Numbers the requests of this connection.
     std::uint64_t request_id_ = 0;
+    std::shared_ptr<std::atomic<std::uint64_t>> awaited_ = std::make_shared<std::atomic<std::uint64_t>>(0);
     std::uint64_t drained_bytes_ = 0;
     std::uint64_t body_bytes_ = 0;
     std::uint64_t source_left_ = 0;

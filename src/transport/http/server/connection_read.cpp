@@ -147,7 +147,13 @@ std::optional<Response> Connection::find_route() {
     auto refusal = shared.options.admit(request_, *route_);
     if (request_.caller != nullptr) known_ = true;
     if (refusal && refusal->status == 401) known_ = false;
-    return refusal;
+    if (!known_ || refusal || loop_.hold(id_, request_.holder)) return refusal;
+    keep_alive_ = false;
+    Problem problem = make_problem(
+        503, "too_many_connections",
+        fmt::format("{} has as many connections as one may have and all are busy; close some, or ask in a second", request_.holder.name));
+    problem.instance = request_.target;
+    return Response::problem(problem).with_header("Retry-After", "1");
 }
 
 Connection::Next Connection::begin_body() {
@@ -160,7 +166,7 @@ Connection::Next Connection::begin_body() {
         sink_ = std::move(*sink);
     }
     if (!head.has_body) return dispatch();
-    request_.body_share = BodyShare{loop_.shared().bodies};
+    request_.body_share = BodyShare{loop_.shared().bodies, request_.holder};
     if (head.content_length && !sink_ && !make_room(std::min<std::uint64_t>(*head.content_length, upload_step)))
         return answer_early(no_room());
     if (expects_continue_ && in_.empty()) out_.text() += "HTTP/1.1 100 Continue\r\n\r\n";
@@ -191,10 +197,12 @@ bool Connection::make_room(std::uint64_t bytes) {
 
 Response Connection::no_room() const {
     const auto& bodies = *loop_.shared().bodies;
+    const auto& holder = request_.holder;
+    const auto own = holder.name.empty() ? std::string{} : fmt::format(", {} of them {}'s", bodies.held(holder), holder.name);
     Problem problem = make_problem(503, "too_much_in_flight",
-                                   fmt::format("the bodies of all requests in flight take {} bytes and may take {}, this one has no room; "
-                                               "send it again in a second",
-                                               bodies.used(), bodies.most()));
+                                   fmt::format("the bodies of all requests in flight take {} bytes and may take {}{}, this one has no "
+                                               "room; send it again in a second",
+                                               bodies.used(), bodies.most(), own));
     problem.instance = request_.target;
     return Response::problem(problem).with_header("Retry-After", "1");
 }
@@ -274,6 +282,9 @@ Connection::Next Connection::answer_early(Response response) {
 Connection::Next Connection::dispatch() {
     Shared& shared = loop_.shared();
     state_ = State::waiting;
+    *awaited_ = requests_;
+    request_.awaited = awaited_;
+    request_.number = requests_;
     answered_since_ns_ = loop_.now_ns();
     set_deadline(route_->options.reply_within);
     Counters::add(loop_.counters().in_flight);

@@ -18,6 +18,9 @@ std::int64_t tick_for(const ServerLimits& limits) {
     return std::clamp(shortest.ns / 4, milliseconds(5).ns, milliseconds(250).ns);
 }
 
+/// So many connections of a privileged holder are never closed for others.
+constexpr std::size_t privileged_connections = 64;
+
 /// A bijection of 64 bits (splitmix64's finaliser), so that ids neither repeat nor tell the load.
 std::uint64_t mix(std::uint64_t z) {
     z = (z ^ (z >> 30U)) * 0xBF58476D1CE4E5B9ULL;
@@ -69,7 +72,7 @@ void Loop::stop() {
 
 void Loop::adopt(Socket socket) {
     const std::uint64_t limit = shared_.options.limits.connections;
-    if (shared_.connections >= limit) close_oldest_stranger();
+    if (shared_.connections >= limit) make_room();
     if (shared_.draining || shared_.connections >= limit + refusal_room) {
         Counters::add(counters_.refused);
         close_socket(socket);
@@ -102,17 +105,76 @@ void Loop::forget_stranger(ConnectionId id) {
     slot.as_stranger.reset();
 }
 
-void Loop::close_oldest_stranger() {
-    if (strangers_.empty()) return;
-    const auto connection = find(strangers_.front());
-    Counters::add(counters_.strangers_closed);
+const Loop::Held* Loop::largest_holder() const {
+    const Held* largest = nullptr;
+    for (const auto& [name, held] : holders_) {
+        if (held.privileged && held.connections.size() <= privileged_connections) continue;
+        if (largest == nullptr || held.connections.size() > largest->connections.size()) largest = &held;
+    }
+    return largest;
+}
+
+std::shared_ptr<Connection> Loop::oldest_idle_of(const Held& held, ConnectionId but) const {
+    for (const auto& id : held.connections) {
+        const auto connection = find(id);
+        if (id != but && connection && connection->is_idle()) return connection;
+    }
+    return nullptr;
+}
+
+void Loop::close_one_of(const Held& held) {
+    const auto idle = oldest_idle_of(held, {});
+    const auto connection = idle ? idle : find(held.connections.front());
+    Counters::add(counters_.holders_closed);
     connection->close();
+}
+
+/// Strangers go first, unless one holder has so much more that the fault is his.
+void Loop::make_room() {
+    const Held* largest = largest_holder();
+    const auto held = largest == nullptr ? 0 : largest->connections.size();
+    const bool is_greedy = held > strangers_.size() && held > shared_.options.limits.connections / 8;
+    if (!strangers_.empty() && !is_greedy) {
+        const auto connection = find(strangers_.front());
+        Counters::add(counters_.strangers_closed);
+        return connection->close();
+    }
+    if (held > 1) close_one_of(*largest);
+}
+
+void Loop::let_go(ConnectionId id) {
+    Slot& slot = slots_[id.slot];
+    if (slot.holder.empty()) return;
+    const auto held = holders_.find(slot.holder);
+    held->second.connections.erase(slot.as_held);
+    if (held->second.connections.empty()) holders_.erase(held);
+    slot.holder.clear();
+}
+
+bool Loop::hold(ConnectionId id, const Holder& holder) {
+    if (slots_[id.slot].holder == holder.name) return true;
+    let_go(id);
+    if (holder.name.empty()) return true;
+    const auto& limits = shared_.options.limits;
+    const auto threads = static_cast<std::size_t>(std::clamp(shared_.options.io_threads, 1, 16));
+    const auto most = std::max<std::size_t>(1, std::min(limits.connections_each, limits.connections - limits.connections / 4) / threads);
+    Held& held = holders_[holder.name];
+    held.privileged = holder.privileged;
+    slots_[id.slot].holder = holder.name;
+    slots_[id.slot].as_held = held.connections.insert(held.connections.end(), id);
+    if (held.connections.size() <= most) return true;
+    const auto idle = oldest_idle_of(held, id);
+    if (!idle) return false;
+    Counters::add(counters_.holders_closed);
+    idle->close();
+    return true;
 }
 
 void Loop::release(ConnectionId id) {
     Slot& slot = slots_[id.slot];
     if (slot.generation != id.generation || !slot.connection) return;
     forget_stranger(id);
+    let_go(id);
     slot.connection.reset();
     slot.deadline_ns = no_deadline;
     free_.push_back(id.slot);
@@ -154,8 +216,10 @@ void Loop::arm_tick() {
 void Loop::tick() {
     const std::int64_t now = now_ns();
     for (std::size_t i = 0; i < slots_.size(); ++i) {
-        if (slots_[i].deadline_ns > now) continue;
-        if (const auto connection = slots_[i].connection) connection->on_deadline(now);
+        const auto connection = slots_[i].connection;
+        if (!connection) continue;
+        connection->watch_peer(now);
+        if (slots_[i].deadline_ns <= now) connection->on_deadline(now);
     }
 }
 

@@ -16,6 +16,7 @@
 #include <condition_variable>
 #include <cstdint>
 #include <list>
+#include <map>
 #include <memory>
 #include <mutex>
 #include <optional>
@@ -74,6 +75,8 @@ public:
     void meet_stranger(ConnectionId id);
     /// That is over.
     void forget_stranger(ConnectionId id);
+    /// The connection is on this holder's account from now on. False where that one has too many and none is idle.
+    [[nodiscard]] bool hold(ConnectionId id, const Holder& holder);
     void set_deadline(ConnectionId id, std::int64_t at_ns) { slots_[id.slot].deadline_ns = at_ns; }
     /// Nanoseconds of the steady clock.
     [[nodiscard]] std::int64_t now_ns() const;
@@ -92,10 +95,20 @@ private:
         std::uint32_t generation = 0;
         std::shared_ptr<Connection> connection;
         std::optional<std::list<ConnectionId>::iterator> as_stranger;
+        std::string holder;  ///< Empty: nobody's, or not known yet.
+        std::list<ConnectionId>::iterator as_held;
+    };
+    struct Held {
+        bool privileged = false;
+        std::list<ConnectionId> connections;  ///< Oldest first.
     };
 
-    /// Makes room for another connection, if a stranger's can be closed.
-    void close_oldest_stranger();
+    /// Makes room for another connection: a stranger's, or one of whoever holds most.
+    void make_room();
+    void close_one_of(const Held& held);
+    [[nodiscard]] const Held* largest_holder() const;
+    [[nodiscard]] std::shared_ptr<Connection> oldest_idle_of(const Held& held, ConnectionId but) const;
+    void let_go(ConnectionId id);
     [[nodiscard]] std::shared_ptr<Connection> find(ConnectionId id) const;
     void run();
     void deliver_mail();
@@ -110,6 +123,7 @@ private:
     std::vector<Slot> slots_;
     std::vector<std::uint32_t> free_;
     std::list<ConnectionId> strangers_;  ///< Oldest first.
+    std::map<std::string, Held> holders_;
     std::shared_ptr<Mailbox> mailbox_;
     std::vector<Mail> mail_;
     Counters counters_;

@@ -17,6 +17,7 @@ void Counters::add_to(Metrics& sum) const {
     sum.connections_accepted += get(accepted);
     sum.connections_refused += get(refused);
     sum.strangers_closed += get(strangers_closed);
+    sum.holders_closed += get(holders_closed);
     sum.connections_open += get(open);
     sum.requests_in_flight += get(in_flight);
     sum.streams_open += get(streams);

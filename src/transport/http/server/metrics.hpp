@@ -22,6 +22,7 @@ struct Metrics {
     std::uint64_t connections_refused = 0;  ///< 503 or closed at once: the limit was reached.
     std::uint64_t connections_open = 0;     ///< Now.
     std::uint64_t strangers_closed = 0;     ///< Without a good token so far, closed for others: the limit was reached.
+    std::uint64_t holders_closed = 0;       ///< Of one who held most of all connections, closed for others.
     std::uint64_t body_bytes = 0;           ///< Now: of all bodies whose requests are in flight.
     std::uint64_t bodies_refused = 0;       ///< 503: all bodies together would have taken too much.
     std::uint64_t requests_in_flight = 0;   ///< Now: handed to a handler that has not replied.
@@ -52,8 +53,8 @@ public:
     void answered(int status, Duration latency);
     void add_to(Metrics& sum) const;
 
-    Value accepted{}, refused{}, strangers_closed{}, open{}, in_flight{}, streams{}, streams_dropped{}, timeouts{}, malformed{},
-        replies_missing{}, replies_late{}, received{}, sent{};
+    Value accepted{}, refused{}, strangers_closed{}, holders_closed{}, open{}, in_flight{}, streams{}, streams_dropped{}, timeouts{},
+        malformed{}, replies_missing{}, replies_late{}, received{}, sent{};
 
 private:
     std::array<Value, 6> by_class_{};

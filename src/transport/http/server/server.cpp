@@ -151,7 +151,8 @@ Result<Server, StartError> Server::start(Router router, ServerOptions options) {
     auto impl = std::make_unique<Impl>();
     impl->shared.router = std::move(router);
     impl->shared.options = std::move(options);
-    impl->shared.bodies = std::make_shared<BodyBudget>(impl->shared.options.limits.body_bytes);
+    impl->shared.bodies = std::make_shared<BodyBudget>(impl->shared.options.limits.body_bytes,
+                                                         impl->shared.options.limits.body_bytes / 4);
     std::random_device device;
     impl->shared.id_seed = (std::uint64_t{device()} << 32U) | device();
     const int threads = std::clamp(impl->shared.options.io_threads, 1, 16);

@@ -27,12 +27,15 @@ struct ServerLimits {
     std::size_t header_bytes = 16 * 1024;     ///< Request line and fields together; beyond: 431, or 414.
     std::size_t header_fields = 100;          ///< Beyond: 431.
     std::size_t target_bytes = 8 * 1024;      ///< Path and query as sent; beyond: 414.
-    std::size_t connections = 20'000;         ///< Open at once; one more gets 503 and is closed.
+    std::size_t connections = 20'000;         ///< Open at once; one more takes the place of another, or gets 503 and is closed.
+    std::size_t connections_each = 15'000;    ///< Of one holder, and never more than three quarters of all: its oldest idle one is
+                                              ///< closed for one more. Who holds most makes room where all are taken.
     std::size_t requests_per_connection = 0;  ///< Then `Connection: close`; 0: no limit.
     Duration idle = seconds(75);              ///< Between two requests; then the connection is closed.
     Duration stranger_idle = seconds(10);     ///< The same before the first request that `admit` gave a caller. Such connections
                                               ///< are closed first, the oldest before the others, where all are taken.
-    std::size_t body_bytes = 256U << 20U;     ///< Of all bodies in flight; one more gets 503 and is closed.
+    std::size_t body_bytes = 256U << 20U;     ///< Of all bodies in flight; one more gets 503 and is closed. A quarter is kept for
+                                              ///< privileged holders, and of the rest each holder has a share.
     Duration request = seconds(15);           ///< From the first byte of a request to its last; then 408. A body has
                                               ///< this long again for every 64 KiB.
     Duration write = seconds(30);             ///< Without a byte taken by the peer; then the connection is cut.
@@ -70,8 +73,8 @@ struct ServerOptions {
     std::string server_name = "weir";
     ServerLimits limits;
     /// Asked once the head is read and a route was found, before the body: authentication and rate limits. A
-    /// Response refuses. May leave the caller's identity in Request::caller. Runs on io threads, several at once;
-    /// must not block.
+    /// Response refuses. May leave the caller's identity in Request::caller and on whose account it is in
+    /// Request::holder. Runs on io threads, several at once; must not block.
     std::move_only_function<std::optional<Response>(Request&, const Route&) const> admit;
     /// From any thread; must not block.
     std::move_only_function<void(const LogLine&) const> log;

@@ -120,6 +120,26 @@ TEST(ServerStream, TellsTheProducerThatTheReaderHungUp) {
     EXPECT_EQ(broadcast.server->metrics().streams_open, 0U);
 }
 
+// Goal: a stream that is opened after a long wait does not disturb the ear that listened for the peer's end meanwhile.
+TEST(ServerStream, OfALateAnswerIsAStreamLikeAnyOther) {
+    ServerOptions options;
+    options.limits.idle = milliseconds(900);  // the idle peer below goes well after the ear is lent
+    std::promise<std::pair<Request, Reply>> kept;
+    Router router;
+    add(router, Method::get, "/late", [&](Request request, Reply reply) { kept.set_value({std::move(request), std::move(reply)}); });
+    const Server server = start(std::move(router), std::move(options));
+    RawPeer gone{server.port()};
+    RawPeer peer{server.port()};
+    peer.send(get("/late"));
+    auto waiting = kept.get_future().get();
+    EXPECT_TRUE(gone.closed()) << "an idle connection's end: time has passed";
+    const auto stream = Stream::open({.kind = StreamKind::raw, .heartbeat = {}});
+    (void)stream.push("text");
+    waiting.second(Response::streaming("text/plain", stream));
+    EXPECT_NE(peer.receive_until("text"), std::nullopt);
+    EXPECT_TRUE(peer.send(get("/late"))) << "what comes in its midst is passed over";
+}
+
 // Goal: a reader that reads nothing costs its buffer, is dropped with the reason, and nobody else waits for it.
 TEST(ServerStream, DropsAReaderThatFallsBehind) {
     Broadcast broadcast{{.kind = StreamKind::events, .buffer_bytes = 64 * 1024, .heartbeat = {}}};

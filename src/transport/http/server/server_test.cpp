@@ -12,6 +12,8 @@
 #include <array>
 #include <future>
 #include <thread>
+#include <utility>
+#include <vector>
 
 namespace weir::http {
 namespace {
@@ -329,6 +331,139 @@ TEST(Server, ClosesTheOldestStrangerWhereAllConnectionsAreTaken) {
     EXPECT_EQ(known_one.answer()->status, 200) << "who was known stays so, though it asks without a token once";
     EXPECT_EQ(server.metrics().strangers_closed, 2U);
     EXPECT_EQ(server.metrics().connections_refused, 1U);
+}
+
+/// Whoever sends a token is known by it, and `agent` is privileged.
+ServerOptions holding() {
+    ServerOptions options;
+    options.admit = [](Request& request, const Route&) -> std::optional<Response> {
+        const auto token = request.bearer_token();
+        if (!token) return std::nullopt;
+        request.caller = std::make_shared<const int>(1);
+        request.holder = {.name = std::string{*token}, .privileged = *token == "agent"};
+        return std::nullopt;
+    };
+    return options;
+}
+std::string get_as(std::string_view who) { return get("/echo", "Authorization: Bearer " + std::string{who} + "\r\n"); }
+
+// Goal: one who is known cannot keep others out either, however many connections he opens.
+TEST(Server, WhoHoldsMostConnectionsMakesRoomForOthers) {
+    auto options = holding();
+    options.limits.connections = 8;
+    options.limits.connections_each = 8;
+    const Server server = start(echo_router(), std::move(options));
+    std::vector<RawPeer> agents;
+    std::vector<RawPeer> greedy;
+    const auto open = [&](std::vector<RawPeer>& peers, std::string_view who) {
+        peers.emplace_back(server.port());
+        peers.back().send(get_as(who));
+        EXPECT_EQ(peers.back().answer()->status, 200) << who;
+    };
+    for (int i = 0; i < 3; ++i) open(agents, "agent");
+    for (int i = 0; i < 5; ++i) open(greedy, "nobody");
+    RawPeer probe{server.port()};
+    EXPECT_TRUE(greedy[0].closed()) << "the oldest idle one of whoever has most";
+    probe.send(get("/echo"));
+    EXPECT_EQ(probe.answer()->status, 200) << "without a token: /healthz is asked so";
+    RawPeer root{server.port()};
+    root.send(get_as("root"));
+    EXPECT_EQ(root.answer()->status, 200);
+    for (auto& one : agents) {
+        one.send(get_as("agent"));
+        EXPECT_EQ(one.answer()->status, 200) << "those of an agent stay";
+    }
+    EXPECT_EQ(server.metrics().connections_refused, 0U);
+    EXPECT_EQ(server.metrics().holders_closed, 2U);
+}
+
+TEST(Server, AHolderHasSoManyConnectionsAndNoMore) {
+    auto options = holding();
+    options.limits.connections_each = 2;
+    std::promise<Reply> first;
+    std::promise<Reply> second;
+    std::vector<std::promise<Reply>*> kept{&first, &second};
+    Router router = echo_router();
+    std::size_t next = 0;
+    add(router, Method::get, "/keep", [&](const Request&, Reply reply) { kept.at(next++)->set_value(std::move(reply)); });
+    const Server server = start(std::move(router), std::move(options));
+    RawPeer idle{server.port()};
+    idle.send(get_as("ann"));
+    EXPECT_EQ(idle.answer()->status, 200);
+    RawPeer busy{server.port()};
+    busy.send(get("/keep", "Authorization: Bearer ann\r\n"));
+    Reply reply = first.get_future().get();
+    RawPeer third{server.port()};
+    third.send(get("/keep", "Authorization: Bearer ann\r\n"));
+    EXPECT_TRUE(idle.closed()) << "the idle one makes room";
+    Reply other = second.get_future().get();
+    RawPeer fourth{server.port()};
+    fourth.send(get_as("ann"));
+    const auto refused = fourth.answer();
+    ASSERT_TRUE(refused);
+    EXPECT_EQ(refused->status, 503);
+    EXPECT_THAT(refused->body, HasSubstr("ann has as many connections as one may have"));
+    RawPeer eve{server.port()};
+    eve.send(get_as("eve"));
+    EXPECT_EQ(eve.answer()->status, 200);
+    reply(Response::empty());
+    other(Response::empty());
+    EXPECT_EQ(busy.answer()->status, 204);
+}
+
+// Goal: one token's bodies leave room for others', and for agents even where many tokens take what they can.
+TEST(Server, ABodyOfOneWhoHasMuchIsRefusedBeforeThoseOfOthers) {
+    auto options = holding();
+    options.limits.body_bytes = 400'000;
+    Router router = echo_router();
+    std::promise<std::pair<Request, Reply>> kept;
+    add(router, Method::post, "/keep", [&](Request request, Reply reply) { kept.set_value({std::move(request), std::move(reply)}); });
+    const Server server = start(std::move(router), std::move(options));
+    const auto as = [](std::string_view who, std::size_t bytes, std::string_view path = "/echo") {
+        return post(path, std::string(bytes, 'x'), "Authorization: Bearer " + std::string{who} + "\r\n");
+    };
+    RawPeer greedy{server.port()};
+    greedy.send(as("nobody", 150'000, "/keep"));
+    auto [request, reply] = kept.get_future().get();
+    RawPeer more{server.port()};
+    more.send(as("nobody", 60'000));
+    const auto refused = more.answer();
+    ASSERT_TRUE(refused);
+    EXPECT_EQ(refused->status, 503);
+    EXPECT_THAT(refused->body, HasSubstr("150000 of them nobody's"));
+    RawPeer ann{server.port()};
+    ann.send(as("ann", 60'000));
+    EXPECT_EQ(ann.answer()->status, 200);
+    RawPeer agent{server.port()};
+    agent.send(as("agent", 120'000));
+    EXPECT_EQ(agent.answer()->status, 200);
+    reply(Response::empty());
+}
+
+// Goal: a handler can know that nobody waits for its answer any more.
+TEST(Server, ARequestIsGivenUpOnceItsPeerHungUpOrItsTimeIsOver) {
+    ServerOptions options;
+    options.limits.idle = milliseconds(40);  // a fine tick
+    std::vector<std::promise<std::pair<Request, Reply>>> kept(2);
+    std::size_t next = 0;
+    Router router = echo_router();
+    const auto keep = [&](Request request, Reply reply) { kept.at(next++).set_value({std::move(request), std::move(reply)}); };
+    RouteOptions hasty;
+    hasty.reply_within = milliseconds(20);
+    add(router, Method::get, "/hasty", keep, std::move(hasty));
+    add(router, Method::get, "/keep", keep);
+    const Server server = start(std::move(router), std::move(options));
+    RawPeer late{server.port()};
+    late.send(get("/hasty"));
+    auto [over, its_reply] = kept[0].get_future().get();
+    EXPECT_EQ(late.answer()->status, 500);
+    EXPECT_TRUE(over.is_given_up());
+    RawPeer gone{server.port()};
+    gone.send(get("/keep"));
+    auto [request, reply] = kept[1].get_future().get();
+    EXPECT_FALSE(request.is_given_up());
+    gone.hang_up();
+    while (!request.is_given_up()) std::this_thread::yield();
 }
 
 TEST(Server, WaitsForAStrangersRequestNotAsLongAsForOthers) {

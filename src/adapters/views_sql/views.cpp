@@ -14,14 +14,16 @@ namespace weir::views {
 namespace {
 
 /// Raised with every change of a table: views of another layout are built again.
-constexpr std::int64_t layout = 3;
+constexpr std::int64_t layout = 4;
 
 constexpr const char* tables = R"sql(
 create table job(
   id text primary key, project text not null, submitter text not null, name text not null, spec text not null,
   state text not null, reason text not null, submitted_ns integer not null, finished_ns integer,
   generation integer not null default 0, placement text, exit_code integer, bill text, paid text) without rowid;
-create index job_by_project on job(project, id);
+create index job_by_project on job(project, id) where finished_ns is not null;
+create index job_by_state on job(state, id) where finished_ns is not null;
+create index job_by_project_and_state on job(project, state, id) where finished_ns is not null;
 create table task(
   job text not null, generation integer not null, site text not null, model text not null, emulated integer not null,
   fen_per_card_hour integer not null, placed_ns integer not null, ended_ns integer, end_reason text,
@@ -243,21 +245,48 @@ Result<std::optional<JobRow>, std::string> Views::job(JobId id) {
     return row;
 }
 
-Result<std::vector<JobRow>, std::string> Views::jobs(const JobQuery& query) {
-    const std::lock_guard lock{mutex_};
+namespace {
+
+/// Beyond so many projects the rows are walked by id: each of them would be asked by itself.
+constexpr std::size_t projects_asked_alone = 100;
+
+/// The newest rows as SQL. Each project's are read from an index that has no others in it: a page costs what it shows, whatever lies
+/// between. Names are of a-z, 0-9, '-' and '.', and those that are not are dropped: no quoting is needed.
+std::string newest_jobs(const JobQuery& query) {
     std::string where = "finished_ns is not null";
     if (query.before) where += " and id < ?1";
     if (query.outcome) where += fmt::format(" and state='{}'", codec::name_of(*query.outcome));
-    if (query.projects) {
-        // Names are of a-z, 0-9, '-' and '.', and those that are not are dropped: no quoting is needed.
-        std::string list;
-        for (const auto& project : *query.projects) {
-            if (is_name(project.value)) list += (list.empty() ? "'" : ",'") + project.value + "'";
-        }
-        where += " and project in (" + list + ")";
+    const auto page = [&](std::string_view columns, const std::string& which) {
+        return fmt::format("select {} from job where {}{} order by id desc limit {}", columns, where, which, query.limit);
+    };
+    if (!query.projects) return page(job_columns, "");
+    std::vector<std::string> names;
+    for (const auto& project : *query.projects) {
+        if (is_name(project.value)) names.push_back("'" + project.value + "'");
     }
-    auto select =
-        connection_.prepare(fmt::format("select {} from job where {} order by id desc limit {}", job_columns, where, query.limit));
+    if (names.size() == 1) return page(job_columns, " and project=" + names.front());
+    if (names.empty() || names.size() > projects_asked_alone)
+        return page(job_columns, fmt::format(" and project in ({})", fmt::join(names, ",")));
+    std::string ids;
+    for (const auto& name : names)
+        ids += (ids.empty() ? "select id from (" : " union all select id from (") + page("id", " and project=" + name) + ")";
+    return fmt::format("select {} from job where id in ({}) order by id desc limit {}", job_columns, ids, query.limit);
+}
+
+}  // namespace
+
+Result<std::vector<std::string>, std::string> Views::plan_of(const JobQuery& query) {
+    const std::lock_guard lock{mutex_};
+    auto explain = connection_.prepare("explain query plan " + newest_jobs(query));
+    if (!explain) return fail(trouble("be asked"));
+    std::vector<std::string> steps;
+    while (explain.step() == SQLITE_ROW) steps.emplace_back(explain.bytes(3));
+    return steps;
+}
+
+Result<std::vector<JobRow>, std::string> Views::jobs(const JobQuery& query) {
+    const std::lock_guard lock{mutex_};
+    auto select = connection_.prepare(newest_jobs(query));
     if (!select) return fail(trouble("be asked"));
     const auto before = query.before ? query.before->text() : std::string{};
     if (query.before) select.bind_text(1, before);

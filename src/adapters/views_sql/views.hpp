@@ -126,6 +126,8 @@ public:
     [[nodiscard]] Result<std::optional<JobRow>, std::string> job(JobId id);
     /// Finished jobs by falling id.
     [[nodiscard]] Result<std::vector<JobRow>, std::string> jobs(const JobQuery& query);
+    /// How SQLite would answer that question, step by step: which index each reads.
+    Result<std::vector<std::string>, std::string> plan_of(const JobQuery& query);
 
     /// A voucher that has ended.
     [[nodiscard]] Result<std::optional<VoucherRow>, std::string> voucher(VoucherId id);

@@ -50,6 +50,32 @@ TEST(Views, AVoucherIsToldOnceItHasEndedWithItsFinalFigures) {
     EXPECT_FALSE((*views)->voucher({make_uid(at, 1, 2)}).value());
 }
 
+// Goal: a page of finished jobs costs what it shows: no row of another project or of another state is walked over.
+TEST(Views, FinishedJobsAreReadFromTheIndexOfTheirProjectAndState) {
+    const Folder folder;
+    auto views = Views::open(folder.file());
+    ASSERT_TRUE(views) << views.error();
+    const std::vector<ProjectName> one{ProjectName{"a"}};
+    const std::vector<ProjectName> two{ProjectName{"a"}, ProjectName{"b"}};
+    const JobId before{make_uid(Instant{1'800'000'000'000'000'000}, 1, 1)};
+    const auto steps = [&](const JobQuery& query) {
+        std::string all;
+        const auto plan = (*views)->plan_of(query);
+        EXPECT_TRUE(plan) << plan.error();
+        for (const auto& step : *plan) all += step + "; ";
+        return all;
+    };
+    for (const auto& projects : {one, two}) {
+        const auto with_state = steps({projects, JobState::cancelled, before, 5});
+        EXPECT_NE(with_state.find("job_by_project_and_state (project=? AND state=? AND id<?)"), std::string::npos) << with_state;
+        EXPECT_EQ(with_state.find("SCAN job"), std::string::npos) << with_state;
+        const auto any_state = steps({projects, {}, before, 5});
+        EXPECT_NE(any_state.find("job_by_project (project=? AND id<?)"), std::string::npos) << any_state;
+    }
+    const auto all_seen = steps({{}, JobState::cancelled, {}, 5});
+    EXPECT_NE(all_seen.find("job_by_state (state=?)"), std::string::npos) << all_seen;
+}
+
 ledger::Posting posting_of(std::uint64_t number, std::string_view from, std::string_view to, std::int64_t amount,
                            ledger::PostingKind kind) {
     const Instant at{1'800'000'000'000'000'000};

@@ -213,6 +213,8 @@ TEST(Submit, NamesFileLineAndFieldBeforeAnythingIsSent) {
           {"name: hello\nresources:\n  accelerators: {cpu: 1, H8000: 2}\nrun: echo\n", ":3:33: resources.accelerators[1]"},
           {"name: hello\nresources:\n  accelerators:\n    cpu: 1\n    H800: many\nrun: echo\n", ":5:11: resources.accelerators.H800: "},
           {"name: hello\nresources:\n  accelerators: cpu:1\nrun: echo\nnum_nodes: 0\n", ":5:12: num_nodes: "},
+          {"name: hello\nresources:\n  accelerators: cpu:1\nrun: echo\nmax_duration: 60\n",
+           ":5:15: max_duration: is 60 without a unit; write 60s for seconds, 60m for minutes"},
           {"name: hello\nname: again\n", ":2:1: "}}) {
         Rig rig;
         serve_submission(rig);
@@ -230,6 +232,7 @@ TEST(Submit, ReadsJsonAndStandardInput) {
     EXPECT_EQ(rig.run({"submit", "-", "--project", "other"}, R"({"name":"hello","resources":{"accelerators":"cpu:1"},"run":"echo"})"), 0)
         << rig.err;
     EXPECT_THAT(rig.seen("POST /v1/jobs").front(), HasSubstr(R"("project":"other")"));
+    EXPECT_THAT(rig.seen("POST /v1/jobs").front(), HasSubstr(R"("max_duration":"3600s")")) << "lengths go with their unit";
     EXPECT_EQ(rig.run({"submit", "-"}, R"({"name":5})"), 2);
     EXPECT_THAT(rig.err, HasSubstr("standard input:1:9: name: "));
 }

@@ -1,9 +1,11 @@
 #include "apps/client/job_file.hpp"
 
 #include "apps/client/format.hpp"
+#include "codec/bare_lengths.hpp"
 #include "codec/decode.hpp"
 #include "codec/encode.hpp"
 #include "domain/job.hpp"
+#include "domain/length_fields.hpp"
 #include "domain/limits.hpp"
 
 #include <fmt/format.h>
@@ -12,6 +14,8 @@ namespace weir::cli {
 
 Result<JobFile, Failure> read_job_file(const Console& console, const std::string& path, const std::vector<std::string>& funding) {
     JobFile job{WEIR_TRY(read_source(console, path)), {}};
+    if (const auto flaws = codec::bare_lengths(job.source.value, job_length_fields, job.source.origin); !flaws.empty())
+        return fail(failure_of(flaws));
     auto spec = codec::decode<JobSpec>(job.source.value, job.source.origin);
     if (!spec) return fail(failure_of(spec.error()));
     if (!funding.empty()) spec->funding.clear();
@@ -21,7 +25,11 @@ Result<JobFile, Failure> read_job_file(const Console& console, const std::string
         if (!source) return fail(usage(fmt::format("--funding is '{}' and must be {}", text, Form::expected)));
         spec->funding.push_back(*source);
     }
-    job.spec = codec::to_json(*spec);
+    // With units, as the server wants them from everybody.
+    auto document = codec::read_json(codec::to_json(*spec));
+    if (!document) return fail(usage(fmt::format("{} cannot be sent: {}", path, document.error().message)));
+    codec::write_lengths(*document, job_length_fields);
+    codec::write_json(*document, job.spec);
     return job;
 }
 

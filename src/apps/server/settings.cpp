@@ -17,14 +17,14 @@ struct CatalogueFile {
 BOOST_DESCRIBE_STRUCT(CatalogueFile, (), (accelerators))
 
 struct PolicyFile {
-    std::optional<Seconds> task_lease;
-    std::optional<Seconds> run_on_lease;
-    std::optional<Seconds> kill_grace;
-    std::optional<Seconds> drift_bound;
-    std::optional<Seconds> start_within;
-    std::optional<Seconds> stop_within;
-    std::optional<Seconds> site_silence;
-    std::optional<Seconds> remember;
+    std::optional<Duration> task_lease;
+    std::optional<Duration> run_on_lease;
+    std::optional<Duration> kill_grace;
+    std::optional<Duration> drift_bound;
+    std::optional<Duration> start_within;
+    std::optional<Duration> stop_within;
+    std::optional<Duration> site_silence;
+    std::optional<Duration> remember;
 };
 BOOST_DESCRIBE_STRUCT(PolicyFile, (), (task_lease, run_on_lease, kill_grace, drift_bound, start_within, stop_within, site_silence,
                        remember))
@@ -39,8 +39,8 @@ Result<std::string, std::string> read_file(const std::string& path) {
     return text.str();
 }
 
-void take(const std::optional<Seconds>& from, Duration& into) {
-    if (from) into = seconds(from->value);
+void take(const std::optional<Duration>& from, Duration& into) {
+    if (from) into = *from;
 }
 
 }  // namespace

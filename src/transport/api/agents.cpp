@@ -206,7 +206,10 @@ std::vector<Endpoint> agent_endpoints(Context& context) {
          .answer = schema_of<ReportAnswer>,
          .problems = {403, 404, 409, 422},
          .max_body = 16U << 20U,
-         .handler = [&context](const http::Request& request, http::Reply reply) { take_report(context, request, std::move(reply)); }});
+         .handler = [&context](const http::Request& request, http::Reply reply) { take_report(context, request, std::move(reply)); },
+         .allowed = [](const State& state, const Actor& actor, const http::Request& request) {
+             return is_agent_of(state, actor, SiteName{std::string{request.parameter("site")}});
+         }});
     return endpoints;
 }
 

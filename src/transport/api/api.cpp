@@ -73,20 +73,37 @@ std::optional<http::Response> check_headers(const http::Request& request) {
     return refusal;
 }
 
+/// Those without whom nothing works: agents, and who has an office in the network.
+bool is_privileged(const control::State& state, const control::Actor& actor) {
+    return actor.kind == control::Actor::Kind::agent || state.network_roles.contains(actor.subject);
+}
+
 /// What is asked before a body is read: is the token good, and has it not asked too often?
 std::optional<http::Response> admit(Context& context, http::Request& request, const http::Route& route) {
-    if (context.open_routes.contains(route.options.name)) return std::nullopt;
+    if (context.open_routes.contains(route.options.name)) {
+        request.holder.name = address_of(request.remote);
+        return std::nullopt;
+    }
     if (auto refusal = check_headers(request)) return refusal;
     const auto now = context.world.wall();
-    auto actor = context.world.reader.ask([&](const control::Core& core) { return actor_of(core.state, request, now); });
+    const auto& allowed = context.allowed.find(route.options.name);
+    Result<void, control::Refusal> permitted;
+    auto actor = context.world.reader.ask([&](const control::Core& core) {
+        auto found = actor_of(core.state, request, now);
+        if (!found) return found;
+        request.holder = {.name = found->text(), .privileged = is_privileged(core.state, *found)};
+        if (allowed != context.allowed.end()) permitted = allowed->second(core.state, *found, request);
+        return found;
+    });
     if (!actor) {
         context.refused_unauthenticated.fetch_add(1);
         if (auto too_often = count_failure(context, request, context.world.steady())) return too_often;
         return refuse(actor.error(), request.target);
     }
     auto too_often = charge(context, *actor, 1);
-    // Who asks too often is known all the same.
+    // Who asks too often, or for what is not his, is known all the same.
     request.caller = std::make_shared<const control::Actor>(std::move(*actor));
+    if (!too_often && !permitted) return refuse(permitted.error(), request.target);
     return too_often;
 }
 
@@ -97,6 +114,7 @@ Api::Api(World world, Options options) : context_{std::make_unique<Context>(std:
     context_->openapi = openapi_document(context_->endpoints, context_->options.build);
     for (const auto& endpoint : context_->endpoints) {
         if (!endpoint.needs_token) context_->open_routes.insert(endpoint.name);
+        if (endpoint.allowed) context_->allowed.emplace(endpoint.name, endpoint.allowed);
     }
 }
 

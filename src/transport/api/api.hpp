@@ -51,8 +51,8 @@ struct World {
 };
 
 struct Options {
-    http::Rate rate{.per_second = 1'000, .burst = 2'000};     ///< Of one token.
-    std::size_t tokens_remembered = 100'000;                  ///< Rate buckets kept at once.
+    http::Rate rate{.per_second = 1'000, .burst = 2'000};     ///< Of one subject with all its tokens, or of one agent.
+    std::size_t subjects_remembered = 100'000;                ///< Rate buckets kept at once.
     http::Rate failures{.per_second = 5, .burst = 50};        ///< Requests of one address whose token is not good.
     std::size_t addresses_remembered = 100'000;               ///< Buckets of them kept at once.
     Duration revision_wait = seconds(10);                     ///< The longest that ?min_revision= waits.
@@ -60,6 +60,8 @@ struct Options {
     std::size_t waiting_max = 20'000;                         ///< Questions that may wait at once.
     std::size_t watches_max = 20'000;                         ///< Open watches.
     std::size_t questions_max = 1'000;                        ///< Questions to history and logs that may queue.
+    std::size_t questions_each = 100;                         ///< Of one subject.
+    Duration question_wait = seconds(20);                     ///< One that has queued longer is answered 503.
     std::uint64_t views_behind_told = 100'000;                ///< Events by which the views may trail before /readyz tells.
     Duration heartbeat = seconds(15);                         ///< Of a quiet watch.
     std::string build;                                        ///< Shown by /v1/openapi.json, /healthz and /metrics.

@@ -2,6 +2,7 @@
 // Method: a real server and real clients over a small town; tables of who asks for what and what comes back.
 #include "transport/api/job_views.hpp"
 #include "transport/api/test_server.hpp"
+#include "transport/http/server/raw_peer.hpp"
 
 #include <fmt/format.h>
 #include <gmock/gmock.h>
@@ -127,6 +128,26 @@ TEST(Access, WhoMayDoWhat) {
         EXPECT_EQ(text_of(answer.body, "instance"), target) << told;
         EXPECT_EQ(answer.headers.find("Content-Type"), http::problem_media_type) << told;
     }
+}
+
+// Goal: what the head of a request tells is enough to refuse it: no byte of its body is waited for.
+TEST(Access, WhoMaySubmitNowhereIsRefusedBeforeALargeBodyIsRead) {
+    Town town;
+    const auto nobody = town.token_for("nobody", {Scope::write});
+    const auto asked = [&](const std::string& token, std::string_view target) {
+        http::RawPeer peer{town.server->port()};
+        peer.send(fmt::format("POST {} HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer {}\r\nContent-Length: 900000\r\n\r\n", target, token));
+        const auto answer = peer.answer();
+        return answer ? answer->status : 0;
+    };
+    for (const auto* target : {"/v1/jobs", "/v1/jobs:batch"}) {
+        EXPECT_EQ(asked(nobody, target), 403) << target;
+        EXPECT_EQ(asked(town.token("ann-reads"), target), 403) << "its scope lets it read alone";
+        EXPECT_EQ(asked(town.token("agent"), target), 403) << target;
+    }
+    EXPECT_EQ(asked(nobody, "/v1/sites/east/report"), 403);
+    EXPECT_EQ(asked(town.token("agent"), "/v1/sites/west/report"), 403) << "another site's";
+    EXPECT_EQ(town.post(nobody, "/v1/jobs:batch", R"({"jobs":[]})").status, 422) << "a small body is read";
 }
 
 TEST(Access, WhatIsAnothersReadsLikeWhatIsNot) {
@@ -452,6 +473,10 @@ TEST(Lists, TakeNoCursorOfAnotherList) {
     }
     EXPECT_EQ(town.get("root", "/v1/organisations?cursor=c1ffff").status, 400);
     EXPECT_EQ(town.get("root", "/v1/organisations?cursor=" + cursor.substr(0, 10)).status, 400);
+    for (const std::string made_up : {"78", "312f", "fffe00"}) {
+        const auto answer = town.get("root", "/v1/organisations?cursor=" + cursor.substr(0, 10) + made_up);
+        EXPECT_EQ(answer.status, 400) << "the mark of a good one and another position: " << made_up;
+    }
 }
 
 TEST(System, ATokenThatAsksTooOftenIsToldWhenToComeBack) {
@@ -463,7 +488,8 @@ TEST(System, ATokenThatAsksTooOftenIsToldWhenToComeBack) {
     EXPECT_EQ(answer.status, 429);
     EXPECT_EQ(text_of(answer.body, "type"), problem("too_many_requests"));
     EXPECT_TRUE(answer.headers.find("Retry-After"));
-    EXPECT_EQ(town.get("eve", "/v1/whoami").status, 200) << "another token has a bucket of its own";
+    EXPECT_EQ(town.get(town.token_for("ann", {Scope::read}), "/v1/whoami").status, 429) << "a token that it made itself counts with it";
+    EXPECT_EQ(town.get("eve", "/v1/whoami").status, 200) << "another subject has a bucket of its own";
 }
 
 TEST(Audit, IsPickedByJobAndProject) {

@@ -17,11 +17,11 @@ ports::JournalResult<std::vector<ports::Record>> JournalText::read(std::uint64_t
 Context::Context(World the_world, Options the_options)
     : world{std::move(the_world)},
       options{std::move(the_options)},
-      limiter{options.rate, options.tokens_remembered},
+      limiter{options.rate, options.subjects_remembered},
       failures{options.failures, options.addresses_remembered},
       journal{world.journal},
       waker{world.reader, world.steady, options.waiting_max},
-      worker{options.questions_max},
+      worker{{options.questions_max, options.questions_each}},
       watches{world.reader, journal, world.wall, options.watches_max} {}
 
 // ---- who asks
@@ -41,14 +41,15 @@ std::optional<http::Response> charge(Context& context, const control::Actor& act
     const auto steady = context.world.steady();
     const auto taken = [&] {
         const std::lock_guard lock{context.limiter_mutex};
-        return context.limiter.take(actor.token.text(), steady, cost);
+        return context.limiter.take(actor.text(), steady, cost);
     }();
     if (taken) return std::nullopt;
     context.refused_rate.fetch_add(1);
     const auto& rate = context.options.rate;
     return http::too_many_requests(
-        taken.error(), fmt::format("this token may ask {} times a second, {} at once, and this counts as {}; ask again in {}",
-                                   rate.per_second, rate.burst, cost, format_duration(taken.error())));
+        taken.error(),
+        fmt::format("{} may ask {} times a second, {} at once, with all tokens together, and this counts as {}; ask again in {}",
+                    actor.text(), rate.per_second, rate.burst, cost, format_duration(taken.error())));
 }
 
 // ---- refusals
@@ -287,28 +288,31 @@ Result<std::string, http::Response> key_of(const http::Request& request) {
 
 namespace {
 
-/// What a cursor of this path's list begins with.
-std::string cursor_mark(const http::Request& request) { return "c2" + sha256(request.path).text().substr(0, 8); }
+/// What a cursor to this position of this path's list begins with: a text that was made up or cut is none.
+std::string cursor_mark(const http::Request& request, std::string_view position) {
+    return "c3" + sha256(fmt::format("{}\n{}", request.path, position)).text().substr(0, 8);
+}
+constexpr std::size_t cursor_mark_size = 10;
 
 }  // namespace
 
 std::string cursor_of(const http::Request& request, std::string_view position) {
-    std::string out = cursor_mark(request);
+    std::string out = cursor_mark(request, position);
     for (const char c : position) out += fmt::format("{:02x}", static_cast<unsigned char>(c));
     return out;
 }
 
 std::optional<std::string> from_cursor(const http::Request& request) {
     const auto cursor = word(request, "cursor");
-    const auto mark = cursor_mark(request);
-    if (!cursor.starts_with(mark) || cursor.size() % 2 != 0 || cursor.size() == mark.size() || cursor.size() > 512) return std::nullopt;
+    if (cursor.size() % 2 != 0 || cursor.size() <= cursor_mark_size || cursor.size() > 512) return std::nullopt;
     std::string position;
-    for (std::size_t i = mark.size(); i < cursor.size(); i += 2) {
+    for (std::size_t i = cursor_mark_size; i < cursor.size(); i += 2) {
         unsigned byte = 0;
         const auto [end, error] = std::from_chars(cursor.data() + i, cursor.data() + i + 2, byte, 16);
         if (error != std::errc{} || end != cursor.data() + i + 2) return std::nullopt;
         position += static_cast<char>(byte);
     }
+    if (!cursor.starts_with(cursor_mark(request, position))) return std::nullopt;
     return position;
 }
 
@@ -382,14 +386,29 @@ void later(Context& context, http::Request request, http::Reply reply,
     // The reply is shared for the one case in which the task is not taken.
     const auto to = std::make_shared<http::Reply>(std::move(reply));
     const auto target = request.target;
-    const bool taken =
-        context.worker.post([to, request = std::move(request), answer = std::move(answer)]() mutable { (*to)(answer(request)); });
-    if (taken) return;
-    auto busy =
-        refuse(503, "too_many_questions",
-               fmt::format("{} questions to views and logs wait already; ask again in a second", context.options.questions_max), target);
-    busy.headers.emplace_back("Retry-After", "1");
-    (*to)(std::move(busy));
+    const auto who = request.holder.name;
+    const auto& options = context.options;
+    const auto busy = [target](std::string detail) {
+        auto refusal = refuse(503, "too_many_questions", std::move(detail), target);
+        refusal.headers.emplace_back("Retry-After", "1");
+        return refusal;
+    };
+    const auto asked_at = context.world.steady();
+    const auto posted = context.worker.post(who, [&context, to, busy, asked_at, request = std::move(request),
+                                                  answer = std::move(answer)]() mutable {
+        if (request.is_given_up()) return (*to)(busy("nobody waits for this answer any more"));
+        const auto waited = context.world.steady() - asked_at;
+        if (waited > context.options.question_wait)
+            return (*to)(busy(fmt::format("this question to views and logs waited {}, and {} is the most; ask again in a second",
+                                          format_duration(waited), format_duration(context.options.question_wait))));
+        (*to)(answer(request));
+    });
+    if (posted == Worker::Posted::too_many_of_one)
+        return (*to)(busy(fmt::format("{} questions of {} to views and logs wait already, which is the most of one; ask again in a second",
+                                      options.questions_each, who)));
+    if (posted == Worker::Posted::too_many)
+        return (*to)(
+            busy(fmt::format("{} questions to views and logs wait already; ask again in a second", options.questions_max)));
 }
 
 void submit(Context& context, const http::Request& request, http::Reply reply, control::Actor actor, Change change, bool created) {

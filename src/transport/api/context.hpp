@@ -15,6 +15,7 @@
 #include <atomic>
 #include <concepts>
 #include <functional>
+#include <map>
 #include <memory>
 #include <mutex>
 #include <set>
@@ -51,6 +52,7 @@ struct Context {
     Worker worker;
     WatchHub watches;
     std::set<std::string, std::less<>> open_routes;   ///< Names of those that ask for no token.
+    std::map<std::string, Permission, std::less<>> allowed;  ///< By names of routes: who may ask at all.
     std::vector<Endpoint> endpoints;
     std::string openapi;
     std::atomic<bool> stopping = false;
@@ -64,7 +66,7 @@ struct Context {
 /// Whom the guard admitted, if the token still stands; else whom the token says.
 [[nodiscard]] Result<control::Actor, control::Refusal> actor_of(const control::State& state, const http::Request& request, Instant now);
 
-/// Takes so much of what this token may ask; an answer where it asked too much of late.
+/// Takes so much of what this subject, or agent, may ask; an answer where it asked too much of late.
 [[nodiscard]] std::optional<http::Response> charge(Context& context, const control::Actor& actor, std::int64_t cost);
 
 // ---- refusals as problem documents
@@ -101,6 +103,9 @@ template <class T>
 [[nodiscard]] Result<T, http::Response> decode_body(const http::Request& request, bool takes_yaml = false) {
     auto value = read_body(request, takes_yaml);
     if (!value) return fail(std::move(value).error());
+    if constexpr (requires(const codec::Value& document) { T::flaws_of(document, "body"); }) {
+        if (const auto flaws = T::flaws_of(*value, "body"); !flaws.empty()) return fail(refuse(flaws, request.target));
+    }
     auto decoded = codec::decode<T>(*value, "body");
     if (!decoded) return fail(refuse(decoded.error(), request.target));
     return std::move(*decoded);

@@ -2,9 +2,11 @@
 #pragma once
 
 #include "codec/schema.hpp"
+#include "control/core/access.hpp"
 #include "transport/http/router.hpp"
 
 #include <cstdint>
+#include <functional>
 #include <span>
 #include <string>
 #include <string_view>
@@ -32,6 +34,9 @@ using SchemaMaker = std::string (*)(codec::SchemaBook& book);
 template <class T>
 inline constexpr SchemaMaker schema_of = [](codec::SchemaBook& book) { return book.add<T>(); };
 
+/// Whether the actor may ask this at all, as far as the head of the request tells.
+using Permission = std::function<Result<void, control::Refusal>(const control::State&, const control::Actor&, const http::Request&)>;
+
 struct Endpoint {
     http::Method method = http::Method::get;
     std::string pattern;
@@ -49,6 +54,7 @@ struct Endpoint {
     std::uint64_t max_body = 1U << 20U;
     Duration reply_within = seconds(30);
     http::Handler handler{};
+    Permission allowed{};                ///< Asked before the body is read; none: whoever has a token.
 };
 
 /// The document of the routes, as JSON text.

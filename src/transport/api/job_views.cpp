@@ -74,6 +74,18 @@ BillView bill_of(const control::Core& core, const LiveJob& job, Instant now) {
 
 namespace {
 
+/// `; it waits for job-..., job-... and 3 more`
+std::string awaited_text(const LiveJob& job) {
+    constexpr std::size_t told_max = 8;
+    std::string text;
+    std::size_t told = 0;
+    for (const auto& id : job.waits_for) {
+        if (told++ == told_max) return text + fmt::format(" and {} more", job.waits_for.size() - told_max);
+        text += (text.empty() ? "; it waits for " : ", ") + id.text();
+    }
+    return text;
+}
+
 WhyReason reason_of(const scheduler::Reason& reason, bool for_operations) {
     WhyReason view;
     view.code = std::string{scheduler::reason_name(reason.code)};
@@ -153,7 +165,12 @@ WhyView why_of(const control::Core& core, const LiveJob& job, bool for_operation
     view.revision = core.state.revision;
     const auto why = core.scheduler.why(job.id.uid, now);
     view.waiting = why.standing == scheduler::JobStanding::waiting;
-    for (const auto& reason : why.reasons) view.reasons.push_back(reason_of(reason, for_operations));
+    for (const auto& reason : why.reasons) {
+        auto told = reason_of(reason, for_operations);
+        if (reason.code == scheduler::ReasonCode::dependency_unresolved) told.text += awaited_text(job);
+        if (told.operator_text && reason.code == scheduler::ReasonCode::dependency_unresolved) *told.operator_text += awaited_text(job);
+        view.reasons.push_back(std::move(told));
+    }
     if (view.reasons.empty()) {
         view.reasons.push_back(standing_of(job));
         if (auto silence = silence_of(core, job, now)) view.reasons.push_back(std::move(*silence));

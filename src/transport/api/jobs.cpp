@@ -3,6 +3,7 @@
 #include "transport/api/job_views.hpp"
 
 #include <algorithm>
+#include <charconv>
 #include <memory>
 #include <mutex>
 #include <string>
@@ -168,7 +169,12 @@ void submit_batch(Context& context, const http::Request& request, http::Reply re
     if (auto too_often = charge(context, *actor, cost)) return reply(std::move(*too_often));
     const auto batch = std::make_shared<Batch>((*jobs)->size(), std::move(reply));
     for (std::size_t i = 0; i < (*jobs)->size(); ++i) {
-        auto form = codec::decode<JobForm>((**jobs)[i], fmt::format("jobs[{}]", i));
+        const auto origin = fmt::format("jobs[{}]", i);
+        if (const auto flaws = JobForm::flaws_of((**jobs)[i], origin); !flaws.empty()) {
+            batch->put(i, item_of(flaws), 0);
+            continue;
+        }
+        auto form = codec::decode<JobForm>((**jobs)[i], origin);
         if (!form) {
             batch->put(i, item_of(form.error()), 0);
             continue;
@@ -297,6 +303,36 @@ http::Handler looking(Context& context, Printing print) {
 
 }  // namespace
 
+namespace {
+
+/// Before a body of more than this is read, it is asked whether its sender may submit anything anywhere.
+constexpr std::uint64_t large_body_bytes = 64U << 10U;
+
+bool has_large_body(const http::Request& request) {
+    if (request.header("Transfer-Encoding")) return true;
+    const auto length = request.header("Content-Length").value_or("0");
+    std::uint64_t bytes = 0;
+    const auto [end, error] = std::from_chars(length.data(), length.data() + length.size(), bytes);
+    return error != std::errc{} || bytes > large_body_bytes;
+}
+
+/// In which project is told by the body; whether there is one at all is known before it is read.
+Result<void, Refusal> may_submit_somewhere(const State& state, const Actor& actor, const http::Request& request) {
+    if (!has_large_body(request)) return {};
+    Result<void, Refusal> refusal = fail(Refusal{
+        RefusalCode::forbidden, "this token's subject may submit jobs in no project; ask an owner to make you a member", {}, {}});
+    if (actor.kind == Actor::Kind::agent) return control::permit(state, actor, control::Action::submit);
+    for (const auto& [project, members] : state.members) {
+        if (!members.contains(actor.subject)) continue;
+        auto allowed = control::permit(state, actor, control::Action::submit, project);
+        if (allowed) return {};
+        refusal = std::move(allowed);
+    }
+    return refusal;
+}
+
+}  // namespace
+
 std::vector<Endpoint> job_endpoints(Context& context) {
     std::vector<Endpoint> endpoints;
     endpoints.push_back(
@@ -314,7 +350,8 @@ std::vector<Endpoint> job_endpoints(Context& context) {
              [&context, known = std::make_shared<KnownToFit>()](const Actor& actor, const http::Request& request, JobForm form) {
                  return submit_job(context, *known, actor, request, std::move(form));
              },
-             true)});
+             true),
+         .allowed = may_submit_somewhere});
     endpoints.push_back(
         {.method = Method::post,
          .pattern = "/v1/jobs:batch",
@@ -323,9 +360,10 @@ std::vector<Endpoint> job_endpoints(Context& context) {
          .body = schema_of<JobBatchForm>,
          .takes_yaml = true,
          .answer = schema_of<BatchAnswer>,
-         .problems = {422},
+         .problems = {403, 422},
          .max_body = 32U << 20U,
-         .handler = [&context](const http::Request& request, http::Reply reply) { submit_batch(context, request, std::move(reply)); }});
+         .handler = [&context](const http::Request& request, http::Reply reply) { submit_batch(context, request, std::move(reply)); },
+         .allowed = may_submit_somewhere});
     endpoints.push_back({.method = Method::get,
                          .pattern = "/v1/jobs/{job}",
                          .name = "get_job",

@@ -188,7 +188,10 @@ TEST(Agent, ReportsAreTakenInOrderAndHeartbeatsWriteNothing) {
     const auto gap = town.post("agent", "/v1/sites/east/report", codec::to_json(report(3)));
     EXPECT_EQ(gap.status, 409);
     EXPECT_EQ(text_of(gap.body, "type"), "urn:weir:problem:stale_sequence");
-    EXPECT_EQ(town.post("agent", "/v1/sites/west/report", codec::to_json(report(2))).status, 422);
+    EXPECT_EQ(town.post("agent", "/v1/sites/west/report", codec::to_json(report(2))).status, 403) << "told by the path, before the body";
+    auto of_another = report(2);
+    of_another.site = SiteName{"west"};
+    EXPECT_EQ(town.post("agent", "/v1/sites/east/report", codec::to_json(of_another)).status, 422);
     EXPECT_EQ(town.post("ann", "/v1/sites/east/report", codec::to_json(report(2))).status, 403);
 }
 
@@ -434,6 +437,12 @@ TEST(History, TellsOfJobsThatHaveLeftTheCore) {
     EXPECT_EQ(town.get("eve", path).status, 404);
     EXPECT_EQ(town.get("eve", "/v1/jobs").body.find("succeeded"), std::string::npos);
     EXPECT_THAT(town.get("", "/metrics").body, HasSubstr("weir_views_revision 7"));
+    views->old.job.generation = 0;
+    views->old.job.state = JobState::failed;
+    views->old.job.reason = Reason::dependency_failed;
+    const auto never = town.get("ann", path + "/logs");
+    EXPECT_EQ(never.status, 404) << "what never ran printed nothing, and asking again does not help";
+    EXPECT_THAT(never.body, HasSubstr("was never started, so it printed nothing; it is failed: dependency_failed"));
 }
 
 }  // namespace

@@ -27,6 +27,12 @@ struct Wanted {
     bool is_seen = false;   ///< The core knows the job and lets the actor see it; else the views must.
 };
 
+/// A job that was over before it was ever placed printed nothing, and never will.
+Refusal never_started(const JobId& job, JobState outcome, Reason reason) {
+    return not_found(fmt::format("{} was never started, so it printed nothing; it is {}: {}", job.text(), codec::name_of(outcome),
+                                 codec::name_of(reason)));
+}
+
 /// Why there can be no such log: of a start that never was, of a node or a process that the job does not have.
 Result<void, Refusal> check_place(const LogQuery& query, std::uint32_t last_generation, bool generation_was, const JobSpec& spec) {
     const auto job = query.job.text();
@@ -90,6 +96,7 @@ Result<LogQuery, Refusal> complete(Context& context, Wanted wanted, std::string_
             wanted.is_seen = context.world.reader.ask(
                 [&](const control::Core& core) { return control::may_see(core.state, wanted.actor, job.project); });
             if (!wanted.is_seen) return fail(unknown_job(text));
+            if (job.generation == 0) return fail(never_started(query.job, job.state, job.reason));
             if (query.generation == 0) query.generation = job.generation;
             if (job.spec) WEIR_CHECK(check_place(query, job.generation, query.generation <= job.generation, *job.spec));
             for (const auto& line : (*told)->bill) {
@@ -126,6 +133,7 @@ struct Follower {
     http::Stream stream;
     LogQuery query;
     control::Actor actor;
+    bool has_given = false;  ///< Something came already: a gap after it would not be seen.
 };
 
 /// Whether the reader may still read: its token holds, and it still may see the job's project, as long as the core knows whose it is.
@@ -164,6 +172,11 @@ bool give(Context& context, Follower& follower) {
     const bool may_print = refresh(context, follower.query);
     auto piece = context.world.logs->read(follower.query);
     if (!piece) return may_print || piece.error().fault == LogFault::unavailable;
+    if (follower.has_given && piece->offset > follower.query.offset) {
+        break_off(follower);
+        return false;
+    }
+    follower.has_given = follower.has_given || !piece->bytes.empty();
     follower.query.offset = piece->offset + piece->bytes.size();
     if (piece->bytes.empty()) return may_print && !piece->ended;
     return follower.stream.push(piece->bytes) == http::Push::taken && !piece->ended;
@@ -171,9 +184,12 @@ bool give(Context& context, Follower& follower) {
 
 void follow(Context& context, const std::shared_ptr<Follower>& follower);
 
-/// Has the worker look now; breaks the log off where it takes no more.
+/// Has the worker look now, or after a while where too much waits for it.
 void look(Context& context, const std::shared_ptr<Follower>& follower) {
-    if (!context.worker.post([&context, follower] { follow(context, follower); })) break_off(*follower);
+    const auto posted = context.worker.post(follower->actor.text(), [&context, follower] { follow(context, follower); });
+    if (posted == Worker::Posted::taken) return;
+    if (context.stopping || !context.waker.after(look_every, [&context, follower](bool) { look(context, follower); }))
+        break_off(*follower);
 }
 
 /// Gives, and looks again after a while; the stream ends with its last holder.

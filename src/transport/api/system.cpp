@@ -81,7 +81,7 @@ void add_http(Figures& figures, const Context& context) {
     figures.add("weir_api_waiting", "gauge", "Questions that wait for a change.", context.waker.waiting());
     figures.add("weir_api_watches", "gauge", "Open watches.", context.watches.open());
     figures.add("weir_api_unauthenticated_total", "counter", "Requests refused for their token.", context.refused_unauthenticated.load());
-    figures.add("weir_api_rate_limited_total", "counter", "Requests refused because their token asked too often.",
+    figures.add("weir_api_rate_limited_total", "counter", "Requests refused because their subject asked too often.",
                 context.refused_rate.load());
     figures.add("weir_api_failures_limited_total", "counter", "Requests refused because their address sent too many bad tokens.",
                 context.refused_failures.load());
@@ -92,6 +92,8 @@ void add_http(Figures& figures, const Context& context) {
     figures.add("weir_http_connections_refused_total", "counter", "Connections refused at the limit.", http.connections_refused);
     figures.add("weir_http_strangers_closed_total", "counter", "Connections without a good token so far, closed for others at the limit.",
                 http.strangers_closed);
+    figures.add("weir_http_holders_closed_total", "counter", "Connections of one who held most of them, closed for others at the limit.",
+                http.holders_closed);
     figures.add("weir_http_body_bytes", "gauge", "Bytes of the bodies of all requests in flight.", http.body_bytes);
     figures.add("weir_http_bodies_refused_total", "counter", "Bodies refused because all together would have been too large.",
                 http.bodies_refused);

@@ -5,10 +5,12 @@
 // A field `revision` is the state's revision that the answer shows.
 #pragma once
 
+#include "codec/bare_lengths.hpp"
 #include "codec/field.hpp"
 #include "control/core/state.hpp"
 #include "domain/accelerator.hpp"
 #include "domain/job.hpp"
+#include "domain/length_fields.hpp"
 #include "domain/organisation.hpp"
 #include "domain/placement.hpp"
 #include "domain/programme.hpp"
@@ -120,6 +122,11 @@ struct JobForm {
     JobSpec spec;
     static constexpr std::string_view doc = "A job to submit. A client that makes the id may send it again without harm.";
     static constexpr std::array field_rules{codec::Field{.name = "project", .min_length = 1}};
+    /// What is wrong with the document though it can be decoded: lengths of time without a unit.
+    static codec::Problems flaws_of(const codec::Value& document, std::string_view origin) {
+        const auto* spec = document.find("spec");
+        return spec == nullptr ? codec::Problems{} : codec::bare_lengths(*spec, job_length_fields, origin, "spec");
+    }
 };
 BOOST_DESCRIBE_STRUCT(JobForm, (), (id, project, spec))
 

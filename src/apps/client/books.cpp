@@ -20,7 +20,7 @@ std::string side(const codec::Value& value, std::string_view key) {
 
 Done list_accounts(Session& session, const AccountsAsk& ask) {
     Table table{{{.title = "ACCOUNT"},
-                 {.title = "NAME", .rank = 2, .least = 16},
+                 {.title = "NAME", .rank = 2, .least = 22, .align = Align::left, .keeps_end = true},
                  {.title = "KIND", .rank = 4},
                  {.title = "DEBITS HELD", .rank = 5, .align = Align::right},
                  {.title = "CREDITS HELD", .rank = 5, .align = Align::right},
@@ -31,7 +31,7 @@ Done list_accounts(Session& session, const AccountsAsk& ask) {
                    amount(one, "credits_pending"), amount(one, "debits_posted"), amount(one, "credits_posted")});
     }));
     print(session, table);
-    if (table.empty() && !ask.owner.empty())
+    if (!session.json() && table.empty() && !ask.owner.empty())
         session.console().err << fmt::format("weir: no account belongs to {}; an owner is an organisation, a funder, a programme or a "
                                              "control group\n",
                                              visible(ask.owner));

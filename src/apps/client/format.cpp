@@ -4,6 +4,7 @@
 
 #include <fmt/format.h>
 
+#include <array>
 #include <charconv>
 #include <cstdlib>
 #include <utility>
@@ -126,6 +127,16 @@ const codec::Value::Array& items_of(const codec::Value& value, std::string_view 
     const auto* found = value.find(key);
     const auto* array = found != nullptr ? found->array() : nullptr;
     return array != nullptr ? *array : none;
+}
+
+std::string bytes_text(std::uint64_t bytes) {
+    constexpr std::array<std::string_view, 4> units{"KiB", "MiB", "GiB", "TiB"};
+    if (bytes < 1024) return fmt::format("{} byte{}", bytes, bytes == 1 ? "" : "s");
+    std::size_t unit = 0;
+    std::uint64_t scale = 1024;
+    for (; unit + 1 < units.size() && bytes / scale >= 1024; scale *= 1024) ++unit;
+    const auto tenths = bytes / scale * 10 + bytes % scale * 10 / scale;
+    return fmt::format("{}.{} {}", tenths / 10, tenths % 10, units[unit]);
 }
 
 std::string time_of(const Console& console, const codec::Value& value, std::string_view key) {

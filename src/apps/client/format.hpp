@@ -52,4 +52,7 @@ namespace weir::cli {
 /// model_label() of the members `model` and `emulated`; empty where there is no model.
 [[nodiscard]] std::string model_of(const codec::Value& value);
 
+/// `1 byte`, `700 bytes`, `280.0 MiB`.
+[[nodiscard]] std::string bytes_text(std::uint64_t bytes);
+
 }  // namespace weir::cli

@@ -113,7 +113,7 @@ std::string standing_text(const codec::Value& job) {
     return text;
 }
 
-std::string detail_text(const Console& console, const codec::Value& job) {
+std::string detail_text(const Console& console, const codec::Value& job, const std::string& after) {
     Fields fields;
     for (const auto* name : {"id", "name", "project", "submitter", "type", "priority"}) fields.add(name, text_of(job, name));
     fields.add("state", since_text(console, job));
@@ -124,6 +124,7 @@ std::string detail_text(const Console& console, const codec::Value& job) {
     if (is_over(job))
         fields.add("took", between(parse_utc(text_of(job, "submitted_at")), parse_utc(text_of(job, "since"))) + " from submission to end");
     fields.add("stop ordered", text_of(job, "stop_ordered"));
+    fields.add("after", after);
     fields.add("waits for", text_of(job, "waits_for"));
     fields.add("generation", text_of(job, "generation"));
     if (const auto* spec = job.find("spec")) add_spec(fields, console, *spec);
@@ -156,14 +157,14 @@ std::string bill_text(const Console& console, const codec::Value& bill) {
     std::string text = flag_of(bill, "final")
                            ? fmt::format("bill of {}, final\n\n", text_of(bill, "job"))
                            : fmt::format("bill of {} so far: what would be owed if it ended well now\n\n", text_of(bill, "job"));
-    Table lines{{{.title = "GEN", .rank = 4, .align = Align::right},
-                 {.title = "SITE", .rank = 2, .least = 8},
-                 {.title = "MODEL"},
+    Table lines{{{.title = "GEN", .rank = 3, .align = Align::right},
+                 {.title = "SITE", .rank = 5, .least = 8},
+                 {.title = "MODEL", .rank = 4, .least = 8},
                  {.title = "CARD-SECONDS", .align = Align::right},
-                 {.title = "YUAN/CARD-HOUR", .rank = 3, .align = Align::right},
-                 {.title = "PAYER", .rank = 2},
-                 {.title = "LOST TO", .rank = 3, .least = 8},
-                 {.title = "AMOUNT YUAN", .align = Align::right}}};
+                 {.title = "YUAN/HOUR", .rank = 2, .align = Align::right},
+                 {.title = "PAYER"},
+                 {.title = "LOST TO", .rank = 2, .least = 10},
+                 {.title = "YUAN", .align = Align::right}}};
     std::int64_t sum_fen = 0;
     for (const auto& line : items_of(bill, "lines")) {
         const auto payer = text_of(line, "payer");
@@ -171,7 +172,7 @@ std::string bill_text(const Console& console, const codec::Value& bill) {
         lines.add({text_of(line, "generation"), text_of(line, "site"), model_of(line), cards(integer_of(line, "used")),
                    yuan(integer_of(line, "fen_per_card_hour")), payer, text_of(line, "lost"), yuan(integer_of(line, "amount"))});
     }
-    lines.add({"", "tenant pays", "", "", "", "", "", yuan(sum_fen)});
+    lines.add({"", "", "", "", "", "tenant", "in all", yuan(sum_fen)});
     text += lines.text(console.width);
     Table paid{{{.title = "PAID FROM"}, {.title = "HELD YUAN", .align = Align::right}, {.title = "PAID YUAN", .align = Align::right}}};
     for (const auto& part : items_of(bill, "paid"))

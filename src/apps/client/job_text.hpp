@@ -11,7 +11,7 @@ namespace weir::cli {
 /// `running at pidu-core on H800 (emulated)`, `failed: exit_code 3`.
 [[nodiscard]] std::string standing_text(const codec::Value& job);
 /// The whole of a JobDetail, without its id in the first line's column.
-[[nodiscard]] std::string detail_text(const Console& console, const codec::Value& job);
+[[nodiscard]] std::string detail_text(const Console& console, const codec::Value& job, const std::string& after);
 /// The whole of a BillView.
 [[nodiscard]] std::string bill_text(const Console& console, const codec::Value& bill);
 

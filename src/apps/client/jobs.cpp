@@ -13,19 +13,37 @@ Result<Reply, Failure> look(Session& session, const std::string& part, std::stri
     return session.get(fmt::format("/v1/jobs/{}{}", id, what));
 }
 
+/// The jobs that it comes after, and what became of them where that is why it ended.
+std::string after_text(Session& session, const codec::Value& job) {
+    constexpr std::size_t asked_max = 20;
+    const auto* spec = job.find("spec");
+    if (spec == nullptr) return {};
+    const bool one_failed = text_of(job, "reason") == "dependency_failed";
+    std::string out;
+    std::size_t asked = 0;
+    for (const auto& id : items_of(*spec, "after")) {
+        auto text = text_of(id);
+        if (one_failed && asked++ < asked_max) {
+            if (const auto before = session.get("/v1/jobs/" + text)) text += fmt::format(" ({})", text_of(before->value, "state"));
+        }
+        out += (out.empty() ? "" : ", ") + text;
+    }
+    return out;
+}
+
 }  // namespace
 
 Done list_jobs(Session& session, const JobListAsk& ask) {
     auto& console = session.console();
     Table table{{{"ID"},
-                 {.title = "NAME", .rank = 3, .least = 8},
-                 {.title = "PROJECT", .rank = 5, .least = 6},
+                 {.title = "NAME", .rank = 5, .least = 8},
+                 {.title = "PROJECT", .rank = 7, .least = 6},
                  {.title = "STATE"},
-                 {.title = "REASON", .rank = 6, .least = 8},
-                 {.title = "SITE", .rank = 3, .least = 8},
-                 {.title = "MODEL", .rank = 2},
-                 {.title = "NODES", .rank = 7, .align = Align::right},
-                 {.title = "SINCE", .rank = 4}}};
+                 {.title = "REASON", .rank = 2, .least = 10},
+                 {.title = "SITE", .rank = 4, .least = 8},
+                 {.title = "MODEL", .rank = 6},
+                 {.title = "NODES", .rank = 8, .align = Align::right},
+                 {.title = "SINCE", .rank = 3}}};
     WEIR_CHECK(each_item(session, "/v1/jobs", {{"project", ask.project}, {"state", ask.state}}, ask.most, [&](const codec::Value& one) {
         table.add({text_of(one, "id"), text_of(one, "name"), text_of(one, "project"), text_of(one, "state"), text_of(one, "reason"),
                    text_of(one, "site"), model_of(one), text_of(one, "num_nodes"), time_of(console, one, "since")});
@@ -36,7 +54,8 @@ Done list_jobs(Session& session, const JobListAsk& ask) {
 
 Done show_job(Session& session, const OneAsk& ask) {
     const auto reply = WEIR_TRY(look(session, ask.name, ""));
-    if (!session.printed(reply)) session.console().out << detail_text(session.console(), reply.value);
+    if (!session.printed(reply))
+        session.console().out << detail_text(session.console(), reply.value, after_text(session, reply.value));
     return {};
 }
 

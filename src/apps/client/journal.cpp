@@ -47,8 +47,11 @@ private:
             console.out << event.data << '\n' << std::flush;
         } else if (const auto entry = codec::read_json(event.data)) {
             const auto* body = entry->find("event");
-            const auto line = fmt::format("{}  {:>8}  {:<18}  {}", time_of(console, *entry, "at"), text_of(*entry, "revision"),
-                                          visible(event.name), body != nullptr ? event_text(*body) : "");
+            const auto line =
+                fmt::format("{}  {:>8}  {:<18}  {}", time_of(console, *entry, "at"), text_of(*entry, "revision"), visible(event.name),
+                            body == nullptr     ? ""
+                            : console.width > 0 ? watched_text(*body)
+                                                : event_text(*body));
             console.out << (console.width > 0 ? cut(line, console.width) : line) << '\n' << std::flush;
         }
         ++seen_;

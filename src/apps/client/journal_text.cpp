@@ -64,13 +64,43 @@ std::string event_name(std::int64_t type) {
     return found != known.end() ? std::string{found->name} : fmt::format("type {}", type);
 }
 
+namespace {
+
+/// What people watch for, before what they know already.
+constexpr std::array<std::string_view, 6> first_told{"to", "outcome", "state", "reason", "exit_code", "site"};
+
+std::string member_text(const codec::Member& member) {
+    const auto text = brief(member.value);
+    return text.empty() ? text : fmt::format("{}={}", visible(member.key), text);
+}
+
+}  // namespace
+
+std::string watched_text(const codec::Value& event) {
+    std::string out;
+    if (event.object() == nullptr) return out;
+    const auto add = [&](const codec::Member& member) {
+        const auto text = member_text(member);
+        if (!text.empty()) out += (out.empty() ? "" : " ") + text;
+    };
+    const auto is_first = [](const codec::Member& member) { return std::ranges::find(first_told, member.key) != first_told.end(); };
+    for (const auto name : first_told) {
+        for (const auto& member : *event.object()) {
+            if (member.key == name) add(member);
+        }
+    }
+    for (const auto& member : *event.object()) {
+        if (!is_first(member)) add(member);
+    }
+    return out;
+}
+
 std::string event_text(const codec::Value& event) {
     std::string out;
     if (event.object() == nullptr) return out;
     for (const auto& member : *event.object()) {
-        auto text = brief(member.value);
-        if (text.empty()) continue;
-        out += fmt::format("{}{}={}", out.empty() ? "" : " ", visible(member.key), text);
+        const auto text = member_text(member);
+        if (!text.empty()) out += (out.empty() ? "" : " ") + text;
     }
     return out;
 }

@@ -14,4 +14,7 @@ namespace weir::cli {
 /// The members of an event in a line: `job=job-... to=running reason=agent_started`.
 [[nodiscard]] std::string event_text(const codec::Value& event);
 
+/// The same for a narrow line: what became of it comes first.
+[[nodiscard]] std::string watched_text(const codec::Value& event);
+
 }  // namespace weir::cli

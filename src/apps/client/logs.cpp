@@ -23,6 +23,7 @@ constexpr int breaks_max = 60;
 
 struct Piece {
     std::string bytes;
+    std::uint64_t from = 0;  ///< Where it begins; above what was asked for where older output is not kept.
     std::uint64_t next = 0;
     bool ended = false;
 };
@@ -44,6 +45,7 @@ public:
     Done catch_up() {
         for (;;) {
             const auto piece = WEIR_TRY(next_piece());
+            if (piece.from > offset_) say_missing(piece.from - offset_);
             print(piece.bytes);
             ended_ = piece.ended;
             const bool moved = piece.next != offset_;
@@ -95,8 +97,17 @@ private:
                 return call;
             },
             false));
-        return Piece{answer.body, std::max(natural(answer.headers.find("Weir-Log-Next")), offset_),
-                     answer.headers.find("Weir-Log-Ended") == "true"};
+        return Piece{answer.body, natural(answer.headers.find("Weir-Log-Offset")),
+                     std::max(natural(answer.headers.find("Weir-Log-Next")), offset_), answer.headers.find("Weir-Log-Ended") == "true"};
+    }
+
+    /// Nobody may take the rest for the whole.
+    void say_missing(std::uint64_t bytes) {
+        idle_.reset();
+        session_.console().err << fmt::format(
+            "weir: {} of this output {} not kept: of what a task prints only the newest is, and what follows begins inside a line\n",
+            offset_ == 0 ? fmt::format("the first {}", bytes_text(bytes)) : fmt::format("{} in between", bytes_text(bytes)),
+            bytes == 1 ? "is" : "are");
     }
 
     void print(std::string_view bytes) {

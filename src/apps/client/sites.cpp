@@ -91,10 +91,10 @@ Done show_site(Session& session, const OneAsk& ask) {
 Done list_nodes(Session& session, const NodeListAsk& ask) {
     Table table{{{"SITE"},
                  {.title = "NODE"},
-                 {.title = "CARDS"},
+                 {.title = "CARDS", .rank = 2, .least = 16},
                  {.title = "CPUS", .rank = 3, .align = Align::right},
                  {.title = "MEMORY", .rank = 3, .align = Align::right},
-                 {.title = "STATE", .rank = 2},
+                 {.title = "STATE"},
                  {.title = "POSITION", .rank = 5, .least = 8}}};
     const auto path = ask.site.empty() ? std::string{"/v1/nodes"} : fmt::format("/v1/sites/{}/nodes", percent_encode(ask.site));
     WEIR_CHECK(each_item(session, path, {}, ask.most, [&](const codec::Value& one) {

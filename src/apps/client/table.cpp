@@ -88,7 +88,7 @@ std::string line_of(const std::vector<std::string>& cells, const std::vector<Col
         if (!layout.shown[i]) continue;
         if (!first) line.append(gap, ' ');
         first = false;
-        const auto text = cut(cells[i], layout.widths[i]);
+        const auto text = columns[i].keeps_end ? cut_middle(cells[i], layout.widths[i]) : cut(cells[i], layout.widths[i]);
         const std::string padding(layout.widths[i] - display_width(text), ' ');
         line += columns[i].align == Align::right ? padding + text : text + padding;
     }
@@ -141,6 +141,20 @@ std::string cut(std::string_view text, std::size_t width) {
         text.remove_prefix(one.bytes);
     }
     return out + "…";
+}
+
+std::string cut_middle(std::string_view text, std::size_t width) {
+    const auto whole = display_width(text);
+    if (whole <= width) return std::string{text};
+    if (width < 4) return cut(text, width);
+    auto out = cut(text, width / 3);
+    auto left = whole;
+    while (left > width - display_width(out)) {
+        const auto one = first_of(text);
+        left -= one.width;
+        text.remove_prefix(one.bytes);
+    }
+    return out + std::string{text};
 }
 
 void Table::add(std::vector<std::string> cells) {

@@ -21,6 +21,8 @@ struct Column {
     /// It may be cut to this width, with an ellipsis; 0: it is shown whole or not at all.
     std::size_t least = 0;
     Align align = Align::left;
+    /// Cut in the middle: for names that begin alike, such as ids.
+    bool keeps_end = false;
 };
 
 class Table {
@@ -54,5 +56,7 @@ private:
 [[nodiscard]] std::size_t display_width(std::string_view text);
 /// The text, or as much of its front as fits with "…" behind it.
 [[nodiscard]] std::string cut(std::string_view text, std::size_t width);
+/// The text, or its beginning and, twice as much, its end with "…" between them.
+[[nodiscard]] std::string cut_middle(std::string_view text, std::size_t width);
 
 }  // namespace weir::cli

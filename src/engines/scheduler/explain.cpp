@@ -3,6 +3,7 @@
 #include "engines/scheduler/state.hpp"
 
 #include <algorithm>
+#include <string_view>
 
 namespace weir::scheduler {
 namespace {
@@ -108,6 +109,34 @@ bool fits_ideally(const Inventory& inventory, const Site& site, Slot pool, const
     return false;
 }
 
+/// Names what is too small even where all is free, with both numbers: the line that the best node fails last. Where that are the
+/// cards themselves, the room tells of them.
+void name_shortage(Reason& reason, const Inventory& inventory, const Site& site, Slot pool, const Need& need) {
+    std::int64_t memory = 0;
+    std::int64_t cpus = 0;
+    std::int64_t card_memory = 0;
+    for (const auto& [name, slot] : site.nodes) {
+        const Node& node = inventory.node(slot);
+        const Group* group = node.group_of(pool);
+        if (group == nullptr) continue;
+        memory = std::max(memory, node.facts.memory_mib);
+        cpus = std::max(cpus, node.facts.cpus_milli);
+        card_memory = std::max(card_memory, group->memory_mib);
+    }
+    const Room& room = reason.room;
+    const auto is = [&](std::string_view what, std::int64_t asked, std::int64_t has) {
+        reason.text = what;
+        reason.asked = asked;
+        reason.has = has;
+    };
+    if (room.nodes_fit > 0) return;
+    if (room.short_of_memory > 0) return is("memory", need.memory_mib, memory);
+    if (room.short_of_cpus > 0 && need.milli > 0) return is("cpus", need.cpus_milli, cpus);
+    if (room.short_of_cards > 0) return;
+    if (room.short_of_card_memory > 0) return is("card_memory", need.card_memory, card_memory);
+    if (room.short_of_slicing > 0) is("slicing", need.milli, 1000);
+}
+
 /// What one model in one site lacks; awaits_plan when it lacks nothing.
 Reason reason_of_room(const Inventory& inventory, const Site& site, const Ask& ask, const Alternative& way, Condition condition) {
     Reason reason{.code = ReasonCode::model_absent, .site = site.facts.site, .model = way.model};
@@ -125,6 +154,7 @@ Reason reason_of_room(const Inventory& inventory, const Site& site, const Ask& a
     if (condition == Condition::present && fits_ideally(inventory, site, pool, need)) return reason;
     reason.code = ReasonCode::never_fits;
     if (condition == Condition::present) reason.room = measure(inventory, site, pool, need, Condition::ideal);
+    name_shortage(reason, inventory, site, pool, need);
     return reason;
 }
 

@@ -30,7 +30,8 @@ std::string gang(const Reason& r) {
 }
 
 std::string nodes_have_room(std::int64_t nodes) {
-    return nodes == 1 ? std::string{"1 node has room"} : fmt::format("{} nodes have room", nodes == 0 ? "no" : std::to_string(nodes));
+    if (nodes == 0) return "no node has room";
+    return nodes == 1 ? std::string{"1 node has room"} : fmt::format("{} nodes have room", nodes);
 }
 
 std::string_view tier_name(std::int64_t tier) {
@@ -104,7 +105,32 @@ std::string of_the_site(const Reason& r) {
     }
 }
 
+std::string memory_text(std::int64_t mib) {
+    return mib % 1024 == 0 ? fmt::format("{} GiB", mib / 1024) : fmt::format("{} MiB", mib);
+}
+
+/// What never fits because of something else than the number of cards.
+std::string never_for_another_reason(const Reason& r) {
+    if (r.text == "memory")
+        return fmt::format("{} of memory on one node were asked, and no node with {} has more than {}; ask for less", memory_text(r.asked),
+                           name_of_model(r.model), memory_text(r.has));
+    if (r.text == "cpus")
+        return fmt::format("{} CPU cores on one node were asked, and no node with {} has more than {}; ask for fewer", decimal(r.asked),
+                           name_of_model(r.model), decimal(r.has));
+    if (r.text == "card_memory")
+        return fmt::format("{} of memory on each card were asked, and no {} has more than {}; ask for less, or name another model",
+                           memory_text(r.asked), r.model, memory_text(r.has));
+    return fmt::format("{} was asked, and the site gives {} only whole; ask for 1", cards(r.model, r.asked), r.model);
+}
+
+/// No node takes anything now: the site is paused, or its nodes are ill.
+bool is_out_of_service(const Room& room) { return room.nodes_total > 0 && room.short_of_health == room.nodes_total; }
+
 std::string of_the_room(const Reason& r) {
+    if (r.code == ReasonCode::never_fits && !r.text.empty()) return never_for_another_reason(r);
+    if (r.code == ReasonCode::room_lacking && is_out_of_service(r.room))
+        return fmt::format("{}, and the site is paused or not healthy ({} with {}, none takes work now); wait until it is back", gang(r),
+                           count(r.room.nodes_total, "node"), name_of_model(r.model));
     switch (r.code) {
         case ReasonCode::model_absent:
             return fmt::format("{}, the site has no {}; name another model as an alternative", gang(r),

@@ -212,7 +212,7 @@ TEST(Why, TellsWaitingFromNever) {
     ASSERT_FALSE(never.fits);
     ASSERT_EQ(never.reasons.size(), 1U);
     EXPECT_EQ(reason_text(never.reasons[0], Audience::tenant),
-              "chengdu: 9 x H800 on one node were asked, no nodes have room even when all is free (8 at most on one node); ask for fewer, "
+              "chengdu: 9 x H800 on one node were asked, no node has room even when all is free (8 at most on one node); ask for fewer, "
               "or name another model");
     EXPECT_EQ(scheduler.can_ever_fit(ask(3, 1)).reasons.at(0).room.nodes_fit, 2);
     EXPECT_EQ(scheduler.can_ever_fit(ask(1, 1, "H20")).reasons.at(0).code, ReasonCode::model_absent);
@@ -224,6 +224,43 @@ TEST(Why, TellsWaitingFromNever) {
     EXPECT_FALSE(scheduler.can_ever_fit(ask(2, 8)).fits);
     tell(scheduler, SiteRemoved{"chengdu"});
     EXPECT_EQ(scheduler.can_ever_fit(ask(1, 1)).reasons.at(0).code, ReasonCode::no_sites);
+}
+
+// Goal: the numbers that are told are those of what is missing, and what to do would help.
+TEST(Why, NamesTheResourceThatIsMissing) {
+    Scheduler scheduler = city(8);
+    const auto told = [&](const Ask& wanted) { return reason_text(scheduler.can_ever_fit(wanted).reasons.at(0), Audience::tenant); };
+    Ask wanted = ask(1, 1);
+    wanted.memory_mib = 900 * 1024;
+    EXPECT_EQ(told(wanted), "chengdu: 900 GiB of memory on one node were asked, and no node with H800 has more than 500 GiB; ask for less");
+    wanted = ask(1, 1);
+    wanted.cpus_milli = 65'500;
+    EXPECT_EQ(told(wanted), "chengdu: 65.5 CPU cores on one node were asked, and no node with H800 has more than 64; ask for fewer");
+    wanted = ask(1, 1);
+    wanted.alternatives[0].memory_mib = 81'000;
+    EXPECT_EQ(told(wanted),
+              "chengdu: 81000 MiB of memory on each card were asked, and no H800 has more than 80000 MiB; ask for less, or name "
+              "another model");
+    for (const auto* name : {"a", "b"}) {
+        NodeSet whole = node("chengdu", name, 8);
+        whole.accelerators[0].slicing = Slicing::exclusive;
+        tell(scheduler, whole);
+    }
+    EXPECT_EQ(told(fraction(500)), "chengdu: 0.5 of one H800 was asked, and the site gives H800 only whole; ask for 1");
+}
+
+TEST(Why, SaysThatASiteIsOutOfService) {
+    Scheduler scheduler = city(8);
+    for (const auto* name : {"a", "b"}) {
+        NodeSet paused = node("chengdu", name, 8);
+        paused.healthy = false;
+        tell(scheduler, paused);
+    }
+    tell(scheduler, queued(1, ask(1, 1)));
+    EXPECT_EQ(
+        reason_text(scheduler.why(uid(1), {}).reasons.at(0), Audience::tenant),
+        "chengdu: 1 x H800 on one node was asked, and the site is paused or not healthy (2 nodes with H800, none takes work now); wait "
+        "until it is back");
 }
 
 TEST(Why, UnhealthyNodesAreNotUsed) {

@@ -46,9 +46,9 @@ server: {url}
 token_file: {folder}/agent.token
 root: {folder}/root
 blobs: {top}/blobs
-meter_slice: 1
+meter_slice: 1s
 observe_ms: 50
-poll_wait: 2
+poll_wait: 2s
 log_retention: {retention}
 nodes:
   - name: n1
@@ -362,7 +362,7 @@ class Network:
         folder = pathlib.Path(self.folder, site)
         folder.mkdir()
         folder.chmod(0o711)
-        text = AGENT.format(name=site, url=self.url, folder=folder, top=self.folder, retention=RETENTION_S)
+        text = AGENT.format(name=site, url=self.url, folder=folder, top=self.folder, retention=f"{RETENTION_S}s")
         if os.geteuid() == 0:
             if number == 0:
                 self.claim, self.first_uid = claim_uids()

@@ -192,6 +192,9 @@ bool read_instant(const Value& value, const Place& place, Instant& out) {
     const std::string* text = value.string();
     if (text == nullptr) return place.refuse_type(value, expected);
     const auto instant = parse_utc(*text);
+    if (!instant && text->size() >= 20 && *text > "2262-" && parse_utc("2000" + text->substr(4)))
+        return place.refuse(value, Fault::out_of_range,
+                            fmt::format("is {}, and the last instant that can be told is in April 2262; name an earlier one", *text));
     if (!instant) return refuse_word(value, place, *text, expected);
     out = *instant;
     return true;

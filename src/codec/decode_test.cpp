@@ -149,6 +149,8 @@ TEST(Decode, NamesWhatIsWrongWithAField) {
              Row{R"({"price_fen":0.5})", "1:14: price_fen: must be an integer, is 0.5\n"},
              Row{R"({"at":"2026-02-30T00:00:00Z"})",
                  "1:7: at: must be an instant such as 2026-11-22T06:00:00Z, is \"2026-02-30T00:00:00Z\"\n"},
+             Row{R"({"at":"9999-12-31T23:59:59Z"})",
+                 "1:7: at: is 9999-12-31T23:59:59Z, and the last instant that can be told is in April 2262; name an earlier one\n"},
              Row{R"({"at":0})", "1:7: at: must be an instant such as 2026-11-22T06:00:00Z, is 0\n"},
              Row{R"({"grace":"4 h"})",
                  "1:10: grace: must be a length of time such as 4h30m or 90s (units d, h, m, s, ms, us, ns), is \"4 h\"\n"},

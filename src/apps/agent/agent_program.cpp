@@ -3,6 +3,7 @@
 #include "adapters/blobs_local/blobs_local.hpp"
 #include "adapters/site_process/process_site.hpp"
 #include "agent/agent.hpp"
+#include "codec/bare_lengths.hpp"
 #include "codec/decode.hpp"
 #include "transport/site_link/http_server_link.hpp"
 
@@ -10,12 +11,14 @@
 #include <spdlog/sinks/stdout_color_sinks.h>
 #include <spdlog/spdlog.h>
 
+#include <array>
 #include <atomic>
 #include <csignal>
 #include <filesystem>
 #include <fstream>
 #include <optional>
 #include <sstream>
+#include <string_view>
 #include <thread>
 #include <unistd.h>
 
@@ -124,6 +127,12 @@ int run_agent_program(const std::string& config_path) {
     if (!text) {
         spdlog::error("{} cannot be read; give the path of the agent's file", config_path);
         return bad_usage;
+    }
+    if (const auto document = codec::read_yaml(*text)) {
+        constexpr std::array<std::string_view, 5> lengths{"meter_slice", "log_retention", "pause_grace", "replicate_within", "poll_wait"};
+        const auto bare = codec::bare_lengths(*document, lengths, config_path);
+        for (const auto& problem : bare) spdlog::error("{}", codec::describe(problem));
+        if (!bare.empty()) return bad_usage;
     }
     const auto config = codec::decode_yaml<agent::AgentConfig>(*text, config_path);
     if (!config) {

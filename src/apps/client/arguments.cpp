@@ -59,7 +59,9 @@ void project(CLI::App& command, ProjectAsk& ask) {
 
 void roles(CLI::App& command, RolesAsk& ask) {
     command.add_option("SUBJECT", ask.subject, "whose roles")->required();
-    command.add_option("--role", ask.roles, "exactly these; once for each");
+    command.add_option("--role", ask.roles,
+                       "exactly these; once for each: in a project owner, member or viewer, in the network operator, approver, finance or "
+                       "auditor");
     command.add_flag("--none", ask.none, "take all away");
 }
 
@@ -119,7 +121,7 @@ void logs(CLI::App& command, LogAsk& ask) {
 void watching(CLI::App& command, WatchAsk& ask) {
     command.add_option("--project", ask.project, "only what is this project's");
     command.add_option("--job", ask.job, "only what is this job's; ends with the job");
-    command.add_option("--since", ask.since, "after this revision; none: from now on");
+    command.add_option("--since", ask.since, "after this revision; none: from now on")->check(CLI::NonNegativeNumber);
     command.add_option("--count", ask.events_max, "end after so many events");
 }
 

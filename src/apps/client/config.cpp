@@ -95,16 +95,27 @@ Result<std::string, Failure> read_token(const Console& console, const std::strin
     return token;
 }
 
+namespace {
+
+/// `http://weir.example/` and `http://weir.example` are one server.
+std::string without_slash(std::string server) {
+    while (server.ends_with('/')) server.pop_back();
+    return server;
+}
+
+}  // namespace
+
 Result<Settings, Failure> settings_of(const Console& console, const Flags& flags) {
     const auto config = WEIR_TRY(read_config(console));
     Settings settings;
-    settings.server =
-        !flags.server.empty() ? flags.server : not_empty(console.environment("WEIR_SERVER")).value_or(config.server.value_or(usual_server));
+    settings.server = without_slash(
+        !flags.server.empty() ? flags.server
+                              : not_empty(console.environment("WEIR_SERVER")).value_or(config.server.value_or(usual_server)));
     if (!flags.token_file.empty()) {
         settings.token = WEIR_TRY(read_token(console, flags.token_file));
     } else if (const auto token = not_empty(console.environment("WEIR_TOKEN"))) {
         settings.token = trimmed(*token);
-    } else if (config.token && config.server == settings.server) {
+    } else if (config.token && config.server && without_slash(*config.server) == settings.server) {
         settings.token = *config.token;
     }
     return settings;

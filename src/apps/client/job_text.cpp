@@ -174,6 +174,7 @@ std::string bill_text(const Console& console, const codec::Value& bill) {
     }
     lines.add({"", "", "", "", "", "tenant", "in all", yuan(sum_fen)});
     text += lines.text(console.width);
+    if (items_of(bill, "lines").empty()) text += "no whole second of a card was used\n";
     Table paid{{{.title = "PAID FROM"}, {.title = "HELD YUAN", .align = Align::right}, {.title = "PAID YUAN", .align = Align::right}}};
     for (const auto& part : items_of(bill, "paid"))
         paid.add({text_of(part, "source"), yuan(integer_of(part, "held")), yuan(integer_of(part, "captured"))});

@@ -32,6 +32,7 @@ constexpr std::array known{
 std::string posting_text(const codec::Value& posting) {
     const auto amount = integer_of(posting, "amt");
     const auto released = integer_of(posting, "rel");
+    if (amount == 0 && released > 0) return fmt::format("{} {}", text_of(posting, "code"), yuan(released));
     return fmt::format("{} {}{}", text_of(posting, "code"), yuan(amount), released > 0 ? " of " + yuan(amount + released) : "");
 }
 

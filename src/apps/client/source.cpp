@@ -57,6 +57,7 @@ Result<Source, Failure> read_source(const Console& console, const std::string& p
         text = WEIR_TRY(read_text(file, source.origin));
     }
     const auto first = text.find_first_not_of(" \t\r\n");
+    if (first == std::string::npos) return fail(usage(fmt::format("{} is empty; is it the right file?", source.origin)));
     const bool is_json = path.ends_with(".json") || (first != std::string::npos && text[first] == '{');
     auto value = is_json ? codec::read_json(text) : codec::read_yaml(text);
     if (!value) return fail(failure_of(codec::Problems{codec::problem_of(std::move(value).error(), source.origin)}));

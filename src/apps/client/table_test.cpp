@@ -187,6 +187,9 @@ TEST(Journal, AnEventIsALineOfItsMembers) {
         R"({"opened":[],"postings":[{"dr":"acc-1","code":"redeem","amt":3,"rel":189},{"dr":"acc-2","code":"charge","amt":3}]})");
     ASSERT_TRUE(posted);
     EXPECT_EQ(event_text(*posted), "postings=redeem 0.03 of 1.92, charge 0.03");
+    const auto freed = codec::read_json(R"({"postings":[{"dr":"acc-1","code":"release","amt":0,"rel":384}]})");
+    ASSERT_TRUE(freed);
+    EXPECT_EQ(event_text(*freed), "postings=release 3.84");
     EXPECT_EQ(event_name(41), "job_placed");
     EXPECT_EQ(event_name(99), "type 99");
 }

@@ -81,7 +81,7 @@ Result<Stage, std::string> Stage::set(const StageOptions& options) {
 
 bool Stage::write_agent_file(const SiteStage& site, std::size_t number, const std::string& server, const std::string& token) const {
     auto text = fmt::format("site: {}\nserver: {}\ntoken_file: {}/agent.token\nroot: {}/root\nblobs: {}/blobs\nshared_paths: [{}/digits]\n"
-                            "meter_slice: 1\nobserve_ms: 50\n",
+                            "meter_slice: 1s\nobserve_ms: 50\n",
                             site.name, server, site.folder, site.folder, folder_, folder_);
     if (::geteuid() == 0) {
         const auto owner = first_uid + static_cast<unsigned>(number) * uids_per_site;

@@ -3,7 +3,6 @@
 #include <fmt/format.h>
 
 #include <string>
-#include <utility>
 
 namespace weir::codec {
 namespace {
@@ -17,8 +16,6 @@ const Value* member_at(const Value& document, std::string_view path) {
     }
     return at;
 }
-
-Value* member_at(Value& document, std::string_view path) { return const_cast<Value*>(member_at(std::as_const(document), path)); }
 
 }  // namespace
 
@@ -35,15 +32,6 @@ Problems bare_lengths(const Value& document, std::span<const std::string_view> p
                                         *number, *number)});
     }
     return problems;
-}
-
-void write_lengths(Value& document, std::span<const std::string_view> paths) {
-    for (const auto path : paths) {
-        auto* value = member_at(document, path);
-        if (value == nullptr || value->integer() == nullptr) continue;
-        const auto seconds = *value->integer();
-        value->emplace<std::string>(value->at()) = fmt::format("{}s", seconds);
-    }
 }
 
 }  // namespace weir::codec

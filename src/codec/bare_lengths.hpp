@@ -1,7 +1,7 @@
 // codec/bare_lengths.hpp: was a length of time written as a bare number?
 //
-// What is stored and answered has whole seconds as numbers. What people write has a unit: to one 60 is a minute, to another an
-// hour, and a wrong guess stops their work. So a document from outside is looked through before it is decoded.
+// What programs send and are answered has whole seconds as numbers. What people write has a unit: to one 60 is a minute, to another an
+// hour, and a wrong guess stops their work. So a file is looked through before it is decoded.
 #pragma once
 
 #include "codec/decode.hpp"
@@ -15,8 +15,5 @@ namespace weir::codec {
 /// told: `spec`, or empty.
 [[nodiscard]] Problems bare_lengths(const Value& document, std::span<const std::string_view> paths, std::string_view origin,
                                     std::string_view prefix = {});
-
-/// Gives each of these members that is a number its unit, seconds.
-void write_lengths(Value& document, std::span<const std::string_view> paths);
 
 }  // namespace weir::codec

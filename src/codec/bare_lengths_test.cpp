@@ -31,14 +31,5 @@ TEST(BareLengths, AreNotWhatHasAUnitOrIsNothing) {
     }
 }
 
-TEST(BareLengths, AreWrittenAsSeconds) {
-    auto document = read_json(R"({"max_duration":60,"retry":{"backoff":"5m"},"checkpoint":{"interval":0}})");
-    ASSERT_TRUE(document);
-    write_lengths(*document, paths);
-    std::string text;
-    write_json(*document, text);
-    EXPECT_EQ(text, R"({"max_duration":"60s","retry":{"backoff":"5m"},"checkpoint":{"interval":"0s"}})");
-}
-
 }  // namespace
 }  // namespace weir::codec

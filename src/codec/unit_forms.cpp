@@ -41,8 +41,8 @@ bool Custom<Seconds>::from_value(const Value& value, const Place& place, Seconds
 void Custom<Seconds>::to_json(const Seconds& length, std::string& out) { append_integer(out, length.value); }
 
 std::string Custom<Seconds>::schema(SchemaBook&) {
-    return R"({"description":"a length of time such as 2h30m or 90s; answers have whole seconds as a number, and a job that is )"
-           R"(sent may not",)"
+    return R"({"description":"a length of time such as 2h30m or 90s, or whole seconds as a number, as answers have it; in a file of YAML )"
+           R"(it needs its unit",)"
            R"("oneOf":[{"type":"integer","minimum":0},{"type":"string","pattern":"^([0-9]+(d|h|m|s))+$"}]})";
 }
 

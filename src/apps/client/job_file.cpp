@@ -25,11 +25,7 @@ Result<JobFile, Failure> read_job_file(const Console& console, const std::string
         if (!source) return fail(usage(fmt::format("--funding is '{}' and must be {}", text, Form::expected)));
         spec->funding.push_back(*source);
     }
-    // With units, as the server wants them from everybody.
-    auto document = codec::read_json(codec::to_json(*spec));
-    if (!document) return fail(usage(fmt::format("{} cannot be sent: {}", path, document.error().message)));
-    codec::write_lengths(*document, job_length_fields);
-    codec::write_json(*document, job.spec);
+    job.spec = codec::to_json(*spec);
     return job;
 }
 

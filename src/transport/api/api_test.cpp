@@ -223,6 +223,12 @@ TEST(Jobs, ComeAsYamlToo) {
     Town town;
     const std::string yaml = "project: vision\nspec:\n  name: hello\n  resources:\n    accelerators: A100:1\n  run: echo hi\n";
     EXPECT_EQ(town.ask("ann", Method::post, "/v1/jobs", yaml, {}, "application/yaml").status, 201);
+    const auto bare = town.ask("ann", Method::post, "/v1/jobs", yaml + "\n  max_duration: 60\n", {}, "application/yaml");
+    EXPECT_EQ(bare.status, 422) << "a person's file says which unit it means";
+    EXPECT_THAT(bare.body, HasSubstr("is 60 without a unit; write 60s for seconds"));
+    auto counted = Town::job_body();
+    counted.replace(counted.find(R"("run")"), 0, R"("max_duration":60,)");
+    EXPECT_EQ(town.post("ann", "/v1/jobs", counted).status, 201) << "a program sends what it is answered";
     EXPECT_EQ(text_of(town.ask("ann", Method::post, "/v1/jobs", yaml).body, "type"), problem("unreadable_body"));
     EXPECT_EQ(text_of(town.ask("ann", Method::post, "/v1/jobs", yaml, {}, "text/html").body, "type"), problem("unsupported_media_type"));
 }

@@ -255,13 +255,26 @@ bool flag(const http::Request& request, std::string_view name) { return word(req
 
 std::size_t page_limit(const http::Request& request) { return static_cast<std::size_t>(natural(request, "limit").value_or(100)); }
 
-Result<codec::Value, http::Response> read_body(const http::Request& request, bool takes_yaml) {
+namespace {
+
+std::string_view media_type(const http::Request& request) {
     auto type = request.header("Content-Type").value_or("application/json");
     type = type.substr(0, type.find(';'));
     while (type.ends_with(' ')) type.remove_suffix(1);
+    return type;
+}
+
+}  // namespace
+
+bool is_yaml(const http::Request& request) {
+    const auto type = media_type(request);
+    return http::same_name(type, "application/yaml") || http::same_name(type, "application/x-yaml") || http::same_name(type, "text/yaml");
+}
+
+Result<codec::Value, http::Response> read_body(const http::Request& request, bool takes_yaml) {
+    const auto type = media_type(request);
     const bool json = http::same_name(type, "application/json");
-    const bool yaml =
-        http::same_name(type, "application/yaml") || http::same_name(type, "application/x-yaml") || http::same_name(type, "text/yaml");
+    const bool yaml = is_yaml(request);
     if (!json && !(yaml && takes_yaml)) {
         return fail(refuse(
             415, "unsupported_media_type",

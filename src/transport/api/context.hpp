@@ -95,6 +95,8 @@ struct Context {
 [[nodiscard]] bool flag(const http::Request& request, std::string_view name);
 [[nodiscard]] std::size_t page_limit(const http::Request& request);
 /// The body as a tree: JSON, or YAML where the route takes it.
+/// Whether the body is a file that a person wrote, and not what a program sends.
+[[nodiscard]] bool is_yaml(const http::Request& request);
 [[nodiscard]] Result<codec::Value, http::Response> read_body(const http::Request& request, bool takes_yaml);
 /// The Idempotency-Key, or empty.
 [[nodiscard]] Result<std::string, http::Response> key_of(const http::Request& request);
@@ -104,7 +106,8 @@ template <class T>
     auto value = read_body(request, takes_yaml);
     if (!value) return fail(std::move(value).error());
     if constexpr (requires(const codec::Value& document) { T::flaws_of(document, "body"); }) {
-        if (const auto flaws = T::flaws_of(*value, "body"); !flaws.empty()) return fail(refuse(flaws, request.target));
+        const auto flaws = is_yaml(request) ? T::flaws_of(*value, "body") : codec::Problems{};
+        if (!flaws.empty()) return fail(refuse(flaws, request.target));
     }
     auto decoded = codec::decode<T>(*value, "body");
     if (!decoded) return fail(refuse(decoded.error(), request.target));

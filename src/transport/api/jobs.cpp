@@ -168,9 +168,10 @@ void submit_batch(Context& context, const http::Request& request, http::Reply re
     const auto cost = std::min(static_cast<std::int64_t>((*jobs)->size() / jobs_per_request), context.options.rate.burst - 1);
     if (auto too_often = charge(context, *actor, cost)) return reply(std::move(*too_often));
     const auto batch = std::make_shared<Batch>((*jobs)->size(), std::move(reply));
+    const bool yaml = is_yaml(request);
     for (std::size_t i = 0; i < (*jobs)->size(); ++i) {
         const auto origin = fmt::format("jobs[{}]", i);
-        if (const auto flaws = JobForm::flaws_of((**jobs)[i], origin); !flaws.empty()) {
+        if (const auto flaws = yaml ? JobForm::flaws_of((**jobs)[i], origin) : codec::Problems{}; !flaws.empty()) {
             batch->put(i, item_of(flaws), 0);
             continue;
         }

@@ -122,7 +122,7 @@ struct JobForm {
     JobSpec spec;
     static constexpr std::string_view doc = "A job to submit. A client that makes the id may send it again without harm.";
     static constexpr std::array field_rules{codec::Field{.name = "project", .min_length = 1}};
-    /// What is wrong with the document though it can be decoded: lengths of time without a unit.
+    /// What is wrong with a file though it can be decoded: lengths of time without a unit.
     static codec::Problems flaws_of(const codec::Value& document, std::string_view origin) {
         const auto* spec = document.find("spec");
         return spec == nullptr ? codec::Problems{} : codec::bare_lengths(*spec, job_length_fields, origin, "spec");

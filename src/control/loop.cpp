@@ -39,9 +39,8 @@ Loop::Loop(Writer& writer, Reader& reader, Clocks clocks, LoopOptions options, s
 
 Loop::~Loop() { stop(); }
 
-bool Loop::take_room(const Actor& actor, std::size_t bytes) {
+bool Loop::take_room(const Actor& actor, const std::string& holder, std::size_t bytes) {
     const auto reach = reach_of(actor);
-    const auto holder = actor.text();
     if (!room_.take(holder, reach, 1)) return false;
     if (queue_.empty() && bytes > options_.queue_bytes_max) return true;
     const bool too_large_waits = queue_bytes_ > room_bytes_.used();
@@ -56,8 +55,7 @@ void Loop::give_room_back(const Waiting& waiting) {
     queue_bytes_ -= waiting.bytes;
 }
 
-Refusal Loop::queue_full(const Actor& actor, std::size_t bytes) const {
-    const auto holder = actor.text();
+Refusal Loop::queue_full(const std::string& holder, std::size_t bytes) const {
     return {RefusalCode::queue_full,
             fmt::format("{} requests of {} bytes wait already, {} of {} bytes are {}'s, and this one has {}, at most {} requests of {} "
                         "bytes may, shared by all who ask; send it again in a second",
@@ -69,10 +67,10 @@ Refusal Loop::queue_full(const Actor& actor, std::size_t bytes) const {
 
 void Loop::submit(Request request, AnswerTo answer, std::size_t bytes) {
     Refusal refusal;
+    auto holder = request.actor.text();
     {
         const std::lock_guard lock{mutex_};
-        if (!stopping_ && take_room(request.actor, bytes)) {
-            auto holder = request.actor.text();
+        if (!stopping_ && take_room(request.actor, holder, bytes)) {
             queue_.push_back({std::move(request), std::move(answer), bytes, std::move(holder)});
             queue_bytes_ += bytes;
             if (queue_.size() == 1) wake_.notify_one();
@@ -82,7 +80,7 @@ void Loop::submit(Request request, AnswerTo answer, std::size_t bytes) {
             refusal = stopping();
         } else {
             ++figures_.refused_queue_full;
-            refusal = queue_full(request.actor, bytes);
+            refusal = queue_full(holder, bytes);
         }
     }
     answer(fail(std::move(refusal)), 0);

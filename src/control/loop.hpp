@@ -90,9 +90,9 @@ private:
     };
     [[nodiscard]] CheckedClock::Look look() const { return {clocks_.wall(), clocks_.steady()}; }
     /// Takes room for the request; false, and nothing is taken, where there is none for whoever sends it.
-    [[nodiscard]] bool take_room(const Actor& actor, std::size_t bytes);
+    [[nodiscard]] bool take_room(const Actor& actor, const std::string& holder, std::size_t bytes);
     void give_room_back(const Waiting& waiting);
-    [[nodiscard]] Refusal queue_full(const Actor& actor, std::size_t bytes) const;
+    [[nodiscard]] Refusal queue_full(const std::string& holder, std::size_t bytes) const;
     void run();
     /// False: the loop is over.
     [[nodiscard]] bool commit(std::vector<Waiting> batch);

@@ -186,6 +186,7 @@ Result<Recovery, std::string> recover(ports::JournalReader& journal, Policy poli
             break;
         }
         ahead.reset();
+        recovery.unsound.push_back(revision);
         recovery.remarks.push_back(fmt::format("the snapshot of revision {} was passed over: {}; an older one or the journal serves",
                                                revision, unpacked ? "its digest differs" : unpacked.error()));
         if (revision == 0) break;

@@ -54,6 +54,7 @@ struct Recovery {
     std::uint64_t snapshot_revision = 0;   ///< 0: none was used.
     std::uint64_t replayed = 0;            ///< Events folded after it.
     std::vector<std::string> remarks;      ///< Snapshots that were passed over, and why.
+    std::vector<std::uint64_t> unsound;    ///< Revisions of those that the store gave whole and that are not what they say, newest first.
 };
 
 /// The state at the journal's head (or at an earlier revision), with everything derived built anew.

@@ -302,10 +302,6 @@ http::Handler looking(Context& context, Printing print) {
     };
 }
 
-}  // namespace
-
-namespace {
-
 /// Before a body of more than this is read, it is asked whether its sender may submit anything anywhere.
 constexpr std::uint64_t large_body_bytes = 64U << 10U;
 

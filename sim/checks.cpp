@@ -220,7 +220,8 @@ void Jury::compare_with_scratch(Core& core) {
     if (scratch.scheduler.fingerprint() != core.scheduler.fingerprint())
         break_law("the scheduler told step by step differs from one built from the state");
     if (scratch.state.deadlines != state.deadlines || scratch.state.jobs_by_state != state.jobs_by_state ||
-        scratch.state.keys_of != state.keys_of || counted(scratch.state.live_jobs) != counted(state.live_jobs))
+        scratch.state.keys_of != state.keys_of || scratch.state.finished_of != state.finished_of ||
+        counted(scratch.state.live_jobs) != counted(state.live_jobs))
         break_law("what is derived differs from scratch");
     if (scratch.funding.waiters != core.funding.waiters || scratch.funding.ends != core.funding.ends)
         break_law("what is known of waiting jobs and their vouchers differs from scratch");

@@ -14,6 +14,7 @@ namespace weir::sim {
 
 class Timeline {
 public:
+    explicit Timeline(Instant start) : now_{start} {}
     [[nodiscard]] Instant now() const { return now_; }
 
     /// Runs `what` after `delay`; of two at one instant the earlier planned goes first.
@@ -41,7 +42,7 @@ private:
     };
     static bool later(const Planned& a, const Planned& b) { return std::tie(a.at, a.number) > std::tie(b.at, b.number); }
 
-    Instant now_{1'800'000'000'000'000'000};
+    Instant now_;
     std::uint64_t count_ = 0;
     std::vector<Planned> planned_;  ///< A heap: the next is in front.
 };

@@ -36,6 +36,16 @@ TEST(Time, TextAndInstantAgree) {
     }));
 }
 
+TEST(Time, ACivilDayInChinaBeginsAtItsMidnight) {
+    const auto after = [](const char* t, std::int64_t days) { return format_utc(china_day(*parse_utc(t), days)); };
+    EXPECT_EQ(after("2026-12-31T23:59:59.999999999+08:00", 0), "2026-12-30T16:00:00Z");
+    EXPECT_EQ(after("2026-12-31T23:59:59+08:00", 1), "2026-12-31T16:00:00Z") << "to the end of a year is to before 2027-01-01T00:00+08:00";
+    EXPECT_EQ(after("2027-01-01T00:00:00+08:00", 0), "2026-12-31T16:00:00Z");
+    EXPECT_EQ(after("2027-01-01T00:00:00+08:00", 1), "2027-01-01T16:00:00Z");
+    EXPECT_EQ(after("2028-02-28T12:00:00Z", 2), "2028-02-29T16:00:00Z");
+    EXPECT_EQ(after("1969-12-31T15:00:00Z", 0), "1969-12-30T16:00:00Z");
+}
+
 TEST(Time, DurationsReadLikeSpeech) {
     EXPECT_EQ(format_duration(seconds(16'200)), "4 h 30 min");
     EXPECT_EQ(format_duration(milliseconds(350)), "350 ms");

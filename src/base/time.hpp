@@ -38,6 +38,16 @@ constexpr std::int64_t floor_seconds(Instant t) {
     return t.ns % 1'000'000'000 < 0 ? q - 1 : q;
 }
 
+/// The first moment of the civil day in China (UTC+8 in all of it, without summer time since 1991) that is `days` after the one in
+/// which `t` lies.
+constexpr Instant china_day(Instant t, std::int64_t days) {
+    constexpr std::int64_t day_s = 86'400;
+    constexpr std::int64_t ahead_s = 8 * 3600;
+    const std::int64_t local_s = floor_seconds(t) + ahead_s;
+    const std::int64_t of_day_s = ((local_s % day_s) + day_s) % day_s;
+    return {(local_s - of_day_s + days * day_s - ahead_s) * 1'000'000'000};
+}
+
 /// RFC 3339 in UTC with as many fraction digits as needed (none, 3, 6 or 9): `2026-11-22T06:00:00Z`.
 [[nodiscard]] std::string format_utc(Instant t);
 

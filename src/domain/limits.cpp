@@ -270,6 +270,7 @@ std::vector<Flaw> flaws(const Programme& programme) {
     check.range("budget", programme.budget.value, 0, limits::fen_max, " fen");
     check.range("entity_cap", programme.entity_cap.value, 0, limits::fen_max, " fen");
     check.range("validity_days", programme.validity_days, 1, 3660);
+    check.range("version", programme.version, 1, UINT32_MAX);
     if (programme.effective_to <= programme.effective_from) {
         check.add("effective_to", fmt::format("is {}, not after effective_from, which is {}", format_utc(programme.effective_to),
                                               format_utc(programme.effective_from)));

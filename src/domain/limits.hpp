@@ -34,6 +34,7 @@ inline constexpr std::int64_t memory_mib_max = 64LL * 1024 * 1024;
 inline constexpr std::int64_t fen_max = 100'000'000'000'00;  ///< A hundred milliard yuan: no single amount is larger.
 inline constexpr std::size_t title_bytes_max = 200;
 inline constexpr std::size_t live_jobs_per_project_max = 1'000'000;
+inline constexpr std::size_t finished_per_project_max = 1'000'000;  ///< Jobs that left and are remembered (Policy::remember).
 inline constexpr std::size_t live_bytes_per_project_max = 256U << 20U;  ///< Of the texts of its live jobs: each is kept several times.
 inline constexpr std::size_t nodes_per_site_max = 65'536;
 inline constexpr std::size_t keys_per_project_max = 10'000; ///< Idempotency keys of requests about one project.

@@ -51,8 +51,8 @@ struct Project {
 };
 BOOST_DESCRIBE_STRUCT(Project, (), (name, organisation, quota, trusted, live_jobs_max))
 
-/// Roles of DESIGN section 4. The first three are held in a project, the others in the whole network. Provider grants nothing yet: a site's
-/// owner sees what its own organisation may see.
+/// Roles of DESIGN section 4. The first three and provider are held in a project, the others in the whole network. A provider sees the
+/// project's organisation and what its sites earn, and none of its jobs.
 BOOST_DEFINE_ENUM_CLASS(Role, owner, member, viewer, operator_, approver, finance, auditor, provider)
 
 /// What a token may be used for; a token never allows more than its subject's roles do.

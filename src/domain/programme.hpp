@@ -5,12 +5,14 @@
 
 #include "base/quantity.hpp"
 #include "base/time.hpp"
+#include "codec/field.hpp"
 #include "domain/names.hpp"
 #include "domain/organisation.hpp"
 #include "domain/site.hpp"
 
 #include <boost/describe.hpp>
 
+#include <array>
 #include <cstdint>
 #include <optional>
 #include <string>
@@ -56,12 +58,14 @@ struct Programme {
     Allowed<SiteName> sites;
     Allowed<Tier> tiers;
     Allowed<std::string> models;
-    std::int64_t validity_days = 365;     ///< Of a voucher, from its award.
+    std::int64_t validity_days = 365;     ///< Civil days in China; the day of a voucher's award is not counted.
+    std::int64_t version = 1;             ///< Of these terms. What is booked under them carries it.
+    static constexpr std::array field_rules{codec::Field{.name = "version", .optional = true, .doc = "of these terms, from 1"}};
     bool operator==(const Programme&) const = default;
 };
 BOOST_DESCRIBE_STRUCT(Programme, (),
                       (name, title, legal_ref, fiscal_year, effective_from, effective_to, funder, budget, entity_cap, ratio, kinds,
-                       registered_in, sites, tiers, models, validity_days))
+                       registered_in, sites, tiers, models, validity_days, version))
 
 struct Voucher {
     VoucherId id;

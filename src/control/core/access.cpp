@@ -1,5 +1,7 @@
 #include "control/core/access.hpp"
 
+#include "base/sha256.hpp"
+
 #include <fmt/format.h>
 
 #include <algorithm>
@@ -96,6 +98,16 @@ std::string Actor::text() const {
     return "system";
 }
 
+Uid Actor::id() const {
+    const auto digest = sha256(text());
+    Uid id;
+    for (std::size_t i = 0; i < 8; ++i) {
+        id.high = id.high << 8U | digest.bytes[i];
+        id.low = id.low << 8U | digest.bytes[i + 8];
+    }
+    return id;
+}
+
 bool grants(Role role, Action action, bool in_project) {
     return std::ranges::any_of(table, [&](const Grant& grant) {
         return grant.role == role && grant.action == action && grant.only_in_project == in_project;
@@ -139,6 +151,13 @@ Result<void, Refusal> permit(const State& state, const Actor& actor, Action acti
 
 bool may_see(const State& state, const Actor& actor, const ProjectName& project) {
     return permit(state, actor, see_project, project).has_value();
+}
+
+bool may_see_organisation_of(const State& state, const Actor& actor, const ProjectName& project) {
+    if (may_see(state, actor, project)) return true;
+    const auto roles = roles_in(state, actor.subject, project);
+    return actor.kind == Actor::Kind::subject && std::ranges::find(roles, Role::provider) != roles.end() &&
+           permit(state, actor, see_network).has_value();
 }
 
 Result<Actor, Refusal> authenticate(const State& state, const Digest& secret_hash, Instant now) {

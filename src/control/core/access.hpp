@@ -38,6 +38,9 @@ enum class Action : std::uint8_t {
 
 /// Whether the actor may see what belongs to `project`: the visibility function of every read.
 [[nodiscard]] bool may_see(const State& state, const Actor& actor, const ProjectName& project);
+/// Whether the actor may see the organisation of a project, its balance and what its sites earn: who may see the project may, and its
+/// providers, who see nothing else of it.
+[[nodiscard]] bool may_see_organisation_of(const State& state, const Actor& actor, const ProjectName& project);
 
 /// Who a bearer secret belongs to at `now`, or why it is not accepted.
 [[nodiscard]] Result<Actor, Refusal> authenticate(const State& state, const Digest& secret_hash, Instant now);

@@ -5,16 +5,22 @@
 namespace weir::control {
 namespace {
 
+/// A token of all rights that its subject has.
+Token issued(Town& town, const std::string& subject, const std::string& secret) {
+    Token token;
+    token.id = {make_uid(town.now, 3, ++town.ids)};
+    token.subject = SubjectName{subject};
+    token.hash = sha256(secret);
+    token.scopes = {Scope::admin};
+    town.must(IssueToken{token});
+    return token;
+}
+
 TEST(Access, AnotherTenantsThingsAreNotFound) {
     Town town;
     town.deposit(10'000);
     town.must(SetRoles{SubjectName{"bob"}, {}, {Role::finance}});
-    Token token;
-    token.id = {make_uid(town.now, 3, 1)};
-    token.subject = SubjectName{"bob"};
-    token.hash = sha256("secret");
-    token.scopes = {Scope::admin};
-    town.must(IssueToken{token});
+    const auto token = issued(town, "bob", "secret");
     const auto job = town.submit(Town::spec());
     const Actor bob{Actor::Kind::subject, SubjectName{"bob"}, token.id, {}};
     EXPECT_EQ(decide(town.core, Request{bob, CancelJob{job}, "", {}}, town.now).answer.error().code, RefusalCode::not_found);
@@ -33,12 +39,7 @@ TEST(Access, AnOperatorWhoMayOnlyLookAtAProjectCancelsForTheNetwork) {
     town.deposit(10'000);
     town.must(SetRoles{SubjectName{"olga"}, {}, {Role::operator_}});
     town.must(SetRoles{SubjectName{"olga"}, ProjectName{"vision"}, {Role::viewer}});
-    Token token;
-    token.id = {make_uid(town.now, 3, 1)};
-    token.subject = SubjectName{"olga"};
-    token.hash = sha256("secret");
-    token.scopes = {Scope::admin};
-    town.must(IssueToken{token});
+    const auto token = issued(town, "olga", "secret");
     const Actor olga{Actor::Kind::subject, SubjectName{"olga"}, token.id, {}};
     const auto reason_of = [&](JobId job) {
         const auto decision = decide(town.core, Request{olga, CancelJob{job}, "", {}}, town.now);
@@ -47,6 +48,25 @@ TEST(Access, AnOperatorWhoMayOnlyLookAtAProjectCancelsForTheNetwork) {
     EXPECT_EQ(reason_of(town.submit(Town::spec())), Reason::cancelled_by_operator);
     town.must(SetRoles{SubjectName{"olga"}, ProjectName{"vision"}, {Role::member}});
     EXPECT_EQ(reason_of(town.submit(Town::spec())), Reason::cancelled_by_tenant);
+}
+
+TEST(Access, AProviderSeesItsOrganisationAndNoJobOfTheProject) {
+    Town town;
+    const ProjectName vision{"vision"};
+    EXPECT_EQ(town.refused(SetRoles{SubjectName{"paul"}, {}, {Role::provider}}).code, RefusalCode::bad_value) << "of what network?";
+    town.must(SetRoles{SubjectName{"paul"}, vision, {Role::provider}});
+    const Actor paul{Actor::Kind::subject, SubjectName{"paul"}, issued(town, "paul", "secret").id, {}};
+    EXPECT_TRUE(may_see_organisation_of(town.core.state, paul, vision));
+    EXPECT_FALSE(may_see(town.core.state, paul, vision));
+    for (const auto action : {Action::see_project, Action::submit, Action::cancel, Action::manage_members}) {
+        EXPECT_EQ(permit(town.core.state, paul, action, vision).error().code, RefusalCode::not_found);
+    }
+    const Actor agent{Actor::Kind::agent, SubjectName{"paul"}, paul.token, SiteName{"east"}};
+    EXPECT_FALSE(may_see_organisation_of(town.core.state, agent, vision));
+    const Actor nobody{Actor::Kind::subject, SubjectName{"paul"}, TokenId{}, {}};
+    EXPECT_FALSE(may_see_organisation_of(town.core.state, nobody, vision)) << "by its token alone";
+    town.must(SetRoles{SubjectName{"paul"}, vision, {}});
+    EXPECT_FALSE(may_see_organisation_of(town.core.state, paul, vision));
 }
 
 // Ids are made by clients, so one that is taken has to be refused; the refusal does not say by what, or whose.
@@ -190,7 +210,7 @@ TEST(Access, TheTableOfRightsIsWhatItSays) {
              {Role::owner, true, "sscm........"},      {Role::owner, false, "............"},    {Role::member, true, "ssc........."},
              {Role::viewer, true, "s..........."},     {Role::operator_, false, "s.cm.mt..la."}, {Role::operator_, true, "............"},
              {Role::approver, false, ".......a...."},  {Role::finance, false, "........ml.."},   {Role::auditor, false, "s........la."},
-             {Role::provider, false, "............"}}) {
+             {Role::provider, true, "............"},    {Role::provider, false, "............"}}) {
         for (std::size_t i = 0; i < row.granted.size(); ++i) {
             EXPECT_EQ(grants(row.role, static_cast<Action>(i + 1), row.in_project), row.granted[i] != '.')
                 << boost::describe::enum_to_string(row.role, "") << " action " << i + 1;

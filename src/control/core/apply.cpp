@@ -237,6 +237,7 @@ void make(State& s, const JobFinished& e, At at) {
     s.live_bytes[job.project] -= bytes_of(job.spec);
     leave_state(s, job.state);
     s.finished[e.job] = {job.project, job.body, e.outcome, at.time};
+    ++s.finished_of[job.project];
     s.jobs.erase(found);
 }
 
@@ -244,7 +245,15 @@ void make(State& s, const RecordsForgotten& e, At at) {
     s.forgotten_before = e.before;
     // Its id could come again, or somebody may still ask what became of it.
     const auto end = std::ranges::find_if(s.finished, [&](const auto& entry) { return time_of(entry.first.uid) >= e.before; });
-    for (auto it = s.finished.begin(); it != end;) it = it->second.finished_at < e.before ? s.finished.erase(it) : std::next(it);
+    for (auto it = s.finished.begin(); it != end;) {
+        if (it->second.finished_at >= e.before) {
+            ++it;
+            continue;
+        }
+        const auto count = s.finished_of.find(it->second.project);
+        if (--count->second == 0) s.finished_of.erase(count);
+        it = s.finished.erase(it);
+    }
     for (auto& [scope, keys] : s.keys) {
         std::erase_if(keys, [&](const auto& key) {
             if (key.second.expires_at > at.time) return false;
@@ -290,6 +299,8 @@ void rebuild(State& s) {
     s.desired_known_from = s.revision;
     s.vouchers_of.clear();
     s.keys_of.clear();
+    s.finished_of.clear();
+    for (const auto& [id, left] : s.finished) ++s.finished_of[left.project];
     for (const auto& [scope, keys] : s.keys) {
         for (const auto& [key, record] : keys) {
             if (!record.project.empty()) ++s.keys_of[record.project];

@@ -19,6 +19,7 @@ struct Actor {
     TokenId token;                    ///< What it came with; nil for the system.
     SiteName site;                    ///< Of an agent.
     [[nodiscard]] std::string text() const;  ///< For the audit log: `subject:alice`, `agent:site-a`, `system`.
+    [[nodiscard]] Uid id() const;            ///< For transfers, which name nobody in words: 128 bits of a digest of text().
 };
 
 struct SetOrganisation { Organisation organisation; };

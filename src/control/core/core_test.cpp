@@ -66,6 +66,51 @@ TEST(Job, VoucherPaysItsRatioAndCashTheRest) {
     EXPECT_TRUE(town.core.state.ledger.verify().empty());
 }
 
+TEST(Voucher, WhatItPaidStandsWithWhoEarnedItUnderTheTermsItWasAwardedUnder) {
+    Town town;
+    town.deposit(10'000);
+    const auto voucher = town.award(50'000);
+    const auto& opened = town.core.state.programmes.begin()->second;
+    auto spec = Town::spec();
+    spec.funding = {{voucher}, {}};
+    const auto job = town.submit(spec);
+    town.place();
+    town.run(job, "east");
+    town.meter(job, "east", 1, 600);
+    const auto decision = town.end(job, "east", Reason::exited);
+    const auto posted = [&](ledger::AccountId account) {
+        const auto* found = town.core.state.ledger.account(account);
+        return found == nullptr ? -1 : found->credits_posted - found->debits_posted;
+    };
+    EXPECT_EQ(posted(account::redeemed(opened)), 0) << "it goes on to who earned it";
+    EXPECT_EQ(posted(account::redeemed_at(opened, OrganisationName{"owner"}).id), 60);
+    std::size_t under_terms = 0;
+    for (const auto& event : decision.events) {
+        if (const auto* facts = std::get_if<LedgerPosted>(&event)) {
+            for (const auto& posting : facts->postings) under_terms += posting.policy_version == 1 ? 1 : 0;
+        }
+    }
+    EXPECT_EQ(under_terms, 3U) << "the capture, the face value and the money";
+}
+
+TEST(Voucher, IsAwardedByWhoAskedAndEndsWithACivilDayInChina) {
+    Town town;
+    (void)town.award(50'000, 30);
+    const AwardVoucher another{VoucherId{make_uid(town.now, 9, 9)}, ProgrammeName{"chengdu-2026"}, OrganisationName{"lab"}, Fen{1}};
+    const auto decision = town.play(another);
+    ASSERT_TRUE(decision.answer);
+    const auto& made = town.core.state.vouchers.at(another.id);
+    EXPECT_EQ(format_utc(made.valid_from), format_utc(town.now));
+    EXPECT_EQ(made.valid_to, china_day(town.now, 31)) << "the day of the award is not counted";
+    std::size_t named = 0;
+    for (const auto& event : decision.events) {
+        if (const auto* facts = std::get_if<LedgerPosted>(&event)) {
+            for (const auto& posting : facts->postings) named += posting.actor == Actor{}.id() ? 1 : 0;
+        }
+    }
+    EXPECT_EQ(named, 2U) << "face value and cap";
+}
+
 TEST(Voucher, EndsWithItsFinalFiguresOnceItsIdIsTooOldToComeAgain) {
     Town town;
     town.deposit(10'000);
@@ -84,10 +129,10 @@ TEST(Voucher, EndsWithItsFinalFiguresOnceItsIdIsTooOldToComeAgain) {
         }
         return std::nullopt;
     };
-    town.wait(25 * 3600);
+    town.wait(33 * 3600);  // the next day in China is over
     EXPECT_FALSE(ended()) << "no longer valid, but the award may still be sent again";
     EXPECT_TRUE(town.play(again).answer->repeated);
-    town.wait(24 * 3600);
+    town.wait(16 * 3600);
     const auto event = ended();
     ASSERT_TRUE(event);
     EXPECT_EQ(event->redeemed, Fen{60});
@@ -532,6 +577,27 @@ TEST(Job, TheTextsOfAProjectsLiveJobsAreBounded) {
     EXPECT_EQ(town.refused(SubmitJob{town.id(), ProjectName{"vision"}, spec, {}}).code, RefusalCode::limit_reached);
     town.must(CancelJob{job});
     town.submit(spec);
+}
+
+TEST(Job, TheEndedJobsOfAProjectThatAreRememberedAreBounded) {
+    Town town;
+    town.deposit(1'000'000);
+    const ProjectName vision{"vision"};
+    const auto first = town.submit(Town::spec());
+    town.must(CancelJob{first});
+    EXPECT_EQ(town.core.state.finished_of.at(vision), 1U);
+    town.core.state.finished_of[vision] = limits::finished_per_project_max - 1;
+    const auto last = town.submit(Town::spec());
+    town.must(CancelJob{last});
+    EXPECT_EQ(town.refused(SubmitJob{town.id(), vision, Town::spec(), {}}).code, RefusalCode::limit_reached);
+    town.core.state.finished_of[vision] = 2;
+    auto anew = town.core.state;
+    rebuild(anew);
+    EXPECT_EQ(anew.finished_of, town.core.state.finished_of);
+    town.now = town.now + town.core.policy.remember + hours(2);
+    (void)town.play(Tick{});
+    EXPECT_TRUE(town.core.state.finished_of.empty()) << "what is forgotten does not count";
+    town.submit(Town::spec());
 }
 
 TEST(Report, OfASessionWithAnEndlessNameIsRefused) {

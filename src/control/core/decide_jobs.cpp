@@ -128,6 +128,14 @@ Decision decide(const Core& core, const Actor& actor, const SubmitJob& command, 
             fmt::format("project {} has {} live jobs, at most {} may wait and run; wait for some to end or ask an operator for more",
                         command.project.value, live->second, project->second.live_jobs_max));
     }
+    const auto left = state.finished_of.find(command.project);
+    if (left != state.finished_of.end() && left->second >= limits::finished_per_project_max) {
+        return refuse(RefusalCode::limit_reached,
+                      fmt::format("{} jobs of project {} ended in the last {} and are remembered, at most {} are; do more in one job, or "
+                                  "submit it later",
+                                  left->second, command.project.value, format_duration(core.policy.remember),
+                                  limits::finished_per_project_max));
+    }
     const auto known_bytes = state.live_bytes.find(command.project);
     const auto have = known_bytes == state.live_bytes.end() ? 0 : known_bytes->second;
     if (const auto more = bytes_of(command.spec); more > 0 && have + more > limits::live_bytes_per_project_max) {

@@ -5,6 +5,8 @@
 
 #include <fmt/format.h>
 
+#include <set>
+
 namespace weir::control {
 namespace {
 
@@ -12,8 +14,15 @@ using ledger::AccountCode;
 using ledger::Bound;
 using ledger::TransferCode;
 
-ledger::Transfer transfer(ledger::TransferId id, ledger::LedgerId book, ledger::AccountId from, ledger::AccountId to, Fen amount,
-                          TransferCode code, Uid cause) {
+/// What several transfers of one command have in common.
+struct Asked {
+    Uid actor;
+    Uid cause;
+    std::uint32_t policy_version = 0;  ///< Of the programme whose terms they follow.
+};
+
+ledger::Transfer transfer(const Asked& asked, ledger::TransferId id, ledger::LedgerId book, ledger::AccountId from, ledger::AccountId to,
+                          Fen amount, TransferCode code) {
     ledger::Transfer made;
     made.id = id;
     made.ledger = book;
@@ -21,12 +30,14 @@ ledger::Transfer transfer(ledger::TransferId id, ledger::LedgerId book, ledger::
     made.credit = to;
     made.amount = amount.value;
     made.code = code;
-    made.cause = cause;
+    made.cause = asked.cause;
+    made.actor = asked.actor;
+    made.policy_version = asked.policy_version;
     return made;
 }
 
-std::vector<ledger::AccountSpec> accounts_of(const OpenedProgramme& opened) {
-    return {
+std::vector<ledger::AccountSpec> accounts_of(const State& state, const OpenedProgramme& opened) {
+    std::vector<ledger::AccountSpec> accounts{
         {account::appropriation(opened), opened.voucher_ledger, AccountCode::appropriation, Bound::none},
         {account::available(opened), opened.voucher_ledger, AccountCode::available, Bound::debits_may_not_exceed_credits},
         {account::redeemed(opened), opened.voucher_ledger, AccountCode::redeemed, Bound::none},
@@ -36,6 +47,11 @@ std::vector<ledger::AccountSpec> accounts_of(const OpenedProgramme& opened) {
         {account::bank(), cash_ledger, AccountCode::bank, Bound::none},
         {account::treasury(opened.programme.funder), cash_ledger, AccountCode::treasury, Bound::debits_may_not_exceed_credits},
     };
+    std::set<OrganisationName> owners;
+    for (const auto& [name, site] : state.sites) {
+        if (owners.insert(site.site.owner).second) accounts.push_back(account::redeemed_at(opened, site.site.owner));
+    }
+    return accounts;
 }
 
 std::string group_of(const Organisation& organisation) {
@@ -62,16 +78,17 @@ Decision decide(const Core& core, const Actor& actor, const OpenProgramme& comma
     // Two ledgers for each programme-year, numbered from 100 in the order of opening: face value, then caps.
     const auto first = static_cast<std::uint32_t>(100 + 2 * core.state.programmes.size());
     const OpenedProgramme opened{programme, first, first + 1};
+    const Asked asked{actor.id(), {}, version_of(programme)};
     std::vector<ledger::Transfer> transfers;
     if (programme.budget.value > 0) {
-        transfers.push_back(transfer(ledger::transfer_id_of(now, programme.name.value + " appropriate"), opened.voucher_ledger,
+        transfers.push_back(transfer(asked, ledger::transfer_id_of(now, programme.name.value + " appropriate"), opened.voucher_ledger,
                                      account::appropriation(opened), account::available(opened), programme.budget,
-                                     TransferCode::appropriate, {}));
+                                     TransferCode::appropriate));
         transfers.back().flags = ledger::flag::linked;
-        transfers.push_back(transfer(ledger::transfer_id_of(now, programme.name.value + " treasury"), cash_ledger, account::bank(),
-                                     account::treasury(programme.funder), programme.budget, TransferCode::top_up, {}));
+        transfers.push_back(transfer(asked, ledger::transfer_id_of(now, programme.name.value + " treasury"), cash_ledger,
+                                     account::bank(), account::treasury(programme.funder), programme.budget, TransferCode::top_up));
     }
-    auto facts = open_and_post(core, accounts_of(opened), transfers, now);
+    auto facts = open_and_post(core, accounts_of(core.state, opened), transfers, now);
     if (!facts) return refuse(facts.error());
     return accept(programme.name.value, {ProgrammeOpened{programme, opened.voucher_ledger, opened.cap_ledger}, std::move(*facts)});
 }
@@ -130,24 +147,24 @@ Decision decide(const Core& core, const Actor& actor, const AwardVoucher& comman
     }
     std::vector<ledger::AccountSpec> accounts{{account::voucher(opened->second, command.id), opened->second.voucher_ledger,
                                                AccountCode::voucher, Bound::debits_may_not_exceed_credits}};
+    const Asked asked{actor.id(), command.id.uid, version_of(programme)};
     std::vector<ledger::Transfer> transfers;
     const auto name = command.id.text();
     if (first_of_group && programme.entity_cap.value > 0) {
         accounts.push_back({cap, opened->second.cap_ledger, AccountCode::entity_cap, Bound::debits_may_not_exceed_credits});
-        transfers.push_back(transfer(ledger::transfer_id_of(now, name + " fund cap"), opened->second.cap_ledger,
-                                     account::cap_source(opened->second), cap, programme.entity_cap, TransferCode::fund_cap,
-                                     command.id.uid));
+        transfers.push_back(transfer(asked, ledger::transfer_id_of(now, name + " fund cap"), opened->second.cap_ledger,
+                                     account::cap_source(opened->second), cap, programme.entity_cap, TransferCode::fund_cap));
     }
-    transfers.push_back(transfer(ledger::transfer_id_of(now, name + " award"), opened->second.voucher_ledger,
+    transfers.push_back(transfer(asked, ledger::transfer_id_of(now, name + " award"), opened->second.voucher_ledger,
                                  account::available(opened->second), account::voucher(opened->second, command.id), command.amount,
-                                 TransferCode::award, command.id.uid));
-    transfers.push_back(transfer(ledger::transfer_id_of(now, name + " cap"), opened->second.cap_ledger, cap,
-                                 account::cap_used(opened->second), command.amount, TransferCode::award, command.id.uid));
+                                 TransferCode::award));
+    transfers.push_back(transfer(asked, ledger::transfer_id_of(now, name + " cap"), opened->second.cap_ledger, cap,
+                                 account::cap_used(opened->second), command.amount, TransferCode::award));
     for (std::size_t i = 0; i + 1 < transfers.size(); ++i) transfers[i].flags |= ledger::flag::linked;
     auto facts = open_and_post(core, accounts, transfers, now);
     if (!facts) return refuse(facts.error());
     const Voucher voucher{
-        command.id, command.programme, command.organisation, command.amount, now, now + hours(24 * programme.validity_days)};
+        command.id, command.programme, command.organisation, command.amount, now, china_day(now, programme.validity_days + 1)};
     return accept(name, {VoucherAwarded{voucher}, std::move(*facts)});
 }
 
@@ -160,8 +177,8 @@ Decision decide(const Core& core, const Actor& actor, const Deposit& command, In
                       fmt::format("amount is {} fen and must be from 1 to {}", command.amount.value, limits::fen_max), "amount");
     }
     const auto id = ledger::TransferId{command.transfer};
-    const auto entry = transfer(id, cash_ledger, account::bank(), account::prepaid(command.organisation), command.amount,
-                                TransferCode::top_up, command.transfer);
+    const auto entry = transfer({actor.id(), command.transfer}, id, cash_ledger, account::bank(), account::prepaid(command.organisation),
+                                command.amount, TransferCode::top_up);
     const std::vector<ledger::AccountSpec> accounts{
         {account::bank(), cash_ledger, AccountCode::bank, Bound::none},
         {account::prepaid(command.organisation), cash_ledger, AccountCode::buyer_prepaid, Bound::debits_may_not_exceed_credits},

@@ -58,11 +58,13 @@ Decision decide(const Core& core, const Actor& actor, const SetRoles& command, I
     auto roles = command.roles;
     std::ranges::sort(roles);
     roles.erase(std::ranges::unique(roles).begin(), roles.end());
-    const auto of_project = [](Role role) { return role == Role::owner || role == Role::member || role == Role::viewer; };
+    const auto of_project = [](Role role) {
+        return role == Role::owner || role == Role::member || role == Role::viewer || role == Role::provider;
+    };
     for (const auto role : roles) {
         if (of_project(role) == command.project.empty()) {
             return refuse(RefusalCode::bad_value,
-                          "owner, member and viewer are roles of a project; operator, approver, finance, auditor and provider are roles of "
+                          "owner, member, viewer and provider are roles of a project; operator, approver, finance and auditor are roles of "
                           "the network",
                           "roles");
         }

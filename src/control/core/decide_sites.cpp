@@ -240,12 +240,14 @@ Decision decide(const Core& core, const Actor& actor, const SetSite& command, In
         }
     }
     std::vector<Event> events{SiteSet{site}};
-    auto facts = open_accounts(core,
-                               {{account::bank(), cash_ledger, ledger::AccountCode::bank, ledger::Bound::none},
-                                {account::clearing(), cash_ledger, ledger::AccountCode::clearing, ledger::Bound::none},
-                                {account::network(), cash_ledger, ledger::AccountCode::network_loss, ledger::Bound::none},
-                                {account::supplier(site.owner), cash_ledger, ledger::AccountCode::supplier, ledger::Bound::none}},
-                               now);
+    std::vector<ledger::AccountSpec> accounts{
+        {account::bank(), cash_ledger, ledger::AccountCode::bank, ledger::Bound::none},
+        {account::clearing(), cash_ledger, ledger::AccountCode::clearing, ledger::Bound::none},
+        {account::network(), cash_ledger, ledger::AccountCode::network_loss, ledger::Bound::none},
+        {account::supplier(site.owner), cash_ledger, ledger::AccountCode::supplier, ledger::Bound::none},
+    };
+    for (const auto& [name, opened] : core.state.programmes) accounts.push_back(account::redeemed_at(opened, site.owner));
+    auto facts = open_accounts(core, accounts, now);
     if (!facts.empty()) events.push_back(std::move(facts));
     return accept(site.name.value, std::move(events));
 }

@@ -29,6 +29,10 @@ ledger::AccountId voucher(const OpenedProgramme& p, VoucherId id) {
     return account_id_of(p.voucher_ledger, AccountCode::voucher, id.text());
 }
 ledger::AccountId redeemed(const OpenedProgramme& p) { return account_id_of(p.voucher_ledger, AccountCode::redeemed, "redeemed"); }
+ledger::AccountSpec redeemed_at(const OpenedProgramme& p, const OrganisationName& owner) {
+    return {account_id_of(p.voucher_ledger, AccountCode::redeemed, "supplier " + owner.value), p.voucher_ledger, AccountCode::redeemed,
+            ledger::Bound::none};
+}
 ledger::AccountId expired(const OpenedProgramme& p) { return account_id_of(p.voucher_ledger, AccountCode::expired, "expired"); }
 ledger::AccountId cap_source(const OpenedProgramme& p) { return account_id_of(p.cap_ledger, AccountCode::cap_source, "caps"); }
 ledger::AccountId entity_cap(const OpenedProgramme& p, const std::string& group) {
@@ -36,6 +40,8 @@ ledger::AccountId entity_cap(const OpenedProgramme& p, const std::string& group)
 }
 ledger::AccountId cap_used(const OpenedProgramme& p) { return account_id_of(p.cap_ledger, AccountCode::cap_used, "used"); }
 }  // namespace account
+
+std::uint32_t version_of(const Programme& programme) { return static_cast<std::uint32_t>(programme.version); }
 
 Fen free_in(const State& state, ledger::AccountId id) {
     const auto* found = state.ledger.account(id);
@@ -326,12 +332,15 @@ Result<HoldPlan, Refusal> plan_holds(const Core& core, const Project& project, c
         ledger::Transfer transfer;
         transfer.id = id;
         transfer.debit = account_of(core.state, project.organisation, sources[i]);
-        transfer.credit = sources[i].voucher
-                              ? account::redeemed(core.state.programmes.at(core.state.vouchers.at(*sources[i].voucher).programme))
-                              : account::clearing();
-        transfer.ledger = sources[i].voucher
-                              ? core.state.programmes.at(core.state.vouchers.at(*sources[i].voucher).programme).voucher_ledger
-                              : cash_ledger;
+        if (sources[i].voucher) {
+            const auto& opened = core.state.programmes.at(core.state.vouchers.at(*sources[i].voucher).programme);
+            transfer.credit = account::redeemed(opened);
+            transfer.ledger = opened.voucher_ledger;
+            transfer.policy_version = version_of(opened.programme);
+        } else {
+            transfer.credit = account::clearing();
+            transfer.ledger = cash_ledger;
+        }
         transfer.amount = most[i].value;
         transfer.cause = job.uid;
         transfer.code = ledger::TransferCode::hold;

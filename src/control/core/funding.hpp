@@ -27,12 +27,18 @@ namespace account {
 [[nodiscard]] ledger::AccountId appropriation(const OpenedProgramme& programme);
 [[nodiscard]] ledger::AccountId available(const OpenedProgramme& programme);
 [[nodiscard]] ledger::AccountId voucher(const OpenedProgramme& programme, VoucherId voucher);
+/// Captured of vouchers: where holds go to. What a site's owner earned goes on from here to the owner's own account.
 [[nodiscard]] ledger::AccountId redeemed(const OpenedProgramme& programme);
+/// Face value that a site's owner has redeemed; one for each owner, opened with the programme or with the owner's first site.
+[[nodiscard]] ledger::AccountSpec redeemed_at(const OpenedProgramme& programme, const OrganisationName& owner);
 [[nodiscard]] ledger::AccountId expired(const OpenedProgramme& programme);
 [[nodiscard]] ledger::AccountId cap_source(const OpenedProgramme& programme);
 [[nodiscard]] ledger::AccountId entity_cap(const OpenedProgramme& programme, const std::string& control_group);
 [[nodiscard]] ledger::AccountId cap_used(const OpenedProgramme& programme);
 }  // namespace account
+
+/// Of a programme's terms, as transfers carry it.
+[[nodiscard]] std::uint32_t version_of(const Programme& programme);
 
 /// What an account has free, 0 where it does not exist.
 [[nodiscard]] Fen free_in(const State& state, ledger::AccountId account);

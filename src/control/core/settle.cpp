@@ -185,21 +185,24 @@ class Chain {
 public:
     Chain(const LiveJob& job, Instant now) : job_{job}, now_{now} {}
 
-    void resolve(const Hold& hold, Fen amount) {
+    void resolve(const Hold& hold, Fen amount, std::uint32_t policy_version) {
         auto transfer = base(fmt::format("{} {}", amount.value > 0 ? "capture" : "release", ledger::TransferId{hold.transfer}.text()));
         transfer.pending_id = {hold.transfer};
         transfer.amount = amount.value;
+        transfer.policy_version = policy_version;
         transfer.code = amount.value > 0 ? ledger::TransferCode::redeem : ledger::TransferCode::release;
         transfer.flags = amount.value > 0 ? ledger::flag::post_pending : ledger::flag::void_pending;
         transfers_.push_back(transfer);
     }
-    void move(ledger::AccountId from, ledger::AccountId to, Fen amount, ledger::TransferCode code) {
+    void move(ledger::AccountId from, ledger::AccountId to, Fen amount, ledger::TransferCode code, ledger::LedgerId book = cash_ledger,
+              std::uint32_t policy_version = 0) {
         if (amount.value == 0) return;
         auto transfer = base(fmt::format("settle {}", transfers_.size()));
         transfer.debit = from;
         transfer.credit = to;
         transfer.amount = amount.value;
-        transfer.ledger = cash_ledger;
+        transfer.ledger = book;
+        transfer.policy_version = policy_version;
         transfer.code = code;
         transfers_.push_back(transfer);
     }
@@ -219,6 +222,22 @@ private:
     Instant now_;
     std::vector<ledger::Transfer> transfers_;
 };
+
+const OpenedProgramme& programme_of(const State& state, VoucherId voucher) {
+    return state.programmes.at(state.vouchers.at(voucher).programme);
+}
+
+/// What a programme pays a site's owner, in face value and in money. A store that was begun by an old program has no account of an
+/// owner's face value; there it stays with what the programme has redeemed in all.
+void pay_subsidy(const State& state, const OpenedProgramme& opened, const OrganisationName& owner, Fen amount, Chain& chain) {
+    const auto version = version_of(opened.programme);
+    const auto redeemed = account::redeemed_at(opened, owner);
+    if (state.ledger.account(redeemed.id) != nullptr) {
+        chain.move(account::redeemed(opened), redeemed.id, amount, ledger::TransferCode::redeem, opened.voucher_ledger, version);
+    }
+    chain.move(account::treasury(opened.programme.funder), account::supplier(owner), amount, ledger::TransferCode::pay_subsidy,
+               cash_ledger, version);
+}
 
 }  // namespace
 
@@ -270,7 +289,7 @@ Settlement settle(const Core& core, const LiveJob& job, std::optional<LossCause>
 
     Chain chain{job, now};
     std::map<OrganisationName, Fen> to_owner;  // from clearing
-    std::map<std::pair<std::string, OrganisationName>, Fen> subsidy;  // from a treasury
+    std::map<std::pair<ProgrammeName, OrganisationName>, Fen> subsidy;
     for (std::size_t s = 0; s < job.holds.size(); ++s) {
         const auto& hold = job.holds[s];
         Fen captured{0};
@@ -279,13 +298,12 @@ Settlement settle(const Core& core, const LiveJob& job, std::optional<LossCause>
             captured += part;
             const auto& owner = core.state.sites.at(lines[i].line->site).site.owner;
             if (hold.source.voucher) {
-                const auto& voucher = core.state.vouchers.at(*hold.source.voucher);
-                subsidy[{core.state.programmes.at(voucher.programme).programme.funder, owner}] += part;
+                subsidy[{core.state.vouchers.at(*hold.source.voucher).programme, owner}] += part;
             } else {
                 to_owner[owner] += part;
             }
         }
-        chain.resolve(hold, captured);
+        chain.resolve(hold, captured, hold.source.voucher ? version_of(programme_of(core.state, *hold.source.voucher).programme) : 0);
         result.paid.push_back({hold.source, hold.amount, captured});
     }
     // What the holds do not cover (an order to stop came late, or a task outlived its grace) the network bears, in the open, up to what
@@ -307,8 +325,7 @@ Settlement settle(const Core& core, const LiveJob& job, std::optional<LossCause>
     }
     for (const auto& [owner, amount] : to_owner)
         chain.move(account::clearing(), account::supplier(owner), amount, ledger::TransferCode::charge);
-    for (const auto& [key, amount] : subsidy)
-        chain.move(account::treasury(key.first), account::supplier(key.second), amount, ledger::TransferCode::pay_subsidy);
+    for (const auto& [key, amount] : subsidy) pay_subsidy(core.state, core.state.programmes.at(key.first), key.second, amount, chain);
     for (const auto& [owner, amount] : from_network)
         chain.move(account::network(), account::supplier(owner), amount, ledger::TransferCode::charge);
     result.transfers = chain.take();

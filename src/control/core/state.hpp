@@ -167,6 +167,7 @@ struct State {
     std::set<JobId> forsaken;                            ///< Live jobs that wait for one which left without success.
     std::map<ProjectName, std::uint32_t> live_jobs;
     std::map<ProjectName, std::size_t> live_bytes;       ///< bytes_of() their live jobs; 0 where they take none.
+    std::map<ProjectName, std::uint32_t> finished_of;    ///< How many of `finished` are a project's; never 0.
     std::map<JobState, std::uint64_t> jobs_by_state;     ///< How many live jobs are in each; never 0.
     std::map<ProjectName, std::size_t> keys_of;          ///< How many keys count against a project's cap; never 0.
     std::map<SiteName, std::map<JobId, std::uint32_t>> tasks;  ///< What should run where: job and generation.

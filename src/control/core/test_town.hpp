@@ -28,6 +28,10 @@ public:
         add_site("west", Tier::core, 900);
     }
 
+    Town(const Town&) = delete;
+    Town& operator=(const Town&) = delete;
+    ~Town() { EXPECT_FALSE(core.state.ledger_broken) << "a fact was decided that the books refuse"; }
+
     void add_site(const std::string& name, Tier tier, std::int64_t price) {
         Site site;
         site.name = SiteName{name};
@@ -125,8 +129,8 @@ public:
                 {job, generation == 0 ? live(job).generation : generation, 0, static_cast<std::uint64_t>(sequence), from, from + s}};
         });
     }
-    void end(JobId job, const std::string& site, Reason reason, std::int64_t code = 0, std::optional<NodeName> blamed = {}) {
-        report(site, [&](SiteReport& r) { r.tasks = {{job, live(job).generation, TaskState::ended, reason, code, blamed}}; });
+    Decision end(JobId job, const std::string& site, Reason reason, std::int64_t code = 0, std::optional<NodeName> blamed = {}) {
+        return report(site, [&](SiteReport& r) { r.tasks = {{job, live(job).generation, TaskState::ended, reason, code, blamed}}; });
     }
     const LiveJob& live(JobId job) const { return core.state.jobs.at(job); }
     Fen prepaid() const { return free_in(core.state, account::prepaid(OrganisationName{"lab"})); }

@@ -53,7 +53,9 @@ bool frozen_may_give(TransferCode code) {
            code == TransferCode::cap_return;
 }
 
-bool pays_out(TransferCode code) { return code == TransferCode::charge || code == TransferCode::pay_subsidy; }
+bool pays_out(TransferCode code) {
+    return code == TransferCode::charge || code == TransferCode::pay_subsidy || code == TransferCode::redeem;
+}
 
 Fingerprint fingerprint_of(const Transfer& t) {
     const std::uint64_t pending_id = mix(t.pending_id.uid);

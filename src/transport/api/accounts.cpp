@@ -19,10 +19,15 @@ void add_programmes(const State& state, std::map<std::string, NamedAccount>& all
         };
         add("budget", account::appropriation(opened), "budget of {}");
         add("available", account::available(opened), "not yet awarded of {}");
-        add("redeemed", account::redeemed(opened), "vouchers used of {}");
+        add("redeemed", account::redeemed(opened), "vouchers used of {}, on their way to who earned them");
         add("expired", account::expired(opened), "vouchers lapsed of {}");
         add("caps", account::cap_source(opened), "source of the caps of {}");
         add("cap-used", account::cap_used(opened), "awarded under the caps of {}");
+        for (const auto& [site, about] : state.sites) {
+            const auto& owner = about.site.owner.value;
+            all[fmt::format("1/programme/{}/redeemed/{}", programme, owner)] = {
+                account::redeemed_at(opened, about.site.owner).id, fmt::format("vouchers of {} used at {}", programme, owner), owner};
+        }
         const auto& funder = opened.programme.funder;
         all["1/treasury/" + funder] = {account::treasury(funder), "money for vouchers from " + funder, funder};
         for (const auto& [organisation, about] : state.organisations) {

@@ -464,7 +464,7 @@ http::Handler changing_without_body(Context& context,
 std::set<OrganisationName> organisations_seen(const control::State& state, const control::Actor& actor) {
     std::set<OrganisationName> seen;
     for (const auto& [name, project] : state.projects) {
-        if (control::may_see(state, actor, name)) seen.insert(project.organisation);
+        if (control::may_see_organisation_of(state, actor, name)) seen.insert(project.organisation);
     }
     return seen;
 }

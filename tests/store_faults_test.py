@@ -343,6 +343,17 @@ def snapshots_of_another_build(house):
     house.start().must_have(house.jobs)
     if "weir.db.snapshots" not in house.log():
         raise Broken(f"no word about snapshots that cannot be read: {house.log()}")
+    house.end()
+    # It can still be opened, and is broken behind its first page.
+    shelf = f"{house.data}/weir.db.snapshots"
+    overwrite(shelf, PAGE, os.path.getsize(shelf) - PAGE)
+    for expected in (True, False):
+        house.start().must_have(house.jobs)
+        house.submit_many(1)
+        if ("nothing is lost" in house.log()) != expected or "backup" in house.log():
+            raise Broken(f"damaged snapshots, expected {expected}: {house.log()}")
+        house.end()
+        house.proves()
 
 
 def unknown_event(house):
@@ -457,9 +468,18 @@ def taken_port(house):
         house.refuses(str(port), code=NO_LISTEN, port=port)
 
 
+def wrong_arguments(house):
+    """What is asked wrongly is found before a store is opened, or made."""
+    usage = 2
+    for more, words in ((("--address", "localhost"), "in numbers"), (("--site-root", "east"), "SITE=DIRECTORY")):
+        house.refuses(words, code=usage, more=more)
+        if os.path.exists(house.data):
+            raise Broken(f"{more} made {house.data}")
+
+
 CASES = (backup_and_a_moment, full_disk, failing_sync, read_only_store, damaged_tail, damaged_middle, snapshots_of_another_build,
          unknown_event, books_that_do_not_balance, newer_format, two_servers, missing_store,
-         store_removed_below_a_running_server, no_file_at_all, damaged_views, taken_port)
+         store_removed_below_a_running_server, no_file_at_all, damaged_views, taken_port, wrong_arguments)
 
 
 def main():

@@ -13,7 +13,7 @@
 //         memory: 64GiB
 //
 // Relative paths are the caller's to resolve. A node's cards are detected unless they are declared to be emulated; declared
-// cards that are neither emulated nor detected are not offered.
+// cards that are neither emulated nor detected are not offered; processors (cpu) need no detection.
 #pragma once
 
 #include "base/quantity.hpp"

@@ -23,7 +23,11 @@ std::string plain(std::string_view text) {
 
 class Matcher {
 public:
-    explicit Matcher(const ports::Inventory& inventory) : inventory_{inventory}, taken_(inventory.cards.size(), false) {}
+    explicit Matcher(const ports::Inventory& inventory)
+        : inventory_{inventory}, taken_(inventory.cards.size(), false), processors_{inventory.milli_cpus / 1000} {}
+
+    /// One of the host's processors; false where all are given to nodes.
+    bool take_processor() { return processors_ > 0 && processors_-- > 0; }
 
     const ports::Card* take(const NodeName& node, const CardDeclaration& declared) {
         for (std::size_t i = 0; i < taken_.size(); ++i) {
@@ -61,10 +65,26 @@ public:
 private:
     const ports::Inventory& inventory_;
     std::vector<bool> taken_;
+    std::int64_t processors_;
 };
 
 CardAt place_of(const ports::Card& card, const std::string& model) {
     return {card.stack, card.index, model, card.uuid, card.memory_mib, card.emulated, false};
+}
+
+/// The class of processors: nobody's tool lists them, and they are there all the same.
+constexpr std::string_view processor_class = "cpu";
+
+bool is_processor(const CardAt& place) { return place.model == processor_class && !place.emulated; }
+
+/// What stands for the next card of a declared group; nothing where there is none.
+std::optional<CardAt> next_place(const NodeName& node, const CardDeclaration& declared, std::int64_t number, Matcher& matcher) {
+    if (declared.model == processor_class && !declared.emulated) {
+        if (!matcher.take_processor()) return std::nullopt;
+        return CardAt{ports::CardStack::none, static_cast<std::int32_t>(number), declared.model, {}, declared.memory.value, false, false};
+    }
+    const auto* card = matcher.take(node, declared);
+    return card == nullptr ? std::nullopt : std::optional{place_of(*card, declared.model)};
 }
 
 /// The cards of a free node: as declared, as far as they are found.
@@ -73,9 +93,9 @@ std::vector<CardAt> count_anew(const NodeDeclaration& from, Matcher& matcher, st
     for (const auto& group : from.cards) {
         std::int64_t count = 0;
         for (; count < group.count; ++count) {
-            const auto* card = matcher.take(from.name, group);
-            if (card == nullptr) break;
-            places.push_back(place_of(*card, group.model));
+            auto place = next_place(from.name, group, count, matcher);
+            if (!place) break;
+            places.push_back(*std::move(place));
         }
         if (count < group.count) {
             remarks.push_back(
@@ -90,6 +110,10 @@ std::vector<CardAt> count_anew(const NodeDeclaration& from, Matcher& matcher, st
 /// The cards of a node with tasks: each place as it was.
 std::vector<CardAt> keep_places(const NodeName& node, std::vector<CardAt> places, Matcher& matcher) {
     for (auto& place : places) {
+        if (is_processor(place)) {
+            place.lost = !matcher.take_processor();
+            continue;
+        }
         const auto* card = matcher.take_again(node, place);
         place.lost = card == nullptr;
         if (card != nullptr) place.index = card->index;

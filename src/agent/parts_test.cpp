@@ -96,6 +96,22 @@ TEST(Nodes, ADeclaredCardThatIsNeitherFoundNorEmulatedIsNotOffered) {
     EXPECT_EQ(table.remarks.size(), 2U);
 }
 
+TEST(Nodes, ProcessorsAreNoEmulationAndNoMoreThanTheHostHas) {
+    ports::Inventory inventory;
+    inventory.milli_cpus = 4'000;
+    const std::vector declared{declare("n1", {cards("cpu", 3)}), declare("n2", {cards("cpu", 2)})};
+    const auto table = table_of(declared, inventory);
+    EXPECT_EQ(table.nodes[0].cards[0].count, 3);
+    EXPECT_FALSE(table.nodes[0].cards[0].emulated);
+    EXPECT_EQ(table.cards.at(*NodeName::parse("n1"))[2], (CardAt{ports::CardStack::none, 2, "cpu", "", 0, false, false}));
+    EXPECT_EQ(table.nodes[1].cards[0].count, 1) << "the host has four";
+    ASSERT_EQ(table.remarks.size(), 1U);
+    EXPECT_EQ(table.remarks[0].substr(0, 51), "node n2 declares 2 cards cpu and 1 were found: the ");
+    const auto in_use = table_of(declared, inventory, table.cards);
+    EXPECT_EQ(in_use.cards, table.cards) << "those of running tasks stay";
+    EXPECT_TRUE(in_use.nodes[0].healthy);
+}
+
 TEST(Nodes, WhatTheNetworkWouldRefuseIsRefusedBeforeItIsTold) {
     EXPECT_TRUE(check_declared({declare("n1", {cards("L20", 2), cards("H800", 2)}), declare("n2", {cards("L20", 2)})}));
     EXPECT_EQ(check_declared({declare("n1", {cards("L20", 2), cards("H800", 2), cards("L20", 1)})}).error(),

@@ -44,6 +44,7 @@ int up(int argc, char** argv) {
 int agent(int argc, char** argv) {
     std::string config;
     CLI::App app{"runs the agent of a process site", "weir agent"};
+    app.footer("Also: weir agent pause FILE, weir agent resume FILE (each has its own --help).");
     app.add_option("config", config, "the agent's YAML file")->required();
     if (const auto end = weir::apps::end_of_parsing(app, argc, argv)) return *end;
     return weir::apps::run_agent_program(config);

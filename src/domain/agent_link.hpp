@@ -28,7 +28,8 @@ inline constexpr std::string_view header = "Weir-Agent-Protocol";
 inline constexpr std::uint32_t without_header = 1;  ///< What an agent speaks that does not say.
 inline constexpr std::uint32_t whole_list = 1;      ///< What should run comes as one Desired.
 inline constexpr std::uint32_t deltas = 2;          ///< What should run comes as DesiredPages.
-inline constexpr std::uint32_t newest = deltas;
+inline constexpr std::uint32_t names_session = 3;    ///< The answer to a report names the session before.
+inline constexpr std::uint32_t newest = names_session;
 inline constexpr std::uint32_t oldest = newest <= 3 ? 1 : newest - 2;  ///< That the server still speaks.
 }  // namespace agent_protocol
 
@@ -133,8 +134,10 @@ struct ReportAnswer {
     std::int64_t run_on_lease_ms = 0;    ///< Of tasks that run on.
     std::int64_t kill_grace_ms = 0;      ///< Between SIGTERM and SIGKILL when a lease ends.
     std::uint64_t desired_revision = 0;  ///< Ask for what should run where this is newer than what you have.
+    /// The session that the site's agents reported under before the present one; empty: none that is known. Absent below protocol 3.
+    std::optional<std::string> session_before{};
     bool operator==(const ReportAnswer&) const = default;
 };
-BOOST_DESCRIBE_STRUCT(ReportAnswer, (), (sequence, lease_ms, run_on_lease_ms, kill_grace_ms, desired_revision))
+BOOST_DESCRIBE_STRUCT(ReportAnswer, (), (sequence, lease_ms, run_on_lease_ms, kill_grace_ms, desired_revision, session_before))
 
 }  // namespace weir

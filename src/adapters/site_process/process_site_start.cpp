@@ -83,6 +83,12 @@ std::string await_report(int descriptor, int deadline_ms) {
     return {};
 }
 
+/// A site emulates all the accelerators that it has, or none; processors are there anyway, unless they are declared as emulated too.
+bool is_emulated(const SiteConfig& config, ports::CardStack stack) {
+    if (stack != ports::CardStack::none) return !config.emulated.empty();
+    return std::ranges::any_of(config.emulated, [](const EmulatedCards& cards) { return cards.stack == ports::CardStack::none; });
+}
+
 }  // namespace
 
 bool ProcessSite::is_shared(const std::string& path) const {
@@ -172,7 +178,7 @@ BackendResult<void> ProcessSite::write_order(int folder, const ports::TaskSpec& 
 BackendResult<void> ProcessSite::write_spec(int folder, const ports::TaskSpec& task, Owner owner) {
     const auto path = fmt::format("{}/{}", config_.root, folder_of(task.key));
     HostPart host{.owner = owner,
-                  .emulated = !config_.emulated.empty() && !task.cards.empty(),
+                  .emulated = !task.cards.empty() && is_emulated(config_, task.stack),
                   .workdir = task.workdir.empty() ? fmt::format("{}/{}", path, work_folder) : task.workdir,
                   .home = fmt::format("{}/{}", path, work_folder),
                   .temporary = capabilities_.sandbox ? "/tmp" : fmt::format("{}/{}", path, temporary_folder),
@@ -192,7 +198,7 @@ BackendResult<void> ProcessSite::write_spec(int folder, const ports::TaskSpec& t
         if (!task.workdir.empty()) plan.read_only.push_back(task.workdir);
         if (!host.resume_dir.empty()) plan.read_only.push_back(host.resume_dir);
         plan.writable = {host.home, host.checkpoint_dir, host.output_dir};
-        plan.real_cards = !task.cards.empty() && !host.emulated;
+        plan.real_cards = !task.cards.empty() && task.stack != ports::CardStack::none && !host.emulated;
         if (plan.real_cards) plan.devices = device_files(task.stack, task.cards);
         host.wrapper = sandbox_arguments(plan);
         host.init = init_in_sandbox;

@@ -232,6 +232,29 @@ TEST_F(Damage, ASnapshotFileThatCannotBeReadCostsAReplayAndIsMadeAnew) {
     EXPECT_EQ(journal->latest_snapshot(1)->found->bytes, "state again");
 }
 
+// Found by an attack: the file could still be opened, every snapshot from then on was refused, and the words told to restore a backup.
+TEST_F(Damage, ASnapshotFileThatBreaksInTheMiddleIsMadeAnewToo) {
+    {
+        auto journal = open(path_);
+        append(*journal, 20);
+        for (const std::uint64_t revision : {10, 20}) ASSERT_TRUE(journal->put_snapshot({revision, 1, {}, std::string(100'000, 's')}));
+    }
+    constexpr std::uint64_t page = 4096;
+    for (std::uint64_t number = 1; number < 20; ++number) {
+        for (std::uint64_t i = 0; i < 8; ++i) flip(path_ + ".snapshots", number * page + i);
+    }
+    auto journal = open(path_);
+    ASSERT_TRUE(journal);
+    append(*journal, 1);
+    const auto search = journal->latest_snapshot(1).value();
+    EXPECT_FALSE(search.found);
+    ASSERT_FALSE(search.passed_over.empty());
+    EXPECT_TRUE(says(search.passed_over[0], "nothing is lost")) << search.passed_over[0];
+    EXPECT_FALSE(says(search.passed_over[0], "backup")) << search.passed_over[0];
+    ASSERT_TRUE(journal->put_snapshot({21, 1, {}, "state"}));
+    EXPECT_EQ(journal->latest_snapshot(1)->found->bytes, "state");
+}
+
 TEST_F(Damage, ANewerFormatAndAnotherProgramsFileAreRefused) {
     make_closed_store(3);
     sql("UPDATE meta SET value='2' WHERE key='weir.format'");

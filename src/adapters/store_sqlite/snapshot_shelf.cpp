@@ -22,9 +22,15 @@ bool same(std::string_view stored, const Digest& digest) {
     return stored.size() == digest.bytes.size() && std::memcmp(stored.data(), digest.bytes.data(), stored.size()) == 0;
 }
 
-/// A failed write of a cache leaves nothing open that anyone must end a process for.
+/// A failed write of a cache leaves nothing open that anyone must end a process for, and nothing that is to be restored.
 JournalError shelf_fault(const Connection& connection, std::string_view path, std::string_view doing) {
-    return fault_of(connection, Stage::reading, path, doing);
+    auto error = fault_of(connection, Stage::reading, path, doing);
+    if (error.fault == JournalFault::damaged) {
+        error.message = fmt::format("{} is damaged: cannot {}: {} (SQLite code {}); it is a cache of the journal and nothing is lost: the "
+                                    "next snapshot begins it anew",
+                                    path, doing, connection.message(), connection.code());
+    }
+    return error;
 }
 
 }  // namespace

@@ -272,14 +272,17 @@ JournalResult<void> SqliteJournal::put_snapshot(const Snapshot& snapshot) {
     if (!hash) return fail(damaged(options_.path, fmt::format("revision {} is missing", snapshot.revision)));
     const auto identity = WEIR_TRY(snapshot_reader_->identity());
     const auto path = SnapshotShelf::path_for(options_.path);
-    auto shelf = SnapshotShelf::open_to_write(path, options_.vfs);
-    if (!shelf && shelf.error().fault == JournalFault::damaged) {
-        // A cache that cannot be read is worth nothing: it is made anew, and its snapshots are not missed.
+    const auto keep = [&]() -> JournalResult<void> {
+        auto shelf = WEIR_TRY(SnapshotShelf::open_to_write(path, options_.vfs));
+        return shelf.put(snapshot, *hash, identity.store_id);
+    };
+    auto kept = keep();
+    if (!kept && kept.error().fault == JournalFault::damaged) {
+        // A cache that cannot be read or written is worth nothing: it is made anew, and its snapshots are not missed.
         for (const std::string_view suffix : {"-journal", ""}) (void)remove_durably(options_.vfs, path + std::string{suffix});
-        shelf = SnapshotShelf::open_to_write(path, options_.vfs);
+        kept = keep();
     }
-    if (!shelf) return fail(shelf.error());
-    return shelf->put(snapshot, *hash, identity.store_id);
+    return kept;
 }
 
 JournalResult<Checkpoint> SqliteJournal::checkpoint() {

@@ -73,9 +73,14 @@ bool has_users(const agent::AgentConfig& config) {
     return config.owner_uid < first || config.owner_uid >= first + config.users->count;
 }
 
+/// The first line of its file; empty where that cannot be read.
+std::string token_of(const agent::AgentConfig& config) {
+    const auto text = read_file(config.token_file);
+    return text ? text->substr(0, text->find('\n')) : std::string{};
+}
+
 int run(const agent::AgentConfig& config, const std::stop_token& stop) {
-    const auto token = read_file(config.token_file);
-    if (!token) {
+    if (token_of(config).empty()) {
         spdlog::error("token_file {} cannot be read; an operator makes it with: weir site agent-token {}", config.token_file,
                       config.site.value);
         return bad_usage;
@@ -96,7 +101,8 @@ int run(const agent::AgentConfig& config, const std::stop_token& stop) {
         spdlog::error("the store of checkpoints cannot be opened: {}", blobs.error().message);
         return cannot_run;
     }
-    auto link = site_link::HttpServerLink::make({.url = config.server, .site = config.site, .token = token->substr(0, token->find('\n'))});
+    auto link =
+        site_link::HttpServerLink::make({.url = config.server, .site = config.site, .token = [&config] { return token_of(config); }});
     if (!link) {
         spdlog::error("server is {} and must be http://host:port", config.server);
         return bad_usage;

@@ -59,9 +59,10 @@ void project(CLI::App& command, ProjectAsk& ask) {
 
 void roles(CLI::App& command, RolesAsk& ask) {
     command.add_option("SUBJECT", ask.subject, "whose roles")->required();
-    command.add_option("--role", ask.roles,
-                       "exactly these; once for each: in a project owner, member or viewer, in the network operator, approver, finance or "
-                       "auditor");
+    command.add_option(
+        "--role", ask.roles,
+        "exactly these; once for each: in a project owner, member, viewer or provider, in the network operator, approver, finance or "
+        "auditor");
     command.add_flag("--none", ask.none, "take all away");
 }
 

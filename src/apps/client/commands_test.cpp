@@ -139,6 +139,15 @@ TEST(Jobs, ThatCannotRunAsThingsAreAreSubmittedWithAWarning) {
     EXPECT_EQ(rig.err, "warning: as things are no site can run it: east: 1 node with 9 x cpu was asked, none has more than 8\n");
 }
 
+TEST(Jobs, WhoseVoucherPaysNothingAreSubmittedWithAWarning) {
+    Rig rig;
+    serve_submission(rig);
+    rig.on("POST /v1/jobs", R"({"id":"job-01kaj3aaaaaaaaaaaaaaaaaaaa","repeated":false,"revision":7,"warnings":[)"
+                            R"({"code":"funding_unused","text":"vch-1 pays nothing of it: it ends too early"}]})");
+    EXPECT_EQ(rig.run({"submit", good_job(rig)}), 0);
+    EXPECT_EQ(rig.err, "warning: vch-1 pays nothing of it: it ends too early\n");
+}
+
 TEST(Pages, OfAServerThatGoesRoundInACircleEnd) {
     Rig rig;
     rig.on("GET /v1/jobs", [](const http::Request& request) {

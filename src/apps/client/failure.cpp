@@ -66,9 +66,14 @@ void print(const Failure& failure, std::ostream& to) {
     switch (failure.exit) {
         case Exit::unreachable:
             if (!failure.code.empty()) break;  // It did answer.
-            to << "  check the server with: weir whoami; choose another with --server, WEIR_SERVER or weir login\n";
+            to << "  see that the server runs and that nothing is between; choose another with --server, WEIR_SERVER or weir login\n";
             break;
-        case Exit::not_authorised: to << "  see what your token allows with: weir whoami; use another one with: weir login\n"; break;
+        case Exit::not_authorised:
+            if (failure.code == no_token) break;
+            to << (failure.code == "unauthenticated"
+                       ? "  use a token that is in force with: weir login, --token-file or WEIR_TOKEN\n"
+                       : "  see what your token allows with: weir whoami; use another one with: weir login\n");
+            break;
         case Exit::unknown_outcome: to << "  the change may have been made; repeat it with the same id, which does no harm\n"; break;
         case Exit::ok:
         case Exit::refused:

@@ -33,6 +33,9 @@ struct Failure {
     std::string code{};    ///< The server's word for the case.
 };
 
+/// Failure::code where this program knows no token for the server.
+inline constexpr std::string_view no_token = "no_token";
+
 using Done = Result<void, Failure>;
 
 [[nodiscard]] inline Failure usage(std::string message) { return {.exit = Exit::usage, .message = std::move(message)}; }

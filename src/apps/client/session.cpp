@@ -46,7 +46,8 @@ Result<Session, Failure> Session::open(Console& console, const Flags& flags) {
     if (settings.token.empty()) {
         return fail(
             Failure{.exit = Exit::not_authorised,
-                    .message = fmt::format("no token is known for {}; log in with: weir login, or set WEIR_TOKEN", settings.server)});
+                    .message = fmt::format("no token is known for {}; log in with: weir login, or set WEIR_TOKEN", settings.server),
+                    .code = std::string{no_token}});
     }
     return open(console, settings, flags.json);
 }

@@ -81,8 +81,10 @@ Done submit(Session& session, const SubmitAsk& ask) {
     auto& console = session.console();
     if (!session.printed(*reply)) {
         console.out << id << '\n' << std::flush;
-        for (const auto& warning : items_of(reply->value, "warnings"))
-            console.err << fmt::format("warning: as things are no site can run it: {}\n", visible(text_of(warning, "text")));
+        for (const auto& warning : items_of(reply->value, "warnings")) {
+            const auto* about = text_of(warning, "code") == "funding_unused" ? "" : "as things are no site can run it: ";
+            console.err << fmt::format("warning: {}{}\n", about, visible(text_of(warning, "text")));
+        }
     }
     if (console.talks && !ask.wait) console.err << fmt::format("follow it with: weir job logs {} -f\n", id);
     return ask.wait ? wait_for(session, id) : Done{};

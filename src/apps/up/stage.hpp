@@ -31,6 +31,7 @@ public:
 
     /// Leaves the directory behind: its logs say what went wrong.
     void keep() { kept_ = true; }
+    [[nodiscard]] bool kept() const { return kept_; }
     [[nodiscard]] const std::string& folder() const { return folder_; }
     [[nodiscard]] std::string path(const std::string& name) const { return folder_ + "/" + name; }
     [[nodiscard]] const std::vector<SiteStage>& sites() const { return sites_; }

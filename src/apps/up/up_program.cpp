@@ -349,7 +349,7 @@ private:
             if (agent) agent->stop();
         }
         if (server_) server_->stop();
-        teller_.say("weir", "ended; nothing is left behind");
+        teller_.say("weir", stage_.kept() ? "ended; its logs stay in " + stage_.folder() : "ended; nothing is left behind");
     }
 
     UpOptions options_;

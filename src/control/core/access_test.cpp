@@ -227,6 +227,21 @@ TEST(Key, TheSameKeyAndBodyGetTheSameAnswer) {
     EXPECT_EQ(decision.answer.error().code, RefusalCode::key_reused);
 }
 
+TEST(Key, ThoseOfASenderAboutNoProjectHaveACapOfTheirOwn) {
+    Town town;
+    for (std::size_t i = 0; i + 1 < limits::keys_per_sender_max; ++i)
+        apply(town.core, KeyRecorded{"system", std::to_string(i), {}, "x", town.now + hours(24), {}}, ++town.revision, town.now);
+    const auto set = [&](const std::string& name) {
+        return town.play(SetOrganisation{{OrganisationName{name}, OrganisationKind::startup, "New", "", SizeClass::micro, "", ""}}, name);
+    };
+    EXPECT_TRUE(set("last").answer) << "exactly the cap";
+    const auto refused = set("more").answer;
+    ASSERT_FALSE(refused);
+    EXPECT_EQ(refused.error().code, RefusalCode::limit_reached);
+    EXPECT_FALSE(town.core.state.organisations.contains(OrganisationName{"more"})) << "refused is not done";
+    EXPECT_TRUE(town.play(SetRoles{SubjectName{"kim"}, ProjectName{"vision"}, {Role::viewer}}, "of a project").answer);
+}
+
 TEST(Key, TheCapIsTheProjectsWhoeverSends) {
     Town town;
     const ProjectName vision{"vision"};

@@ -8,6 +8,7 @@
 
 #include <algorithm>
 #include <cassert>
+#include <utility>
 #include <variant>
 
 namespace weir::control {
@@ -103,7 +104,7 @@ void make(State& s, const NodeRemoved& e, At) { s.sites[e.site].nodes.erase(e.no
 
 void make(State& s, const ReportTaken& e, At) {
     auto& site = s.sites[e.site];
-    site.session = e.session;
+    if (site.session != e.session) site.session_before = std::exchange(site.session, e.session);
     site.sequence = e.sequence;
 }
 

@@ -168,6 +168,23 @@ TEST(Bounds, EveryLineOfABillIsChargedForWhatItSays) {
     }));
 }
 
+TEST(Bounds, OfTwoLinesWithTheSameRemainderTheEarlierGetsTheFen) {
+    StrictTown town;
+    auto job = town.live(town.run_one(Town::spec()));
+    job.usage.resize(1);
+    job.usage[0].at_risk = MilliCardSeconds{0};
+    job.usage[0].secured = MilliCardSeconds{3'600'000 / job.usage[0].fen_per_card_hour.value};  // a fen
+    job.usage.push_back(job.usage[0]);
+    job.usage[1].generation = 2;
+    job.holds.front().amount = Fen{1};
+    const auto bill = settle(town.core, job, std::nullopt, town.now).bill;
+    ASSERT_EQ(bill.size(), 2U);
+    EXPECT_EQ(bill[0].generation, 1U);
+    EXPECT_EQ(bill[0].payer, Payer::tenant);
+    EXPECT_EQ(bill[1].generation, 2U);
+    EXPECT_EQ(bill[1].lost, LossCause::overrun);
+}
+
 TEST(Bounds, AMeterCountsNoMoreSecondsThanWentByWhateverItsClockSays) {
     Town town;
     town.deposit(10'000);

@@ -89,14 +89,14 @@ Result<void, Refusal> check_new_id(const Core& core, Uid uid, std::string_view t
     if (made < oldest) {
         return fail(Refusal{RefusalCode::id_too_old,
                             fmt::format("{} was made at {} and ids are remembered from {} on; make a new id for a new request", text,
-                                        format_utc(made), format_utc(oldest)),
+                                        moment(made), moment(oldest)),
                             "id",
                             {}});
     }
     if (made > now + core.policy.clock_tolerance) {
         return fail(Refusal{RefusalCode::id_from_the_future,
                             fmt::format("{} says it was made at {}, and here it is {}; set the clock of the machine that made it", text,
-                                        format_utc(made), format_utc(now)),
+                                        moment(made), moment(now)),
                             "id",
                             {}});
     }

@@ -117,8 +117,8 @@ Decision decide(const Core& core, const Actor& actor, const SubmitJob& command, 
     if (auto flaw = first_of(flaws(command.spec, core.catalogue), "job")) return refuse(*flaw);
     if (const auto& deadline = command.spec->deadline; deadline && *deadline <= now) {
         return refuse(RefusalCode::bad_value,
-                      fmt::format("deadline is {}, and now it is {}; choose a later time or leave it out", format_utc(*deadline),
-                                  format_utc(now)),
+                      fmt::format("deadline is {}, and now it is {}; choose a later time or leave it out", moment(*deadline),
+                                  moment(now)),
                       "deadline");
     }
     const auto live = state.live_jobs.find(command.project);
@@ -187,7 +187,7 @@ Decision decide(const Core& core, const Actor& actor, const CancelJob& command, 
         if (gone->second.outcome == JobState::cancelled) return repeat(command.job.text());
         return refuse(RefusalCode::already_finished,
                       fmt::format("{} has {} at {}; there is nothing left to cancel", command.job.text(),
-                                  codec::name_of(gone->second.outcome), format_utc(gone->second.finished_at)),
+                                  codec::name_of(gone->second.outcome), moment(gone->second.finished_at)),
                       "job");
     }
     const bool theirs = actor.kind == Actor::Kind::subject && may_as_member(core.state, actor.subject, Action::cancel, project);

@@ -58,8 +58,6 @@ std::string group_of(const Organisation& organisation) {
     return organisation.control_group.empty() ? organisation.name.value : organisation.control_group;
 }
 
-std::string yuan(Fen fen) { return fmt::format("{}.{:02}", fen.value / 100, fen.value % 100); }
-
 }  // namespace
 
 Decision decide(const Core& core, const Actor& actor, const OpenProgramme& command, Instant now) {
@@ -113,7 +111,7 @@ Decision decide(const Core& core, const Actor& actor, const AwardVoucher& comman
     if (now < programme.effective_from || now >= programme.effective_to) {
         return refuse(RefusalCode::funding_not_eligible,
                       fmt::format("programme {} awards from {} to before {}, and now it is {}", programme.name.value,
-                                  format_utc(programme.effective_from), format_utc(programme.effective_to), format_utc(now)),
+                                  moment(programme.effective_from), moment(programme.effective_to), moment(now)),
                       "programme");
     }
     if (const auto clause = excludes(programme, organisation->second)) {

@@ -133,7 +133,7 @@ Decision decide(const Core& core, const Actor& actor, const IssueToken& command,
     if (token.expires_at && *token.expires_at <= now) {
         return refuse(
             RefusalCode::bad_value,
-            fmt::format("expires_at is {}, and now it is {}; choose a later time", format_utc(*token.expires_at), format_utc(now)),
+            fmt::format("expires_at is {}, and now it is {}; choose a later time", moment(*token.expires_at), moment(now)),
             "expires_at");
     }
     if (own) {
@@ -154,8 +154,8 @@ Decision decide(const Core& core, const Actor& actor, const IssueToken& command,
         if (mine.expires_at && (!token.expires_at || *token.expires_at > *mine.expires_at)) {
             return refuse(RefusalCode::forbidden,
                           fmt::format("the new token would be good {}, and the one you use ends at {}; ask for an earlier end",
-                                      token.expires_at ? "until " + format_utc(*token.expires_at) : "without end",
-                                      format_utc(*mine.expires_at)),
+                                      token.expires_at ? "until " + moment(*token.expires_at) : "without end",
+                                      moment(*mine.expires_at)),
                           "expires_at");
         }
     }

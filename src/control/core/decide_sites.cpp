@@ -169,7 +169,7 @@ std::optional<Refusal> check_session(const std::string& session, Instant now) {
         return refused(fmt::format("the session is called '{}' and must be a uid, the instant at which it began and chance", session));
     if (time_of(*began) > now + session_ahead_max) {
         return refused(fmt::format("session {} began at {} and it is {}, at most {} before it; set the clock of the site right", session,
-                                   format_utc(time_of(*began)), format_utc(now), format_duration(session_ahead_max)));
+                                   moment(time_of(*began)), moment(now), format_duration(session_ahead_max)));
     }
     return std::nullopt;
 }

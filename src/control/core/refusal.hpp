@@ -2,6 +2,7 @@
 #pragma once
 
 #include "base/result.hpp"
+#include "base/time.hpp"
 
 #include <boost/describe.hpp>
 
@@ -15,6 +16,9 @@ namespace weir::control {
 BOOST_DEFINE_ENUM_CLASS(RefusalCode, unauthenticated, forbidden, not_found, already_exists_different, id_too_old, id_from_the_future,
                         bad_value, limit_reached, unknown_model, never_fits, dependency_failed, funding_not_eligible, insufficient_funds,
                         cap_reached, budget_exceeded, already_finished, stale_sequence, key_reused, queue_full, shutting_down, too_large)
+
+/// An instant as refusals tell it, to the second.
+[[nodiscard]] inline std::string moment(Instant t) { return format_utc({floor_seconds(t) * 1'000'000'000}); }
 
 /// What was asked, both numbers, what to do.
 struct Refusal {

@@ -105,12 +105,13 @@ struct SiteState {
     Site site;
     std::map<NodeName, Node> nodes;
     std::string session;             ///< Of the agent that reported last.
+    std::string session_before;      ///< Of the agent, or the life of it, that reported before that one.
     std::uint64_t sequence = 0;      ///< Of its last report taken in.
     bool reachable = false;          ///< Its agent reports; set and cleared by event.
     Instant reachable_since;         ///< Of the last change of `reachable`.
     bool operator==(const SiteState&) const = default;
 };
-BOOST_DESCRIBE_STRUCT(SiteState, (), (site, nodes, session, sequence, reachable, reachable_since))
+BOOST_DESCRIBE_STRUCT(SiteState, (), (site, nodes, session, session_before, sequence, reachable, reachable_since))
 
 struct OpenedProgramme {
     Programme programme;

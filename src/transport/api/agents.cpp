@@ -104,21 +104,22 @@ void get_desired(Context& context, http::Request request, http::Reply reply) {
                        });
 }
 
-ReportAnswer answer_of(const control::Core& core, const SiteName& site) {
+ReportAnswer answer_of(const control::Core& core, const SiteName& site, std::uint32_t protocol) {
     ReportAnswer answer;
     answer.sequence = core.state.sites.at(site).sequence;
     answer.lease_ms = core.policy.task_lease.ns / 1'000'000;
     answer.run_on_lease_ms = core.policy.run_on_lease.ns / 1'000'000;
     answer.kill_grace_ms = core.policy.kill_grace.ns / 1'000'000;
     answer.desired_revision = control::desired_changed(core.state, site);
+    if (protocol >= agent_protocol::names_session) answer.session_before = core.state.sites.at(site).session_before;
     return answer;
 }
 
-http::Response acknowledge(Context& context, const SiteName& site) {
+http::Response acknowledge(Context& context, const SiteName& site, std::uint32_t protocol) {
     std::uint64_t revision = 0;
     auto text = context.world.reader.ask([&](const control::Core& core) {
         revision = core.state.revision;
-        return codec::to_json(answer_of(core, site));
+        return codec::to_json(answer_of(core, site, protocol));
     });
     return http::Response::json(200, std::move(text)).with_header("Weir-Revision", std::to_string(revision));
 }
@@ -145,7 +146,8 @@ Result<std::pair<Actor, Standing>, Refusal> judge(const State& state, const http
 
 /// A report that brings nothing new to a site that is known to be there renews its leases and writes nothing.
 void take_report(Context& context, const http::Request& request, http::Reply reply) {
-    if (auto protocol = protocol_of(request); !protocol) return reply(std::move(protocol).error());
+    auto spoken = protocol_of(request);
+    if (!spoken) return reply(std::move(spoken).error());
     auto report = decode_body<SiteReport>(request);
     if (!report) return reply(std::move(report).error());
     if (report->site.value != request.parameter("site")) {
@@ -160,16 +162,16 @@ void take_report(Context& context, const http::Request& request, http::Reply rep
     const auto site = report->site;
     if (judged->second == Standing::heartbeat) {
         context.world.loop.heard(site);
-        return reply(acknowledge(context, site));
+        return reply(acknowledge(context, site, *spoken));
     }
     control::Request wanted;
     wanted.actor = std::move(judged->first);
     wanted.command = std::move(*report);
-    context.world.loop.submit(std::move(wanted), [&context, site, target = request.target, reply = std::move(reply)](
+    context.world.loop.submit(std::move(wanted), [&context, site, protocol = *spoken, target = request.target, reply = std::move(reply)](
                                                      control::Answer answer, std::uint64_t) mutable {
         if (!answer) return reply(refuse(answer.error(), target));
         context.world.loop.heard(site);
-        reply(acknowledge(context, site));
+        reply(acknowledge(context, site, protocol));
     }, request.body.size());
 }
 

@@ -356,6 +356,13 @@ TEST(Money, AVoucherIsAwardedHeldAndShown) {
     EXPECT_EQ(town.get("eve", "/v1/vouchers").body.find(id), std::string::npos);
     EXPECT_THAT(town.get("aud", "/v1/ledger/trial-balance").body, HasSubstr(R"("balanced":true)"));
     EXPECT_EQ(town.get("aud", "/v1/ledger/trial-balance").body.find(R"("balanced":false)"), std::string::npos);
+    auto longer = body;
+    longer.replace(longer.find(R"("run")"), 0, R"("max_duration":"31d","budget":"1 yuan",)");
+    const auto unpaid = town.post("ann", "/v1/jobs", longer);
+    ASSERT_EQ(unpaid.status, 201) << unpaid.body;
+    EXPECT_THAT(unpaid.body, HasSubstr(R"("code":"funding_unused","text":")" + id + " pays nothing of it: the voucher is valid from ")) 
+        << "a voucher that ends before the run could";
+    EXPECT_EQ(job.body.find("funding_unused"), std::string::npos);
     body.replace(body.find("A100:1"), 6, "A100:64");
     body.replace(body.find(R"("run")"), 0, R"("max_duration":"30d","num_nodes":64,)");
     const auto dear = town.post("ann", "/v1/jobs", body);

@@ -2,6 +2,7 @@
 
 #include "codec/encode.hpp"
 #include "control/core/feed.hpp"
+#include "control/core/quotes.hpp"
 #include "control/core/settle.hpp"
 #include "control/leases.hpp"
 #include "engines/scheduler/reason_text.hpp"
@@ -154,6 +155,21 @@ std::vector<WhyReason> why_never(const control::Core& core, const ProjectName& p
     std::vector<WhyReason> told;
     for (const auto& reason : core.scheduler.can_ever_fit(ask).reasons) {
         if (told.size() < told_max) told.push_back(reason_of(reason, false));
+    }
+    return told;
+}
+
+std::vector<WhyReason> unused_funding(const control::Core& core, const ProjectName& project, const JobSpec& spec, Instant now) {
+    const auto known = core.state.projects.find(project);
+    if (known == core.state.projects.end()) return {};
+    std::vector<WhyReason> told;
+    for (const auto& idle : control::idle_vouchers(core, known->second, spec, now)) {
+        told.push_back({.code = "funding_unused",
+                        .site = {},
+                        .model = {},
+                        .text = fmt::format("{} pays nothing of it: {}", idle.source, idle.clause),
+                        .operator_text = {},
+                        .clauses = {}});
     }
     return told;
 }

@@ -35,5 +35,8 @@ void fill(JobSummary& view, const JobSpec& spec, const std::optional<Placement>&
 
 /// Why the network as it is could never run such a job, were it empty and healthy: the first few reasons; none where it could.
 [[nodiscard]] std::vector<WhyReason> why_never(const control::Core& core, const ProjectName& project, const Frozen<JobSpec>& spec);
+/// The vouchers that a job names and that would pay nothing of it, as warnings.
+[[nodiscard]] std::vector<WhyReason> unused_funding(const control::Core& core, const ProjectName& project, const JobSpec& spec,
+                                                    Instant now);
 
 }  // namespace weir::api

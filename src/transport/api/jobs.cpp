@@ -79,12 +79,24 @@ private:
     std::unordered_map<std::string, Instant> known_;
 };
 
+/// A voucher that pays nothing leaves all to the others: whoever named it is told. None where who asks may not submit the job.
+std::vector<WhyReason> unused_funding_of(Context& context, const Actor& actor, const control::SubmitJob& command) {
+    const JobSpec& spec = command.spec;
+    if (std::ranges::none_of(spec.funding, [](const FundingSource& source) { return source.voucher.has_value(); })) return {};
+    return context.world.reader.ask([&](const control::Core& core) -> std::vector<WhyReason> {
+        if (!control::permit(core.state, actor, control::Action::submit, command.project)) return {};
+        return unused_funding(core, command.project, spec, context.world.wall());
+    });
+}
+
 Result<Change, http::Response> submit_job(Context& context, KnownToFit& known, const Actor& actor, const http::Request& request,
                                           JobForm form) {
     // Only a key needs the text of the whole request: the id is the idempotency record of its job.
     auto canonical = request.header("Idempotency-Key") ? codec::to_json(form) : std::string{};
     auto command = command_of(context, std::move(form));
-    auto print = [warnings = known.why_never(context, actor, command)](const control::Accepted& made, std::uint64_t revision) {
+    auto warnings = known.why_never(context, actor, command);
+    for (auto& unused : unused_funding_of(context, actor, command)) warnings.push_back(std::move(unused));
+    auto print = [warnings = std::move(warnings)](const control::Accepted& made, std::uint64_t revision) {
         return codec::to_json(JobMade{made.id, made.repeated, revision, warnings.empty() ? std::nullopt : std::optional{warnings}});
     };
     return Change{std::move(command), std::move(canonical), "/v1/jobs/", std::move(print)};

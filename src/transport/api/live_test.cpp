@@ -178,6 +178,7 @@ TEST(Agent, ReportsAreTakenInOrderAndHeartbeatsWriteNothing) {
     ASSERT_TRUE(answer);
     EXPECT_EQ(answer->sequence, 1U);
     EXPECT_EQ(answer->lease_ms, 30'000);
+    EXPECT_EQ(answer->session_before, "") << "the first that ever spoke for the site";
     EXPECT_THAT(town.get("ann", "/v1/sites/east/nodes").body, HasSubstr(R"("name":"n2")"));
     EXPECT_EQ(town.get("ann", "/v1/nodes").body.find("127.0.0.1"), std::string::npos) << "where ranks meet is the site's business";
 

@@ -49,20 +49,33 @@ LinkError link_error_of(int status, std::string_view body) {
     const auto type = member_of(body, "type");
     auto detail = member_of(body, "detail");
     auto message = fmt::format("the server answered {}{}{}", status, detail.empty() ? "" : ": ", detail);
+    if (status == 401) message += "; put one that is in force into the token's file: it is read again";
     if (type == stale_type) return {.fault = LinkFault::stale_sequence, .message = std::move(message)};
     const bool later = status == 408 || status == 429 || status >= 500;
     return {.fault = later ? LinkFault::busy : LinkFault::refused, .message = std::move(message)};
 }
 
 HttpServerLink::HttpServerLink(HttpServerLinkOptions options, const http::ClientOptions& client)
-    : options_{std::move(options)}, reports_{client}, questions_{client} {}
+    : options_{std::move(options)}, token_{options_.token()}, reports_{client}, questions_{client} {}
+
+Result<http::Answer, http::CallError> HttpServerLink::ask(http::Client& client, http::Call call) {
+    {
+        const std::lock_guard lock{mutex_};
+        call.headers.emplace_back("Authorization", "Bearer " + token_);
+    }
+    auto answer = client.call(std::move(call));
+    if (answer && answer->status == 401) {
+        const std::lock_guard lock{mutex_};
+        token_ = options_.token();
+    }
+    return answer;
+}
 
 std::optional<std::unique_ptr<HttpServerLink>> HttpServerLink::make(HttpServerLinkOptions options) {
     auto client = http::parse_base_url(options.url);
     if (!client) return std::nullopt;
     client->connect_within = options.connect_within;
     client->answer_within = options.answer_within;
-    client->headers.emplace_back("Authorization", "Bearer " + options.token);
     client->headers.emplace_back("Accept", "application/json");
     client->headers.emplace_back(agent_protocol::header, std::to_string(agent_protocol::newest));
     return std::unique_ptr<HttpServerLink>(new HttpServerLink{std::move(options), *client});
@@ -74,7 +87,7 @@ Result<ReportAnswer, LinkError> HttpServerLink::post_report(const SiteReport& re
     call.target = fmt::format("/v1/sites/{}/report", http::percent_encode(options_.site.text()));
     call.content_type = "application/json";
     call.body = codec::to_json(report);
-    return read_answer<ReportAnswer>(reports_.call(std::move(call)), "the answer to a report");
+    return read_answer<ReportAnswer>(ask(reports_, std::move(call)), "the answer to a report");
 }
 
 Result<DesiredPage, LinkError> HttpServerLink::get_desired(const DesiredQuestion& question, Seconds wait) {
@@ -83,7 +96,7 @@ Result<DesiredPage, LinkError> HttpServerLink::get_desired(const DesiredQuestion
         fmt::format("/v1/sites/{}/desired?since={}&wait_s={}", http::percent_encode(options_.site.text()), question.since, wait.value);
     if (question.after) call.target += "&after=" + http::percent_encode(question.after->text());
     call.within = options_.answer_within + seconds(wait.value);
-    return read_answer<DesiredPage>(questions_.call(std::move(call)), "what should run");
+    return read_answer<DesiredPage>(ask(questions_, std::move(call)), "what should run");
 }
 
 void HttpServerLink::interrupt() {

@@ -11,6 +11,8 @@
 #include "ports/server_link.hpp"
 #include "transport/http/client/client.hpp"
 
+#include <functional>
+#include <mutex>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -20,7 +22,9 @@ namespace weir::site_link {
 struct HttpServerLinkOptions {
     std::string url;  ///< `http://host:port`.
     SiteName site;
-    std::string token;  ///< The agent's bearer token.
+    /// Tells the agent's bearer token; asked at the start and after each 401, for it may have been exchanged. Called from two threads, one
+    /// at a time.
+    std::function<std::string()> token;
     Duration connect_within = seconds(3);
     Duration answer_within = seconds(10);  ///< Of a report; a question may take its `wait` more.
 };
@@ -36,8 +40,11 @@ public:
 
 private:
     HttpServerLink(HttpServerLinkOptions options, const http::ClientOptions& client);
+    [[nodiscard]] Result<http::Answer, http::CallError> ask(http::Client& client, http::Call call);
 
     HttpServerLinkOptions options_;
+    std::mutex mutex_;
+    std::string token_;
     http::Client reports_;
     http::Client questions_;
 };

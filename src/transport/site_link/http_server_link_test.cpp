@@ -24,14 +24,16 @@ protected:
             asked.query = request.query;
             asked.headers = request.headers;
             asked.body = request.body;
-            return http::Response::json(200, body);
+            return http::Response::json(status, body);
         };
         EXPECT_TRUE(router.add({http::Method::post, "/v1/sites/{site}/report", http::answer_with(answer), {}}));
         EXPECT_TRUE(router.add({http::Method::get, "/v1/sites/{site}/desired", http::answer_with(answer), {}}));
         server = std::make_unique<http::Server>(http::Server::start(std::move(router)).value());
-        link = *HttpServerLink::make({.url = server->url(), .site = *SiteName::parse("pidu-core"), .token = "secret"});
+        link = *HttpServerLink::make({.url = server->url(), .site = *SiteName::parse("pidu-core"), .token = [this] { return token; }});
     }
 
+    std::string token = "secret";
+    int status = 200;
     std::string body;
     http::Request asked;
     std::unique_ptr<http::Server> server;
@@ -44,12 +46,12 @@ TEST_F(HttpServerLinkTest, AReportArrivesAsItWasSaid) {
     report.session = "01K00000000000000000000000";
     report.sequence = 7;
     report.meters.push_back({*JobId::parse("job-01k00000000000000000000001"), 1, 0, 3, 100, 110});
-    const ReportAnswer expected{7, 30'000, 3'600'000, 10'000, 42};
+    const ReportAnswer expected{7, 30'000, 3'600'000, 10'000, 42, "01k00000000000000000000009"};
     body = codec::to_json(expected);
     EXPECT_EQ(link->post_report(report).value(), expected);
     EXPECT_EQ(asked.parameter("site"), "pidu-core");
     EXPECT_EQ(asked.header("authorization"), "Bearer secret");
-    EXPECT_EQ(asked.header("weir-agent-protocol"), "2");
+    EXPECT_EQ(asked.header("weir-agent-protocol"), "3");
     EXPECT_EQ(asked.body, codec::to_json(report));
     EXPECT_TRUE(codec::decode_json<SiteReport>(asked.body, "report"));
 }
@@ -62,7 +64,7 @@ TEST_F(HttpServerLinkTest, AQuestionSaysWhatIsKnownAndHowLongItWaits) {
     EXPECT_EQ(asked.query_value("since"), "11");
     EXPECT_EQ(asked.query_value("wait_s"), "20");
     EXPECT_EQ(asked.query_value("after"), std::nullopt);
-    EXPECT_EQ(asked.header("weir-agent-protocol"), "2");
+    EXPECT_EQ(asked.header("weir-agent-protocol"), "3");
     const auto after = *JobId::parse("job-01k00000000000000000000001");
     EXPECT_TRUE(link->get_desired({.since = 12, .after = after, .number = 2}, Seconds{0}));
     EXPECT_EQ(asked.query_value("after"), after.text());
@@ -73,6 +75,20 @@ TEST_F(HttpServerLinkTest, WhatIsNoAnswerIsSaidToBeNone) {
     EXPECT_EQ(link->post_report({}).error().fault, LinkFault::bad_answer);
     body = "<html>";
     EXPECT_EQ(link->get_desired({}, Seconds{0}).error().fault, LinkFault::bad_answer);
+}
+
+TEST_F(HttpServerLinkTest, ATokenThatWasExchangedIsReadAgain) {
+    token = "newer";
+    body = codec::to_json(ReportAnswer{});
+    EXPECT_TRUE(link->post_report({}));
+    EXPECT_EQ(asked.header("authorization"), "Bearer secret") << "not read as long as it is good";
+    status = 401;
+    const auto refused = link->post_report({});
+    EXPECT_EQ(refused.error().fault, LinkFault::refused);
+    EXPECT_EQ(refused.error().message, "the server answered 401; put one that is in force into the token's file: it is read again");
+    status = 200;
+    EXPECT_TRUE(link->post_report({}));
+    EXPECT_EQ(asked.header("authorization"), "Bearer newer");
 }
 
 TEST_F(HttpServerLinkTest, AnInterruptedLinkIsNotUsedAgain) {
@@ -97,7 +113,9 @@ TEST(LinkError, IsToldByTheProblemsTypeBeforeItsStatus) {
     EXPECT_EQ(link_error_of(503, "[]").fault, LinkFault::busy);
 }
 
-TEST(HttpServerLink, TakesOnlyPlainHttp) { EXPECT_FALSE(HttpServerLink::make({.url = "ftp://x", .site = {}, .token = ""})); }
+TEST(HttpServerLink, TakesOnlyPlainHttp) {
+    EXPECT_FALSE(HttpServerLink::make({.url = "ftp://x", .site = {}, .token = [] { return std::string{}; }}));
+}
 
 }  // namespace
 }  // namespace weir::site_link

@@ -17,12 +17,14 @@
 #include <spdlog/sinks/stdout_color_sinks.h>
 #include <spdlog/spdlog.h>
 
+#include <arpa/inet.h>
 #include <atomic>
 #include <csignal>
 #include <cstdio>
 #include <cstdlib>
 #include <fcntl.h>
 #include <filesystem>
+#include <map>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -106,118 +108,119 @@ Result<Catalogue, std::string> catalogue_of(const std::string& named) {
     return server::read_catalogue(path);
 }
 
-int serve(const Arguments& arguments) {
-    const auto catalogue = catalogue_of(arguments.catalogue);
-    if (!catalogue) {
-        spdlog::error("{}", catalogue.error());
-        return bad_usage;
-    }
+/// Why the server does not run: its exit code, and what is told.
+struct Ending {
+    int code = 0;
+    std::string words;
+};
+
+struct Settings {
+    Catalogue catalogue;
     control::Policy policy;
+    std::map<SiteName, std::string> site_roots;
+};
+
+bool is_numeric_address(const std::string& text) {
+    in6_addr address{};
+    return ::inet_pton(AF_INET, text.c_str(), &address) == 1 || ::inet_pton(AF_INET6, text.c_str(), &address) == 1;
+}
+
+/// What is wrong with what was asked is found before any store is touched.
+Result<Settings, Ending> settings_of(const Arguments& arguments) {
+    Settings settings;
+    auto catalogue = catalogue_of(arguments.catalogue);
+    if (!catalogue) return fail(Ending{bad_usage, std::move(catalogue.error())});
+    settings.catalogue = *std::move(catalogue);
     if (!arguments.policy.empty()) {
-        const auto read = server::read_policy(arguments.policy);
-        if (!read) {
-            spdlog::error("{}", read.error());
-            return bad_usage;
-        }
-        policy = *read;
+        auto policy = server::read_policy(arguments.policy);
+        if (!policy) return fail(Ending{bad_usage, std::move(policy.error())});
+        settings.policy = *policy;
     }
+    randombytes_buf(&settings.policy.hash_seed, sizeof settings.policy.hash_seed);
+    for (const auto& text : arguments.site_roots) {
+        const auto equals = text.find('=');
+        const auto site = SiteName::parse(text.substr(0, equals));
+        if (!site || equals == std::string::npos)
+            return fail(Ending{bad_usage, fmt::format("--site-root {} must be SITE=DIRECTORY", text)});
+        settings.site_roots[*site] = text.substr(equals + 1);
+    }
+    if (!is_numeric_address(arguments.address)) {
+        return fail(Ending{bad_usage, fmt::format("--address {} must be an address in numbers, such as 127.0.0.1", arguments.address)});
+    }
+    return settings;
+}
+
+Result<std::unique_ptr<server::Network>, Ending> open_network(const Arguments& arguments, const Settings& settings) {
     std::error_code error;
     if (!arguments.existing) std::filesystem::create_directories(arguments.data, error);
     std::filesystem::permissions(arguments.data, std::filesystem::perms::owner_all, error);
-
-    if (const auto missing = store_missing(arguments)) {
-        spdlog::critical("{}", *missing);
-        return store_trouble;
-    }
+    if (auto missing = store_missing(arguments)) return fail(Ending{store_trouble, *std::move(missing)});
     server::NetworkOptions options;
     options.store = arguments.data + "/weir.db";
-    options.policy = policy;
-    options.catalogue = *catalogue;
-    randombytes_buf(&options.policy.hash_seed, sizeof options.policy.hash_seed);
+    options.policy = settings.policy;
+    options.catalogue = settings.catalogue;
     options.say = [](const std::string& text) { spdlog::info("{}", text); };
     options.fatal = [](const std::string& trouble) {
         spdlog::critical("{}", trouble);
         std::_Exit(store_trouble);
     };
     auto network = server::Network::open(std::move(options));
-    if (!network) {
-        spdlog::critical("{}", network.error());
-        return store_trouble;
-    }
-    if ((*network)->is_new() && !bootstrap(**network, arguments.data + "/operator.token")) {
-        spdlog::critical("the first operator's token could not be written to {}/operator.token", arguments.data);
-        return store_trouble;
-    }
+    if (!network) return fail(Ending{store_trouble, std::move(network.error())});
+    const auto token = arguments.data + "/operator.token";
+    if ((*network)->is_new() && !bootstrap(**network, token))
+        return fail(Ending{store_trouble, "the first operator's token could not be written to " + token});
+    return *std::move(network);
+}
 
+/// What stands beside the network: views that trail it, and readers of its journal.
+struct Shelves {
+    std::unique_ptr<views::Views> views;
+    std::unique_ptr<ports::JournalReader> trailing;
+    std::unique_ptr<ports::JournalReader> audit;
+};
+
+Result<Shelves, Ending> open_shelves(const Arguments& arguments, server::Network& network) {
     auto views = views::Views::open(arguments.data + "/views.db", [](const std::string& text) { spdlog::warn("{}", text); });
-    auto trailing = (*network)->journal().open_reader();
-    auto audit = (*network)->journal().open_reader();
-    if (!views || !trailing || !audit) {
-        spdlog::critical("{}", !views ? views.error() : (!trailing ? trailing.error() : audit.error()).message);
-        return store_trouble;
-    }
-    server::ViewsHistory history{std::move(*views), (*network)->reader(), std::move(*trailing),
-                                 [](const std::string& text) { spdlog::warn("{}", text); }};
-    const auto watcher = (*network)->reader().on_commit([&history](std::uint64_t) { history.wake(); });
+    if (!views) return fail(Ending{store_trouble, std::move(views.error())});
+    auto trailing = network.journal().open_reader();
+    if (!trailing) return fail(Ending{store_trouble, std::move(trailing.error().message)});
+    auto audit = network.journal().open_reader();
+    if (!audit) return fail(Ending{store_trouble, std::move(audit.error().message)});
+    return Shelves{*std::move(views), *std::move(trailing), *std::move(audit)};
+}
 
-    std::map<SiteName, std::string> roots;
-    for (const auto& text : arguments.site_roots) {
-        const auto equals = text.find('=');
-        const auto site = SiteName::parse(text.substr(0, equals));
-        if (!site || equals == std::string::npos) {
-            spdlog::error("--site-root {} must be SITE=DIRECTORY", text);
-            return bad_usage;
-        }
-        roots[*site] = text.substr(equals + 1);
-    }
-    server::SiteLogs logs{roots};
+/// Each connection, each watch among them, is an open file; the rest is for the stores.
+void fit_into_open_files(http::ServerLimits& limits) {
+    const auto wanted = limits.connections;
+    const auto files_wanted = wanted + files_beside_connections;
+    const auto files = http::raise_open_files(files_wanted);
+    if (files >= files_wanted) return;
+    limits.connections = http::connections_within(files, files_beside_connections, wanted);
+    spdlog::warn("{} files may be open and {} are wanted for {} connections; {} are taken at most; raise the hard limit (ulimit -Hn) "
+                 "for more",
+                 files, files_wanted, wanted, limits.connections);
+}
 
-    const auto clocks = server::machine_clocks();
-    std::optional<http::Server> listening;
-    // Times and ids of answers go by the clock that decisions go by, also where the machine's own has jumped.
-    api::World world{.reader = (*network)->reader(),
-                     .loop = (*network)->loop(),
-                     .wall = [&loop = (*network)->loop()] { return loop.time(); },
-                     .steady = clocks.steady,
-                     .random = [](std::span<std::uint8_t> into) { randombytes_buf(into.data(), into.size()); }};
-    // The server answers before its name here is set.
-    std::atomic<const http::Server*> answering{nullptr};
-    world.http_figures = [&answering] {
-        const auto* server = answering.load();
-        return server == nullptr ? http::Metrics{} : server->metrics();
-    };
-    world.readiness = [&network = **network] { return network.obstacle(); };
-    world.history = &history;
-    world.logs = &logs;
-    world.journal = audit->get();
-    api::Api api{std::move(world), {.build = std::string{version()}}};
-    http::ServerOptions http_options;
-    http_options.address = arguments.address;
-    http_options.port = arguments.port;
-    http_options.log = [](const http::LogLine& line) {
+http::ServerOptions http_options_of(const Arguments& arguments) {
+    http::ServerOptions options;
+    options.address = arguments.address;
+    options.port = arguments.port;
+    options.log = [](const http::LogLine& line) {
         if (line.level == http::LogLevel::error) spdlog::error("{}: {}", line.event, line.detail);
         if (line.level == http::LogLevel::warning) spdlog::warn("{}: {}", line.event, line.detail);
     };
-    // Each connection, each watch among them, is an open file; the rest is for the stores.
-    const auto files_wanted = http_options.limits.connections + files_beside_connections;
-    if (const auto files = http::raise_open_files(files_wanted); files < files_wanted) {
-        const auto wanted = http_options.limits.connections;
-        http_options.limits.connections = http::connections_within(files, files_beside_connections, wanted);
-        spdlog::warn("{} files may be open and {} are wanted for {} connections; {} are taken at most; raise the hard limit (ulimit -Hn) "
-                     "for more",
-                     files, files_wanted, wanted, http_options.limits.connections);
-    }
-    api.guard(http_options);
-    auto started = http::Server::start(api.router(), std::move(http_options));
-    if (!started) {
-        spdlog::critical("{}", started.error().message);
-        return no_listen;
-    }
-    listening.emplace(std::move(*started));
-    answering.store(&*listening);
-    write_private(arguments.data + "/endpoint", listening->url() + "\n");
-    spdlog::info("listening on {}; the operator's token is in {}/operator.token", listening->url(), arguments.data);
+    fit_into_open_files(options.limits);
+    return options;
+}
 
+void say_listening(const Arguments& arguments, const std::string& url) {
+    const auto token = arguments.data + "/operator.token";
+    std::error_code error;
+    const bool there = std::filesystem::exists(token, error);
+    spdlog::info("listening on {}{}", url, there ? "; the operator's token is in " + token : "");
+}
+
+void wait_for_the_end() {
     sigset_t ends;
     sigemptyset(&ends);
     sigaddset(&ends, SIGTERM);
@@ -225,11 +228,48 @@ int serve(const Arguments& arguments) {
     int caught = 0;
     sigwait(&ends, &caught);
     spdlog::info("stopping on signal {}", caught);
+}
+
+Result<void, Ending> serve(const Arguments& arguments) {
+    const auto settings = WEIR_TRY(settings_of(arguments));
+    const auto network = WEIR_TRY(open_network(arguments, settings));
+    auto shelves = WEIR_TRY(open_shelves(arguments, *network));
+    server::ViewsHistory history{std::move(shelves.views), network->reader(), std::move(shelves.trailing),
+                                 [](const std::string& text) { spdlog::warn("{}", text); }};
+    const auto watcher = network->reader().on_commit([&history](std::uint64_t) { history.wake(); });
+    server::SiteLogs logs{settings.site_roots};
+
+    // The server answers before its name here is set.
+    std::atomic<const http::Server*> answering{nullptr};
+    // Times and ids of answers go by the clock that decisions go by, also where the machine's own has jumped.
+    api::Api api{{.reader = network->reader(),
+                  .loop = network->loop(),
+                  .wall = [&loop = network->loop()] { return loop.time(); },
+                  .steady = server::machine_clocks().steady,
+                  .random = [](std::span<std::uint8_t> into) { randombytes_buf(into.data(), into.size()); },
+                  .readiness = [&network = *network] { return network.obstacle(); },
+                  .http_figures =
+                      [&answering] {
+                          const auto* server = answering.load();
+                          return server == nullptr ? http::Metrics{} : server->metrics();
+                      },
+                  .history = &history,
+                  .logs = &logs,
+                  .journal = shelves.audit.get()},
+                 {.build = std::string{version()}}};
+    auto http_options = http_options_of(arguments);
+    api.guard(http_options);
+    auto listening = http::Server::start(api.router(), std::move(http_options));
+    if (!listening) return fail(Ending{no_listen, std::move(listening.error().message)});
+    answering.store(&*listening);
+    write_private(arguments.data + "/endpoint", listening->url() + "\n");
+    say_listening(arguments, listening->url());
+    wait_for_the_end();
     api.stop();
     listening->stop(seconds(5));
-    (*network)->reader().forget(watcher);
-    (*network)->stop();
-    return 0;
+    network->reader().forget(watcher);
+    network->stop();
+    return {};
 }
 
 }  // namespace
@@ -283,7 +323,9 @@ int main(int argc, char** argv) {
     if (argc > 1 && std::string_view{argv[1]} == "restore") return restore(argc - 1, argv + 1);
     Arguments arguments;
     CLI::App app{"weir-server: the network's control and API on the embedded store", "weir server"};
-    app.footer("Exit codes: 0 told to stop, 2 wrong arguments or file, 3 trouble with the store, 4 the address cannot be listened on.");
+    app.footer(
+        "Also: weir server backup, weir server restore (each has its own --help); weir audit verify.\n"
+        "Exit codes: 0 told to stop, 2 wrong arguments or file, 3 trouble with the store, 4 the address cannot be listened on.");
     app.add_option("--data", arguments.data, "directory of the store; made if it is not there")->capture_default_str();
     app.add_flag("--existing", arguments.existing, "refuse to make a new store: for a network that has one");
     app.add_option("--address", arguments.address, "numeric address to listen on")->capture_default_str();
@@ -302,5 +344,8 @@ int main(int argc, char** argv) {
     std::signal(SIGPIPE, SIG_IGN);
     spdlog::set_default_logger(spdlog::stderr_color_mt("weir"));
     spdlog::set_pattern("%Y-%m-%dT%H:%M:%S.%e %l %v");
-    return serve(arguments);
+    const auto served = serve(arguments);
+    if (served) return 0;
+    spdlog::log(served.error().code == bad_usage ? spdlog::level::err : spdlog::level::critical, "{}", served.error().words);
+    return served.error().code;
 }

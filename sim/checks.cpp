@@ -84,6 +84,7 @@ void Jury::placed(const JobPlaced& placed, Instant at) {
     if (before != last_site_.end() && before->second != placed.placement.site) probes_.hit("task lost and placed again on another site");
     last_site_[placed.job] = placed.placement.site;
     placements_[{placed.job, placed.generation}] = placed.placement;
+    placed_at_[{placed.job, placed.generation}] = at;
     const auto& spec = specs_.at(placed.job);
     if (spec.resources.accelerators.front().model != placed.placement.model)
         probes_.hit("job placed by a later alternative than its first");
@@ -102,6 +103,8 @@ void Jury::metered(const TaskMetered& meter) {
         break_law(fmt::format("{} generation {} is metered twice for the seconds before {}", meter.job.text(), meter.generation, to));
     to = meter.to_s;
     metered_s_[key] += meter.to_s - meter.from_s;
+    counted_[key] += meter.used;
+    metered_at_[key] = last_at_;
     metered_[meter.job] += meter.used.value;
     if (meter.lost_to) probes_.hit("meter of an old generation came too late to count");
     if (finished_.contains(meter.job)) break_law(fmt::format("{} is metered after its bill was made", meter.job.text()));
@@ -129,14 +132,18 @@ void Jury::finished(const JobFinished& finished) {
     paid(finished);
 }
 
-/// A site tells all that a task metered before it tells its end: whatever its clock says, nothing of it is passed over.
+/// A site tells all that a task metered before it tells its end: all of it counts, as far as the network's time had gone by with the last.
 void Jury::metered_whole(JobId job) {
     const auto generation = placed_.at(job);
-    const auto ran = ran_ms_[{job, generation}];
+    const auto cards = placements_.at({job, generation}).per_node;
     for (std::uint32_t rank = 0; std::cmp_less(rank, specs_.at(job).num_nodes); ++rank) {
-        if (metered_s_[{job, generation, rank}] * 1000 + 2000 < ran)
-            break_law(fmt::format("{} ran {} ms and rank {} was metered {} s of it", job.text(), ran, rank,
-                                  metered_s_[{job, generation, rank}]));
+        const std::tuple meter{job, generation, rank};
+        const auto last = metered_at_.find(meter);
+        auto ran = ran_ms_[{job, generation}];
+        if (last != metered_at_.end()) ran = std::min(ran, (last->second - placed_at_.at({job, generation})).ns / 1'000'000);
+        const auto counted_ms = counted_[meter].value * 1000 / cards.value;
+        if (counted_ms + 2000 < ran)
+            break_law(fmt::format("{} ran {} ms and {} ms of rank {} were counted", job.text(), ran, counted_ms, rank));
     }
 }
 

@@ -72,6 +72,9 @@ private:
     std::set<JobId> acknowledged_;
     std::map<std::tuple<JobId, std::uint32_t, std::uint32_t>, std::int64_t> metered_to_;
     std::map<std::tuple<JobId, std::uint32_t, std::uint32_t>, std::int64_t> metered_s_;
+    std::map<std::tuple<JobId, std::uint32_t, std::uint32_t>, MilliCardSeconds> counted_;
+    std::map<std::tuple<JobId, std::uint32_t, std::uint32_t>, Instant> metered_at_;
+    std::map<std::pair<JobId, std::uint32_t>, Instant> placed_at_;
 };
 
 }  // namespace weir::sim

@@ -133,6 +133,8 @@ TEST(Bounds, AnOrderToStopThatASiteDoesNotObeyEndsTheJobThere) {
     town.tick_after(1);
     EXPECT_TRUE(town.core.state.jobs.contains(job)) << "of a silent site the leases decide";
     town.report("east", [](SiteReport& r) { r.nodes = {{Town::node("n1")}}; });
+    town.tick_after(599);
+    EXPECT_TRUE(town.core.state.jobs.contains(job)) << "it is heard again, and has so long to tell what it did meanwhile";
     town.tick_after(1);
     EXPECT_EQ(town.outcome(job), JobState::cancelled);
     EXPECT_EQ(town.prepaid(), Fen{100'000}) << "an operator ended it";
@@ -204,6 +206,8 @@ TEST(Bounds, AMeterCountsNoMoreSecondsThanWentByWhateverItsClockSays) {
     town.wait(100);
     EXPECT_EQ(counts(tomorrow + 160, tomorrow + 260), 100'000) << "what counted nothing has moved the meter, and stops nothing";
     EXPECT_EQ(counts(tomorrow + 260, tomorrow + 261), 0);
+    town.wait(100);
+    EXPECT_EQ(counts(tomorrow + 261, tomorrow + 262), 97'000) << "our clock had stood still: what was told counts once so much went by";
 }
 
 TEST(Bounds, AProgrammeAwardsNothingToWhomItExcludes) {

@@ -24,7 +24,7 @@ struct Policy {
     Duration kill_grace = seconds(10);          ///< Between SIGTERM and SIGKILL.
     Duration drift_bound = seconds(2);          ///< Most that two clocks may differ over one lease.
     Duration start_within = hours(1);           ///< From the placement to the first process; then another site is tried.
-    Duration stop_within = seconds(600);  ///< From an order to stop to the end, at a site that is heard; then the job is given up there.
+    Duration stop_within = seconds(600);  ///< From an order to stop, or from when its site is heard again, until the job is given up there.
     Duration site_silence = seconds(15);        ///< After which nothing new is placed on a silent site.
     Duration remember = hours(48);              ///< How long ids of finished work are remembered.
     Duration clock_tolerance = hours(1);        ///< How far in the future an id may say it was made.

@@ -232,7 +232,7 @@ void end_generation(const Core& core, const LiveJob& job, const TaskEnd& end, In
     const auto reason = never_began ? Reason::start_failed : end.reason;
     const auto& retry = job.spec->retry;
     const auto requeue = [&](LossCause cause, Instant not_before) {
-        if (!pays_again(core, job, cause))
+        if (!pays_again(core, job, cause, now))
             return finish(core, job, JobState::failed, Reason::budget_reached, end.exit_code, cause, now, events);
         events.push_back(JobRequeued{job.id, job.generation, reason, cause, not_before, blamed_nodes(job, end.blamed)});
     };

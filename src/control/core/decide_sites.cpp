@@ -93,7 +93,8 @@ std::optional<MilliCards> cards_of(const LiveJob& job, const std::string& model,
 /// agent sends them again or never.
 ///
 /// A meter tells the time by its own clock, which may be hours from ours. What bounds it is how much it counts: never more seconds than
-/// went by since the cards were given. What is beyond that moves the meter on and counts nothing.
+/// went by since the cards were given. What is beyond that moves the meter on, and counts once so much has gone by: our own clock may
+/// have stood still.
 void take_interval(Drafts& drafts, const SiteName& site, const MeterReport& report, Instant now, std::vector<Event>& events) {
     auto* job = drafts.find(report.job);
     if (job == nullptr || report.from_s < 0 || report.to_s <= report.from_s) return;
@@ -106,8 +107,10 @@ void take_interval(Drafts& drafts, const SiteName& site, const MeterReport& repo
     if (report.sequence != before.sequence + 1 || report.from_s < before.to_s) return;
     const auto went_by_s = std::max<std::int64_t>(floor_seconds(now) - floor_seconds(usage->placed_at), 0);
     const MilliCardSeconds most{cards->value * (went_by_s + went_by_s / meter_drift_divisor + meter_slack_s)};
-    const MilliCardSeconds told{cards->value * (report.to_s - report.from_s)};
-    const auto used = std::clamp(told, MilliCardSeconds{0}, std::max(most - before.used, MilliCardSeconds{0}));
+    const auto told_s = checked_add(before.told_s, report.to_s - report.from_s);
+    const auto told = told_s ? checked_mul(cards->value, *told_s) : std::nullopt;
+    if (!told) return;
+    const auto used = std::max(std::min(MilliCardSeconds{*told}, most) - before.used, MilliCardSeconds{0});
     // What an earlier generation still reports came after the network had given it up: nobody but its provider pays.
     const bool late = report.generation != job->generation || !job->placement;
     const TaskMetered metered{report.job, report.generation, report.node_rank, report.sequence, report.from_s, report.to_s, used,
@@ -132,7 +135,7 @@ void take_point(Drafts& drafts, const SiteName& site, const CheckpointReport& po
 void stop_spent(const Core& core, const Drafts& drafts, const std::set<JobId>& ended, Instant now, std::vector<Event>& events) {
     for (const auto& [id, job] : drafts.all()) {
         if (ended.contains(id) || !job.placement || job.stop_ordered || job.placement->fen_per_card_hour.value == 0) continue;
-        if (accrued(job) >= promised(job)) events.push_back(stop_order(core, job, Reason::budget_reached, now));
+        if (is_spent(core, job)) events.push_back(stop_order(core, job, Reason::budget_reached, now));
     }
 }
 

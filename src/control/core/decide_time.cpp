@@ -18,7 +18,8 @@ void stop_overdue(const Core& core, Instant now, std::vector<Event>& events) {
         const auto& job = core.state.jobs.at(id);
         if (!job.stop_ordered) {
             events.push_back(stop_order(core, job, job.started_at ? longest_run_reached(job) : Reason::start_failed, now));
-        } else if (core.state.sites.at(job.placement->site).reachable) {
+        } else if (const auto& site = core.state.sites.at(job.placement->site);
+                   site.reachable && now >= site.reachable_since + core.policy.stop_within) {
             end_generation(core, job, {Reason::lease_lost, 0, std::nullopt}, now, events);
         }
     }
@@ -57,6 +58,7 @@ void end_vouchers(const Core& core, Instant now, std::vector<Event>& events) {
             transfer.amount = balance->free_credit();
             transfer.code = ledger::TransferCode::expire;
             transfer.cause = id.uid;
+            transfer.policy_version = version_of(opened.programme);
             auto facts = post(core, {transfer}, now);
             if (!facts) continue;
             events.push_back(std::move(*facts));

@@ -117,6 +117,11 @@ FundingQuestion question_of(const Core& core, const LiveJob& job) {
         question.sources.emplace_back(source.voucher, held_of(job, source).value);
         if (source.voucher && lapses_during(core.state, *source.voucher, job.spec, job.since)) question.at = job.since;
     }
+    if (!job.usage.empty()) {
+        const auto purse = purse_of(core, job, std::nullopt);
+        for (const auto free : spendable(job, purse)) question.left.push_back(free.value);
+        question.left.push_back(purse.budget.value);
+    }
     return question;
 }
 
@@ -291,6 +296,11 @@ struct After {
         auto& job = core.state.jobs.at(e.job);
         if (!job.placement) tell_queued(core, job);
     }
+    /// What an old generation still tells of a waiting job may change what its sources have left.
+    void operator()(const TaskMetered& e) const {
+        const auto job = core.state.jobs.find(e.job);
+        if (job != core.state.jobs.end() && !job->second.placement) judge_again(core, job->second);
+    }
     void operator()(const JobSubmitted& e) const { tell_queued(core, core.state.jobs.at(e.job)); }
     void operator()(const JobRequeued& e) const { tell_queued(core, core.state.jobs.at(e.job)); }
     void operator()(const JobPlaced& e) const {
@@ -356,6 +366,20 @@ void rebuild(Core& core) {
     }
 }
 
+namespace {
+
+/// Until when a run must have begun: a site has so long, and a voucher that shares in paying for it ends no earlier than the run.
+Instant start_by(const Policy& policy, const std::vector<SourceShare>& shares, Seconds run_for, Instant now) {
+    constexpr Duration begin_at_least = seconds(30);
+    auto by = now + policy.start_within;
+    for (const auto& share : shares) {
+        if (share.until_s) by = std::min(by, std::max(Instant{} + seconds(*share.until_s - run_for.value), now + begin_at_least));
+    }
+    return by;
+}
+
+}  // namespace
+
 std::vector<Event> decide_placements(Core& core, Instant now) {
     const auto plan = core.scheduler.plan(now, {.placements_max = core.policy.placements_per_pass, .waiting_max = 0});
     std::vector<Event> events;
@@ -373,8 +397,9 @@ std::vector<Event> decide_placements(Core& core, Instant now) {
         const auto price = std::ranges::find(tariff, ask.model, &TariffLine::model);
         assert(price != tariff.end());  // What is not priced has no funding answer and is no candidate.
         placed.placement.fen_per_card_hour = price->fen_per_card_hour;
-        placed.run_for = run_for(core.policy, job, ask, price->fen_per_card_hour);
-        placed.start_by = now + core.policy.start_within;
+        const auto longest = run_for(core, job, ask, price->fen_per_card_hour, placed.shares);
+        placed.run_for = longest;
+        placed.start_by = start_by(core.policy, placed.shares.value_or(std::vector<SourceShare>{}), longest, now);
         for (const auto& node : chosen.allocation.nodes) {
             PlacedNode at{NodeName{node.node}, {}};
             for (const auto& card : node.cards) at.cards.push_back({card.card, MilliCards{card.milli}});

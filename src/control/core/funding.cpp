@@ -95,31 +95,62 @@ std::optional<std::vector<SourceShare>> shares_of(const Core& core, const LiveJo
     return shares;
 }
 
-Seconds run_for(const Policy& policy, const LiveJob& job, const AcceleratorAsk& ask, Fen price) {
+Seconds run_for(const Core& core, const LiveJob& job, const AcceleratorAsk& ask, Fen price,
+                const std::optional<std::vector<SourceShare>>& shares) {
     const auto a_second = checked_mul(ask.per_node.value * job.spec->num_nodes, price.value);
     if (!a_second || *a_second == 0) return job.spec->max_duration;
-    const auto left = std::max(promised(job) - accrued(job), Fen{0});
-    const auto paid_s = mul_div(left.value, 3'600'000, *a_second, Rounding::down).value_or(INT64_MAX) - grace_s(policy);
+    const auto purse = purse_of(core, job, std::nullopt);
+    std::vector<std::int64_t> per_mille(purse.free.size(), 1000);
+    for (std::size_t h = 0; shares && h < per_mille.size(); ++h) per_mille[h] = (*shares)[h].per_mille;
+    const auto paid = most_payable(purse.free, per_mille, purse.budget);
+    const auto paid_s = mul_div(paid.value, 3'600'000, *a_second, Rounding::down).value_or(INT64_MAX) - grace_s(core.policy);
     return Seconds{std::clamp<std::int64_t>(paid_s, 1, job.spec->max_duration.value)};
 }
 
-bool pays_again(const Core& core, const LiveJob& job, LossCause cause) {
-    const auto& usage = job.usage.back();
-    const auto ask = std::ranges::find(job.spec->resources.accelerators, usage.model, &AcceleratorAsk::model);
-    if (ask == job.spec->resources.accelerators.end()) return true;
-    const auto forgiven = payer_of(cause) == Payer::tenant ? Fen{0} : charge_of(usage.at_risk, usage.fen_per_card_hour);
-    return promised(job) - (accrued(job) - forgiven) >= cost_least(core.policy, job.spec, *ask, usage.fen_per_card_hour);
+std::vector<Fen> spendable(const LiveJob& job, const Purse& purse) {
+    std::vector<Fen> free;
+    for (const auto& source : sources_of(job.spec)) {
+        const auto hold = std::ranges::find(job.holds, source, &Hold::source);
+        free.push_back(hold == job.holds.end() ? Fen{0} : purse.free[static_cast<std::size_t>(hold - job.holds.begin())]);
+    }
+    return free;
+}
+
+bool pays_again(const Core& core, const LiveJob& job, LossCause cause, Instant now) {
+    const auto& project = core.state.projects.at(job.project);
+    const auto purse = purse_of(core, job, cause);
+    const auto free = spendable(job, purse);
+    const auto all = quotes(core, project, job.spec, free, now);
+    // Where no site has a price today, one may have tomorrow.
+    return all.empty() || std::ranges::any_of(all, [&](const Quote& quote) {
+        const auto shares = shares_at(core, project.organisation, job.spec, core.state.sites.at(quote.site).site, quote.model, now);
+        return most_payable(free, shares, purse.budget) >= quote.cost_least;
+    });
 }
 
 scheduler::FundingAnswers funding_answers(const Core& core, const LiveJob& job, Instant now) {
     const auto& project = core.state.projects.at(job.project);
     std::vector<Fen> held;
     for (const auto& source : sources_of(job.spec)) held.push_back(held_of(job, source));
+    const auto purse = purse_of(core, job, std::nullopt);
+    const auto free = spendable(job, purse);
+    // A site is entered where all that is held would pay the longest run, and what is left of it pays one.
+    const auto left_at = [&](const Quote& quote) {
+        const auto shares = shares_at(core, project.organisation, job.spec, core.state.sites.at(quote.site).site, quote.model, now);
+        return most_payable(free, shares, purse.budget);
+    };
     scheduler::FundingAnswers answers;
     for (auto& quote : quotes_everywhere(core, project.organisation, job.spec, held, now)) {
         auto& answer = answers[quote.site.value][quote.model];
-        answer.eligible = quote.uncovered.value == 0 && !too_dear(job.spec, quote);
+        const bool whole = quote.uncovered.value == 0 && !too_dear(job.spec, quote);
+        const auto left = whole && !job.usage.empty() ? std::optional{left_at(quote)} : std::nullopt;
+        answer.eligible = whole && (!left || *left >= quote.cost_least);
         if (answer.eligible) continue;
+        if (left) {
+            answer.clauses = {{"all sources", fmt::format("the shortest run costs {} yuan there and {} yuan are left that may pay for it",
+                                                          yuan(quote.cost_least), yuan(*left))}};
+            continue;
+        }
         if (too_dear(job.spec, quote)) {
             answer.clauses = {{"budget", least_text(job.spec, quote)}};
             continue;

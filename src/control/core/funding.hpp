@@ -6,6 +6,7 @@
 
 #include "control/core/accounts.hpp"
 #include "control/core/quotes.hpp"
+#include "control/core/settle.hpp"
 
 #include <optional>
 #include <string>
@@ -13,10 +14,14 @@
 
 namespace weir::control {
 
-/// How long a run may last that begins now: max_duration, or as long as what is promised and not yet owed pays, less the grace.
-[[nodiscard]] Seconds run_for(const Policy& policy, const LiveJob& job, const AcceleratorAsk& ask, Fen price);
-/// Whether what is promised and not owed pays for another run like the last, once what that lost is charged to who pays for the cause.
-[[nodiscard]] bool pays_again(const Core& core, const LiveJob& job, LossCause cause);
+/// How long a run may last that begins now: max_duration, or as long as is paid of what the job can still spend, less the grace.
+/// @param shares what each hold promises for it; nothing: all pay whole.
+[[nodiscard]] Seconds run_for(const Core& core, const LiveJob& job, const AcceleratorAsk& ask, Fen price,
+                              const std::optional<std::vector<SourceShare>>& shares);
+/// Whether what the job can still spend, once what it just lost is charged to who pays for the cause, pays for a run anywhere.
+[[nodiscard]] bool pays_again(const Core& core, const LiveJob& job, LossCause cause, Instant now);
+/// What the job can still spend of each of its sources, in its funding order.
+[[nodiscard]] std::vector<Fen> spendable(const LiveJob& job, const Purse& purse);
 
 /// The holds of a new job: for each source the most that any payable site would take of it.
 struct HoldPlan {

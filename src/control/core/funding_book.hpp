@@ -27,6 +27,7 @@ struct FundingQuestion {
     std::int64_t max_duration_s = 0;
     std::int64_t budget_fen = 0;  ///< 0: none.
     std::vector<std::pair<std::optional<VoucherId>, std::int64_t>> sources;  ///< With the fen that each holds back.
+    std::vector<std::int64_t> left;  ///< Of a job that ran before: what it can still spend of each, and of its budget.
     std::optional<Instant> at;    ///< Set where a voucher would end before the run could: then the moment matters.
     friend auto operator<=>(const FundingQuestion&, const FundingQuestion&) = default;
 };

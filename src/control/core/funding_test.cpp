@@ -277,6 +277,85 @@ TEST(Funding, AJobThatWaitedTooLongForItsVoucherIsJudgedAnew) {
     EXPECT_TRUE(market.play(Tick{}).events.empty()) << "once";
 }
 
+// Each source holds what it would pay where it pays most: all that is held together may be more than any site can be paid.
+TEST(Funding, TheNextRunLastsAsLongAsItsSiteCanBePaidOfWhatIsLeft) {
+    Market market;
+    market.core.policy.kill_grace = seconds(10);
+    for (const std::string site : {"east", "west"}) market.site(site, {{"A100", Fen{3600}}});
+    market.nodes("west", {Market::node("n1", {"A100"})});
+    market.deposit(100'000);
+    auto programme = Market::programme({{{}, {}, 600, "all: 60 %"}});
+    programme.sites = {{SiteName{"east"}}, "article 3: the east"};
+    const auto voucher = market.award(programme, 50'000);
+    const auto job = market.submit(Market::spec({"A100"}, {{voucher}, {}}));
+    ASSERT_EQ(held(market.live(job)), Fen{4332 + 7220}) << "two fen a second for 3,610 s: 60 % in the east, all in the west";
+    market.place();
+    market.run(job);
+    market.meter(job, 1, 3000);
+    market.report("west", [&](SiteReport& r) { r.checkpoints = {{job, 1, "c1", sha256("c1"), 1, {}}}; });
+    EXPECT_FALSE(market.live(job).stop_ordered);
+    market.must(LoseTask{job, 1});
+    market.place();
+    ASSERT_TRUE(market.live(job).placement);
+    EXPECT_EQ(market.live(job).run_for, Seconds{600}) << "1,220 fen are left of what pays in the west, and the grace is paid of them";
+    market.run(job);
+    market.meter(job, 1, 609);
+    EXPECT_FALSE(market.live(job).stop_ordered);
+    market.meter(job, 2, 1);
+    EXPECT_EQ(market.live(job).stop_ordered, Reason::budget_reached);
+    const auto finished = market.end(job);
+    EXPECT_EQ(finished.paid[0].captured, Fen{0});
+    EXPECT_EQ(finished.paid[1].captured, Fen{7220});
+    for (const auto& line : finished.bill) EXPECT_EQ(line.payer, Payer::tenant) << "nobody computed on the provider's money";
+}
+
+TEST(Funding, AJobThatCanPayForNoOtherRunEnds) {
+    for (const std::int64_t used_s : {3598, 3600}) {
+        Market market;
+        market.core.policy.kill_grace = seconds(10);
+        for (const std::string site : {"east", "west"}) market.site(site, {{"A100", Fen{3600}}});
+        market.nodes("west", {Market::node("n1", {"A100"})});
+        market.deposit(100'000);
+        auto programme = Market::programme({{{}, {}, 600, "all: 60 %"}});
+        programme.sites = {{SiteName{"east"}}, "article 3: the east"};
+        const auto voucher = market.award(programme, 50'000);
+        auto spec = Market::spec({"A100"}, {{voucher}, {}});
+        spec.trust = {SiteName{"west"}};  // where the voucher, of which nothing is held then, does not help
+        const auto job = market.submit(spec);
+        market.place();
+        market.run(job);
+        market.meter(job, 1, used_s);
+        market.report("west", [&](SiteReport& r) { r.checkpoints = {{job, 1, "c1", sha256("c1"), 1, {}}}; });
+        market.must(LoseTask{job, 1});
+        EXPECT_EQ(market.core.state.jobs.contains(job), used_s == 3598) << "a second and the grace are paid for, or not";
+    }
+}
+
+TEST(Funding, WhatAPurseCanPayIsFoundToTheFen) {
+    const auto all = Fen{1'000'000};
+    EXPECT_EQ(most_payable({Fen{100}}, {1000}, all), Fen{100});
+    EXPECT_EQ(most_payable({Fen{100}}, {0}, all), Fen{0});
+    EXPECT_EQ(most_payable({Fen{100}}, {1000}, Fen{40}), Fen{40}) << "the budget";
+    EXPECT_EQ(most_payable({Fen{60}, Fen{40}}, {600, 1000}, all), Fen{100});
+    EXPECT_EQ(most_payable({Fen{60}, Fen{100}}, {600, 1000}, all), Fen{160}) << "what the voucher lacks the next one pays";
+    EXPECT_EQ(most_payable({Fen{1000}, Fen{40}}, {600, 1000}, all), Fen{100}) << "of a run of 100 the voucher pays 60";
+    EXPECT_EQ(most_payable({Fen{1000}, Fen{0}}, {600, 1000}, all), Fen{0}) << "nobody pays the rest";
+    EXPECT_EQ(most_payable({Fen{60}, Fen{40}}, {600, 400}, all), Fen{100});
+    EXPECT_EQ(most_payable({}, {}, all), Fen{0});
+}
+
+TEST(Funding, ARunThatAVoucherSharesInBeginsSoThatItEndsWithIt) {
+    Market market;
+    market.site("east", {{"A100", Fen{3600}}});
+    market.nodes("east", {Market::node("n1", {"A100"})});
+    market.deposit(100'000);
+    const auto voucher = market.award(Market::programme({{{}, {}, 900, "all: 90 %"}}), 50'000);
+    const auto job = market.submit(Market::spec({"A100"}, {{voucher}, {}}));
+    market.now = market.core.state.vouchers.at(voucher).valid_to - hours(1) - seconds(600);
+    market.place();
+    EXPECT_EQ(market.live(job).deadline, market.now + seconds(600)) << "later it would run on when the voucher has ended";
+}
+
 TEST(Funding, AVoucherPaysForNoUseAfterItsEnd) {
     Market market;
     market.site("east", {{"A100", Fen{3600}}});

@@ -75,11 +75,12 @@ const MeterState* meter_of(const LiveJob& job, std::uint32_t generation, std::ui
 void take_meter(LiveJob& job, const TaskMetered& e) {
     const auto meter = place_of(job.meters, e.generation, e.node_rank);
     if (meter == job.meters.end() || key_of(*meter) != std::pair{e.generation, e.node_rank}) {
-        job.meters.insert(meter, {e.generation, e.node_rank, e.sequence, e.to_s, e.used});
+        job.meters.insert(meter, {e.generation, e.node_rank, e.sequence, e.to_s, e.used, e.to_s - e.from_s});
     } else {
         meter->sequence = e.sequence;
         meter->to_s = e.to_s;
         meter->used += e.used;
+        meter->told_s += e.to_s - e.from_s;
     }
     auto* usage = usage_of(job, e.generation);
     if (usage == nullptr) return;

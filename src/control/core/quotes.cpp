@@ -139,6 +139,40 @@ std::vector<Quote> quotes_everywhere(const Core& core, const OrganisationName& o
     return all;
 }
 
+Fen most_payable(const std::vector<Fen>& free, const std::vector<std::int64_t>& per_mille, Fen budget) {
+    // Each source's part is rounded down, so that parts of parts leave up to a fen each.
+    const auto partial = std::ranges::count_if(per_mille, [](std::int64_t part) { return part > 0 && part < 1000; });
+    const auto rest_of = [&](std::int64_t cost) {
+        auto rest = cost;
+        for (std::size_t i = 0; i < free.size(); ++i)
+            rest -= std::min({mul_div(cost, per_mille[i], 1000, Rounding::down).value_or(0), rest, free[i].value});
+        return rest;
+    };
+    Fen all{0};
+    for (const auto& one : free) all += one;
+    std::int64_t least = 0;
+    for (auto most = std::max<std::int64_t>(std::min(all, budget).value, 0) + partial; least < most;) {
+        const auto middle = least + (most - least + 1) / 2;
+        if (rest_of(middle) <= partial) {
+            least = middle;
+        } else {
+            most = middle - 1;
+        }
+    }
+    auto found = std::max<std::int64_t>(least - partial, 0);
+    for (auto step = partial; step > 0 && found > 0 && rest_of(found) > 0; --step) --found;
+    return Fen{found};
+}
+
+std::vector<std::int64_t> shares_at(const Core& core, const OrganisationName& organisation, const JobSpec& spec, const Site& site,
+                                    const std::string& model, Instant now) {
+    const std::vector<Fen> nothing;
+    const Asked asked{core, organisation, spec, nothing, now};
+    std::vector<std::int64_t> shares;
+    for (std::size_t i = 0; i < asked.sources.size(); ++i) shares.push_back(asked.ask(i, site, model).per_mille);
+    return shares;
+}
+
 std::vector<Fen> free_of(const State& state, const OrganisationName& organisation, const std::vector<FundingSource>& sources) {
     std::vector<Fen> free;
     for (const auto& source : sources) free.push_back(std::max(Fen{0}, free_in(state, account_of(state, organisation, source))));

@@ -35,6 +35,15 @@ struct Quote {
 /// The sources of a job in their order: the prepaid balance where it names none.
 [[nodiscard]] std::vector<FundingSource> sources_of(const JobSpec& spec);
 
+/// The most of a run's cost that sources pay which each pay at most their thousandths of it and what they have free, in this order, and
+/// all together no more than the budget. Where parts are rounded, up to two fen less for each source that pays a part.
+/// @param per_mille by source, as `free`.
+[[nodiscard]] Fen most_payable(const std::vector<Fen>& free, const std::vector<std::int64_t>& per_mille, Fen budget);
+
+/// Thousandths that each source pays for a model at a site of a run that begins now.
+[[nodiscard]] std::vector<std::int64_t> shares_at(const Core& core, const OrganisationName& organisation, const JobSpec& spec,
+                                                  const Site& site, const std::string& model, Instant now);
+
 /// What each source has free, 0 where there is no such account.
 [[nodiscard]] std::vector<Fen> free_of(const State& state, const OrganisationName& organisation, const std::vector<FundingSource>& sources);
 

@@ -181,6 +181,34 @@ Shares share_out(const Core& core, const LiveJob& job, const std::vector<Owed>& 
     return shares;
 }
 
+/// What the job's use comes to, before anybody has paid of it.
+struct Reckoning {
+    std::vector<BillLine> bill;
+    std::vector<Owed> owed;  ///< Of the bill, what the tenant owes.
+};
+
+Reckoning reckon(const LiveJob& job, std::optional<LossCause> unsecured) {
+    Reckoning result;
+    std::vector<const GenerationUsage*> used_by;  // by line of the bill
+    for (const auto& known : job.usage) {
+        auto usage = known;
+        if (unsecured) {
+            usage.lost[std::string{codec::name_of(*unsecured)}] += usage.at_risk;
+        } else {
+            usage.secured += usage.at_risk;
+        }
+        if (usage.secured.value > 0) result.bill.push_back(line_of(usage, usage.secured, std::nullopt));
+        for (const auto& [cause, used] : usage.lost) {
+            if (used.value > 0) result.bill.push_back(line_of(usage, used, cause_of(cause)));
+        }
+        used_by.resize(result.bill.size(), &known);
+    }
+    for (std::size_t i = 0; i < result.bill.size(); ++i) {
+        if (result.bill[i].payer == Payer::tenant) result.owed.push_back({&result.bill[i], used_by[i]});
+    }
+    return result;
+}
+
 class Chain {
 public:
     Chain(const LiveJob& job, Instant now) : job_{job}, now_{now} {}
@@ -263,28 +291,30 @@ Fen held(const LiveJob& job) {
     return sum;
 }
 
-Fen promised(const LiveJob& job) { return job.spec->budget ? std::min(held(job), job.spec->budget->fen) : held(job); }
+Purse purse_of(const Core& core, const LiveJob& job, std::optional<LossCause> unsecured) {
+    const auto reckoning = reckon(job, unsecured);
+    const auto shares = share_out(core, job, reckoning.owed);
+    Purse purse{{}, job.spec->budget ? job.spec->budget->fen : Fen{limits::fen_max}};
+    for (std::size_t h = 0; h < job.holds.size(); ++h) {
+        const auto taken = std::accumulate(shares.by_source[h].begin(), shares.by_source[h].end(), Fen{0});
+        purse.free.push_back(job.holds[h].amount - taken);
+        purse.budget -= taken;
+    }
+    return purse;
+}
+
+bool is_spent(const Core& core, const LiveJob& job) {
+    const auto purse = purse_of(core, job, std::nullopt);
+    std::vector<std::int64_t> per_mille;
+    for (std::size_t h = 0; h < job.holds.size(); ++h) per_mille.push_back(share_of(core, job, h, job.usage.back()).per_mille);
+    return most_payable(purse.free, per_mille, purse.budget).value == 0;
+}
 
 Settlement settle(const Core& core, const LiveJob& job, std::optional<LossCause> unsecured, Instant now) {
+    auto reckoning = reckon(job, unsecured);
+    const auto& lines = reckoning.owed;
     Settlement result;
-    std::vector<const GenerationUsage*> used_by;  // by line of the bill
-    for (const auto& known : job.usage) {
-        auto usage = known;
-        if (unsecured) {
-            usage.lost[std::string{codec::name_of(*unsecured)}] += usage.at_risk;
-        } else {
-            usage.secured += usage.at_risk;
-        }
-        if (usage.secured.value > 0) result.bill.push_back(line_of(usage, usage.secured, std::nullopt));
-        for (const auto& [cause, used] : usage.lost) {
-            if (used.value > 0) result.bill.push_back(line_of(usage, used, cause_of(cause)));
-        }
-        used_by.resize(result.bill.size(), &known);
-    }
-    std::vector<Owed> lines;
-    for (std::size_t i = 0; i < result.bill.size(); ++i) {
-        if (result.bill[i].payer == Payer::tenant) lines.push_back({&result.bill[i], used_by[i]});
-    }
+    result.bill = std::move(reckoning.bill);  // its lines stay where they are
     const auto shares = share_out(core, job, lines);
 
     Chain chain{job, now};

@@ -19,6 +19,17 @@ struct Settlement {
 /// lost to this cause; nothing: it was work well done.
 [[nodiscard]] Settlement settle(const Core& core, const LiveJob& job, std::optional<LossCause> unsecured, Instant now);
 
+/// What a job can still spend.
+struct Purse {
+    std::vector<Fen> free;  ///< Of each hold, once what the job owes so far is taken of it.
+    Fen budget;             ///< The same of its budget; as much as there is where it has none.
+};
+/// As though the job ended now. `unsecured` as for settle().
+[[nodiscard]] Purse purse_of(const Core& core, const LiveJob& job, std::optional<LossCause> unsecured);
+
+/// Whether what the job can still spend pays nothing more of its present generation.
+[[nodiscard]] bool is_spent(const Core& core, const LiveJob& job);
+
 /// The price of so much use, rounded half up to the fen.
 [[nodiscard]] Fen charge_of(MilliCardSeconds used, Fen fen_per_card_hour);
 
@@ -27,8 +38,5 @@ struct Settlement {
 
 /// What all funding sources hold back for the job together.
 [[nodiscard]] Fen held(const LiveJob& job);
-
-/// What its payers promised in all. What is held may be more: each source holds what it would pay where it pays most.
-[[nodiscard]] Fen promised(const LiveJob& job);
 
 }  // namespace weir::control

@@ -52,9 +52,10 @@ struct MeterState {
     std::uint64_t sequence = 0;
     std::int64_t to_s = 0;
     MilliCardSeconds used;      ///< Counted so far.
+    std::int64_t told_s = 0;    ///< Told so far; more than was counted where it was more than had gone by.
     bool operator==(const MeterState&) const = default;
 };
-BOOST_DESCRIBE_STRUCT(MeterState, (), (generation, node_rank, sequence, to_s, used))
+BOOST_DESCRIBE_STRUCT(MeterState, (), (generation, node_rank, sequence, to_s, used, told_s))
 
 struct LiveJob {
     JobId id;

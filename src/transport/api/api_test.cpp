@@ -360,7 +360,7 @@ TEST(Money, AVoucherIsAwardedHeldAndShown) {
     longer.replace(longer.find(R"("run")"), 0, R"("max_duration":"31d","budget":"1 yuan",)");
     const auto unpaid = town.post("ann", "/v1/jobs", longer);
     ASSERT_EQ(unpaid.status, 201) << unpaid.body;
-    EXPECT_THAT(unpaid.body, HasSubstr(R"("code":"funding_unused","text":")" + id + " pays nothing of it: the voucher is valid from ")) 
+    EXPECT_THAT(unpaid.body, HasSubstr(R"("code":"funding_unused","text":")" + id + " pays nothing of it: the voucher is valid from "))
         << "a voucher that ends before the run could";
     EXPECT_EQ(job.body.find("funding_unused"), std::string::npos);
     body.replace(body.find("A100:1"), 6, "A100:64");

@@ -301,7 +301,8 @@ Result<std::string, http::Response> key_of(const http::Request& request) {
 
 namespace {
 
-/// What a cursor to this position of this path's list begins with: a text that was made up or cut is none.
+/// What a cursor to this position of this path's list begins with: a text that was cut, or is of another list, is none. It is no secret
+/// and opens nothing: what may be seen is asked anew of each page.
 std::string cursor_mark(const http::Request& request, std::string_view position) {
     return "c3" + sha256(fmt::format("{}\n{}", request.path, position)).text().substr(0, 8);
 }

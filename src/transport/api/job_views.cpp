@@ -133,7 +133,12 @@ WhyReason standing_of(const LiveJob& job) {
     if (job.placement) {
         view.site = job.placement->site.value;
         view.model = job.placement->model;
-        view.text = fmt::format("it is {} at {} since {} and waits for nothing", state, job.placement->site.value, format_utc(job.since));
+        view.text = fmt::format("it is {} at {} since {}", state, job.placement->site.value, format_utc(job.since));
+        if (job.state == JobState::running) {
+            view.text += " and waits for nothing";
+        } else if (!job.stop_ordered && job.deadline) {
+            view.text += fmt::format("; unless the site says before {} that it runs, it is tried elsewhere", format_utc(*job.deadline));
+        }
     } else {
         view.text = fmt::format("it is {} since {}; the next plan looks at it", state, format_utc(job.since));
     }

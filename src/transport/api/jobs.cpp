@@ -97,7 +97,9 @@ Result<Change, http::Response> submit_job(Context& context, KnownToFit& known, c
     auto warnings = known.why_never(context, actor, command);
     for (auto& unused : unused_funding_of(context, actor, command)) warnings.push_back(std::move(unused));
     auto print = [warnings = std::move(warnings)](const control::Accepted& made, std::uint64_t revision) {
-        return codec::to_json(JobMade{made.id, made.repeated, revision, warnings.empty() ? std::nullopt : std::optional{warnings}});
+        // Of a job that was there already its own holds would be warned of.
+        const bool warn = !warnings.empty() && !made.repeated;
+        return codec::to_json(JobMade{made.id, made.repeated, revision, warn ? std::optional{warnings} : std::nullopt});
     };
     return Change{std::move(command), std::move(canonical), "/v1/jobs/", std::move(print)};
 }

@@ -255,7 +255,14 @@ TEST(Agent, IsUnderstoodInTheProtocolsOfTheReleasesBeforeAndToldOfOthers) {
     EXPECT_TRUE(codec::decode_json<Desired>(ask("").body, "desired")) << "who does not say speaks the first protocol";
     EXPECT_TRUE(codec::decode_json<Desired>(ask("1").body, "desired"));
     EXPECT_TRUE(codec::decode_json<DesiredPage>(ask("2").body, "desired"));
-    for (const std::string other : {"0", "3", "4000000000"}) {
+    EXPECT_TRUE(codec::decode_json<DesiredPage>(ask("3").body, "desired"));
+    const auto answer_in = [&](const std::string& protocol, std::uint64_t sequence) {
+        return town.ask(secret, http::Method::post, "/v1/sites/east/report", codec::to_json(report(sequence)),
+                        {{std::string{agent_protocol::header}, protocol}}).body;
+    };
+    EXPECT_EQ(answer_in("2", 1).find("session_before"), std::string::npos) << "older agents take no field that they do not know";
+    EXPECT_THAT(answer_in("3", 2), HasSubstr(R"("session_before":"")"));
+    for (const std::string other : {"0", "4", "4000000000"}) {
         const auto answer = ask(other);
         EXPECT_EQ(answer.status, 400);
         EXPECT_EQ(text_of(answer.body, "type"), "urn:weir:problem:agent_protocol");

@@ -12,9 +12,11 @@
 #include <algorithm>
 #include <atomic>
 #include <condition_variable>
+#include <cstdint>
 #include <mutex>
 #include <optional>
 #include <random>
+#include <string>
 #include <thread>
 #include <utility>
 
@@ -98,9 +100,13 @@ public:
     Listener(ports::ServerLink& link, Seconds wait, const Bell& bell, std::uint64_t seed)
         : link_{link}, wait_{wait}, bell_{bell}, backoff_{seed}, thread_{[this](const std::stop_token& stop) { run(stop); }} {}
 
-    [[nodiscard]] std::optional<Desired> take() {
+    struct News {
+        std::optional<Desired> list;
+        std::optional<std::uint64_t> same_at;  ///< The last list is what should run at this revision too.
+    };
+    [[nodiscard]] News take() {
         const std::lock_guard lock{mutex_};
-        return std::exchange(heard_, std::nullopt);
+        return std::exchange(news_, {});
     }
 
     /// What should run was heard at least once.
@@ -127,14 +133,21 @@ private:
                 continue;
             }
             backoff_.forget();
-            const bool changed = heard == DesiredList::Heard::changed;
-            if (changed) {
-                const std::lock_guard lock{mutex_};
-                heard_ = list_.list();
-            }
-            const bool is_first = list_.is_whole() && !has_heard_.exchange(true);
-            if (changed || is_first) bell_.ring();
+            if (heard == DesiredList::Heard::changed || heard == DesiredList::Heard::same) give_on(heard);
         }
+    }
+
+    void give_on(DesiredList::Heard heard) {
+        {
+            const std::lock_guard lock{mutex_};
+            if (heard == DesiredList::Heard::changed) {
+                news_ = {list_.list(), std::nullopt};
+            } else {
+                news_.same_at = list_.revision();
+            }
+        }
+        has_heard_ = true;
+        bell_.ring();
     }
 
     void pause(const std::stop_token& stop) {
@@ -149,7 +162,7 @@ private:
     DesiredList list_;  ///< Of the thread alone.
     std::mutex mutex_;
     std::condition_variable_any stopped_;
-    std::optional<Desired> heard_;
+    News news_;
     std::atomic<bool> has_heard_ = false;
     std::jthread thread_;  ///< Last: it uses all of the above.
 };
@@ -185,7 +198,9 @@ private:
             heard_first_ = true;
             next_report_ = {};
         }
-        if (auto desired = listener_.take()) reconciler_.hear(std::move(*desired));
+        auto news = listener_.take();
+        if (news.list) reconciler_.hear(std::move(*news.list));
+        if (news.same_at) reconciler_.hear_revision(*news.same_at);
         if (disk_) {
             if (const auto figures = disk_->take()) reconciler_.hear_disk(*figures);
         }

@@ -146,6 +146,16 @@ TEST_F(AgentTest, WhatWasOrderedBeforeItSpokeIsHeardBeforeItSpeaks) {
     EXPECT_TRUE(backend.tasks.empty()) << "another agent may be running it";
 }
 
+TEST_F(AgentTest, AListThatIsStillTheSameMuchLaterIsCurrent) {
+    link.begin_at(3);
+    greet();
+    link.desire({task(1)});
+    ASSERT_TRUE(link.wait_for_question([](const DesiredQuestion& question) { return question.since == 1; }));
+    link.pass();
+    link.pass();
+    ASSERT_TRUE(link.wait_for(told(1, TaskState::running)));
+}
+
 TEST(Port, IsFreeAndNotTaken) {
     const auto first = pick_free_port({});
     EXPECT_NE(first, 0);

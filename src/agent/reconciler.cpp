@@ -61,6 +61,11 @@ Reconciler::Reconciler(ReconcilerOptions options, ports::SiteBackend& backend, C
 
 void Reconciler::hear(Desired desired) { heard_ = std::move(desired); }
 
+void Reconciler::hear_revision(std::uint64_t revision) {
+    auto& list = heard_ ? heard_ : desired_;
+    if (list) list->revision = revision;
+}
+
 void Reconciler::set_paused(bool paused) {
     if (paused == paused_) return;
     spdlog::info("{} site={}", paused ? "agent.paused" : "agent.resumed", options_.site.text());

@@ -61,6 +61,8 @@ public:
     /// What should run: the server's latest answer. Its revision may be lower than before (a server that was restored counts anew);
     /// whoever carries the messages gives them in the order in which they were asked for.
     void hear(Desired desired);
+    /// The list that was heard last is what should run at this revision too.
+    void hear_revision(std::uint64_t revision);
     /// A paused site starts nothing, stops everything (with a checkpoint where the task can be asked for one) and offers no node.
     void set_paused(bool paused);
     /// A new look at the host's cards: table_of() with the nodes that are in use.

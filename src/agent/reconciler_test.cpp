@@ -80,6 +80,28 @@ TEST_F(ReconcilerTest, WhatAnOlderListAsksForIsNotBegunUnderALeaseThatIsOfANewer
     EXPECT_EQ(at(402), (Calls{"fence 1", "start 2/0"}));
 }
 
+// Found by a review: after a restart of the server nothing more was begun until the site's list changed.
+TEST_F(ReconcilerTest, AListThatIsHeardToBeTheSameIsAsCurrentAsANewOne) {
+    greet();
+    auto on = task(1);
+    on.resume = {stored("step-1", "one")};
+    blobs.down = true;
+    desire({on});
+    EXPECT_EQ(at(105), Calls{}) << "its checkpoint does not come";
+    blobs.down = false;
+    ++revision;
+    tell();
+    EXPECT_EQ(at(110), (Calls{}));
+    agent->hear_revision(revision);
+    EXPECT_EQ(at(111), (Calls{"install 1/0 step-1", "start 1/0"}));
+    // Of a list that was heard and not yet looked at it is true as well.
+    desire({on, task(2)});
+    agent->hear_revision(++revision);
+    EXPECT_EQ(agent->heard_revision(), revision - 2);
+    at(112);
+    EXPECT_EQ(agent->heard_revision(), revision);
+}
+
 TEST_F(ReconcilerTest, WorkThatRunsOnHasItsOwnLease) {
     greet();
     auto on = task(1);

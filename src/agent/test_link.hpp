@@ -29,19 +29,19 @@ public:
         if (refuses_ && refuses_(report)) return fail(ports::LinkError{ports::LinkFault::refused, "a model that nobody knows"});
         reports_.push_back(report);
         changed_.notify_all();
-        return ReportAnswer{report.sequence, 30'000, 3'600'000, 10'000, desired_.revision};
+        return ReportAnswer{report.sequence, 30'000, 3'600'000, 10'000, std::max(changed_at_, known_from_)};
     }
     Result<DesiredPage, ports::LinkError> get_desired(const DesiredQuestion& question, Seconds wait) override {
         std::unique_lock lock{mutex_};
+        questions_.push_back(question);
+        changed_.notify_all();
         const auto ready = [&] { return interrupted_ || desired_.revision > question.since; };
         if (wait.value > 0) changed_.wait_for(lock, patience, ready);
         if (interrupted_) return fail(ports::LinkError{ports::LinkFault::interrupted, "interrupted"});
-        questions_.push_back(question);
-        changed_.notify_all();
         DesiredPage page;
         page.revision = desired_.revision;
-        page.full = true;
-        page.set = desired_.tasks;
+        page.full = question.since == 0 || question.since < changed_at_;
+        if (page.full) page.set = desired_.tasks;
         page.digest = digest_of(desired_.tasks);
         if (damaged_ > 0) {
             --damaged_;
@@ -58,7 +58,19 @@ public:
     void desire(std::vector<DesiredTask> tasks) {
         const std::lock_guard lock{mutex_};
         desired_ = {desired_.revision + 1, std::move(tasks)};
+        changed_at_ = desired_.revision;
         changed_.notify_all();
+    }
+    /// Something happens that this site's list does not name.
+    void pass() {
+        const std::lock_guard lock{mutex_};
+        ++desired_.revision;
+        changed_.notify_all();
+    }
+    /// It began from a snapshot of this revision, and knows no change before.
+    void begin_at(std::uint64_t known_from) {
+        const std::lock_guard lock{mutex_};
+        known_from_ = known_from;
     }
     /// The next pages lack a task that they should have.
     void damage_pages(int pages) {
@@ -90,6 +102,8 @@ private:
     std::condition_variable changed_;
     std::vector<SiteReport> reports_;
     Desired desired_;
+    std::uint64_t changed_at_ = 0;
+    std::uint64_t known_from_ = 0;
     std::vector<DesiredQuestion> questions_;
     std::function<bool(const SiteReport&)> refuses_;
     int failures_ = 0;

@@ -13,6 +13,7 @@
 #include <atomic>
 #include <condition_variable>
 #include <cstdint>
+#include <fstream>
 #include <mutex>
 #include <optional>
 #include <random>
@@ -50,6 +51,13 @@ Instant wall_now() {
     timespec now{};
     ::clock_gettime(CLOCK_REALTIME, &now);
     return {now.tv_sec * 1'000'000'000 + now.tv_nsec};
+}
+
+/// The life of this host; empty where the kernel does not say.
+std::string host_boot() {
+    std::string name;
+    std::getline(std::ifstream("/proc/sys/kernel/random/boot_id"), name);
+    return name;
 }
 
 ports::BootInstant after_ms(ports::BootInstant from, std::int64_t ms) { return {from.ns + ms * ns_per_ms}; }
@@ -332,7 +340,7 @@ std::uint16_t pick_free_port(const std::set<std::uint16_t>& taken) {
 
 Result<void, std::string> run_agent(const AgentConfig& config, const AgentParts& parts, const std::stop_token& stop) {
     WEIR_CHECK(check_declared(config.nodes));
-    auto records = WEIR_TRY(Records::open(config.root + "/agent"));
+    auto records = WEIR_TRY(Records::open(config.root + "/agent", host_boot()));
     const auto inventory = parts.backend.inventory();
     if (!inventory) return fail(fmt::format("the inventory of {} could not be taken: {}", config.site.text(), inventory.error().message));
     auto table = table_of(config.nodes, *inventory, records.cards_in_use());

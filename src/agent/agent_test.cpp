@@ -138,6 +138,7 @@ TEST_F(AgentTest, AListThatIsNotTheServersIsAskedForAgainAndNotObeyed) {
 }
 
 TEST_F(AgentTest, WhatWasOrderedBeforeItSpokeIsHeardBeforeItSpeaks) {
+    link.hear_another();
     link.desire({task(1)});
     run();
     ASSERT_TRUE(link.wait_for([](const SiteReport& report) { return report.sequence == 1; }));
@@ -153,6 +154,15 @@ TEST_F(AgentTest, AListThatIsStillTheSameMuchLaterIsCurrent) {
     ASSERT_TRUE(link.wait_for_question([](const DesiredQuestion& question) { return question.since == 1; }));
     link.pass();
     link.pass();
+    ASSERT_TRUE(link.wait_for(told(1, TaskState::running)));
+}
+
+TEST_F(AgentTest, AnAgentThatComesBackBeginsAtOnceWhatWasOrderedMeanwhile) {
+    greet();
+    thread = {};
+    link.resume();
+    link.desire({task(1)});
+    run();
     ASSERT_TRUE(link.wait_for(told(1, TaskState::running)));
 }
 

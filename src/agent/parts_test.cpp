@@ -325,6 +325,21 @@ TEST(Records, AreThereAfterTheAgent) {
     EXPECT_EQ(Records::open(folder.path / "agent").value().all().size(), 0U);
 }
 
+TEST(Records, SessionsVouchInTheLifeOfTheHostInWhichTheyWereWritten) {
+    const Folder folder;
+    const auto open = [&](const std::string& host_boot) { return Records::open(folder.path / "agent", host_boot).value(); };
+    const std::vector<std::string> sessions{"s1", "s2"};
+    ASSERT_TRUE(open("boot-1").save_vouching(sessions));
+    EXPECT_EQ(open("boot-1").vouching(), sessions);
+    EXPECT_TRUE(open("boot-2").vouching().empty());
+    EXPECT_TRUE(open("").vouching().empty());
+    // Where the host does not say which life it is in, nothing is remembered and nothing lost.
+    ASSERT_TRUE(open("").save_vouching({"s3"}));
+    EXPECT_EQ(open("boot-1").vouching(), sessions);
+    ASSERT_TRUE(open("boot-2").save_vouching({"s3"}));
+    EXPECT_TRUE(open("boot-1").vouching().empty());
+}
+
 TEST(Records, ADamagedFileIsNamed) {
     const Folder folder;
     fs::create_directory(folder.path / "agent");

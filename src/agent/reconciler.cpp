@@ -20,7 +20,6 @@ ports::BootInstant pause_after(std::uint32_t failures) { return {std::min<std::i
 constexpr std::int64_t disk_exit_code = 122;
 constexpr ports::BootInstant prepare_within{300 * ns_per_s};  ///< Then the network may try elsewhere: cards that wait cost nobody.
 constexpr std::uint32_t bad_at_once_max = 8;  ///< Checkpoints that do not hold; beyond them each one waits longer.
-constexpr std::int64_t clocks_apart_ns = 2 * ns_per_s;  ///< How far the clocks of two hosts may drift in a lease, and more.
 constexpr std::size_t stored_untold_max = 4;  ///< Of a generation, while the server is away; it keeps two.
 
 ports::BootInstant later(ports::BootInstant from, ports::BootInstant by) { return {from.ns + by.ns}; }
@@ -55,7 +54,8 @@ Reconciler::Reconciler(ReconcilerOptions options, ports::SiteBackend& backend, C
       nodes_{std::move(nodes)},
       pick_port_{std::move(pick_port)},
       random_{seed, "agent sessions"},
-      book_{options_.site} {
+      book_{options_.site},
+      doubts_{records_.vouching(), records_.session()} {
     remember_cards();
 }
 
@@ -63,7 +63,9 @@ void Reconciler::hear(Desired desired) { heard_ = std::move(desired); }
 
 void Reconciler::hear_revision(std::uint64_t revision) {
     auto& list = heard_ ? heard_ : desired_;
-    if (list) list->revision = revision;
+    if (!list) return;
+    list->revision = revision;
+    if (!heard_) doubts_.hear_revision(revision);
 }
 
 void Reconciler::set_paused(bool paused) {
@@ -141,7 +143,8 @@ bool Reconciler::is_moving() const {
                const bool closing = gang.closing != Closing::none;
                if (gang.view.state == TaskState::ended)
                    return (gang.desired != nullptr || gang.view.any_here) && (record == nullptr || !record->end_known);
-               return closing ? gang.view.any_alive : gang.desired != nullptr && gang.view.state == TaskState::starting;
+               if (closing) return gang.view.any_alive;
+               return gang.desired != nullptr && gang.view.state == TaskState::starting && !is_doubtful(entry.first, gang);
            });
 }
 
@@ -151,9 +154,9 @@ void Reconciler::step(ports::BootInstant now, std::int64_t now_s) {
     if (heard_) {
         gangs_.clear();
         desired_ = std::exchange(heard_, std::nullopt);
-        if (!was_taken_) doubt_unknown();
+        doubts_.hear_list(*desired_);
     }
-    if (was_taken_ && !spoke_at_) spoke_at_ = now_;
+    if (doubts_.look(now_, terms_)) remember_vouching();
     for (int looks = 0; looks < looks_max; ++looks) {
         take_answers();
         if (!look()) return;
@@ -327,7 +330,11 @@ bool Reconciler::waits_for_checkpoint(const GenerationKey& key, const Gang& gang
 bool Reconciler::open(const GenerationKey& key, Gang& gang) {
     const auto deadline = deadline_of(gang.desired->run_on);
     if (!deadline || *deadline <= now_) return false;
-    if (older_lives(key) || is_doubtful(key, gang)) return false;
+    if (older_lives(key)) return false;
+    if (is_doubtful(key, gang)) {
+        complain(key, "start", "an agent that spoke for this site before may still run it; waits until that one's lease is over");
+        return false;
+    }
     const auto* record = make_record(key, *gang.desired);
     if (record == nullptr) return false;
     bool acted = false;
@@ -347,22 +354,10 @@ bool Reconciler::open(const GenerationKey& key, Gang& gang) {
 /// another site, and would have it run twice.
 bool Reconciler::list_is_current() const { return desired_->revision >= terms_->desired_revision; }
 
-/// What was ordered before this agent spoke for the first time, and is not known here, may run under an agent that spoke before it.
-void Reconciler::doubt_unknown() {
-    for (const auto& task : desired_->tasks) {
-        const GenerationKey key{task.job, task.generation};
-        if (records_.find(key) == nullptr) doubtful_.insert(key);
-    }
-}
-
-/// Until every lease that another agent may have been granted is over, and what it ran is gone.
+/// It may run under another agent of this site.
 bool Reconciler::is_doubtful(const GenerationKey& key, const Gang& gang) const {
-    if (!doubtful_.contains(key) || gang.view.any_here || gang.desired == nullptr) return false;
-    const auto length = deadline_of(gang.desired->run_on);
-    if (!length || !spoke_at_) return true;
-    const auto lease_ns = length->ns - terms_from_.ns;
-    const auto grace_ns = terms_->kill_grace_ms * 1'000'000;
-    return now_.ns < spoke_at_->ns + lease_ns + grace_ns + clocks_apart_ns;
+    if (gang.view.any_here || gang.desired == nullptr) return false;
+    return doubts_.holds(key, records_.find(key) != nullptr, gang.desired->run_on, now_, terms_);
 }
 
 bool Reconciler::older_lives(const GenerationKey& key) const {

@@ -4,7 +4,8 @@
 // clock, no socket and no thread: the loop in agent.hpp brings the time and carries the messages.
 //
 // Promises:
-//   - a generation is started once; two generations of a job never run here at once; older ones are fenced before a newer one starts;
+//   - a generation is started once, and not while another agent of the site may run it (doubts.hpp); two generations of a job never run
+//     here at once; older ones are fenced before a newer one starts;
 //   - nothing is started, and no lease is renewed, but under a lease that the server gave: it counts from the moment the report was
 //     sent, on the boot clock;
 //   - an end is told after all its meter and, within `replicate_within`, after its last checkpoint is stored;
@@ -15,6 +16,7 @@
 
 #include "agent/checkpoint_desk.hpp"
 #include "agent/disk_watch.hpp"
+#include "agent/doubts.hpp"
 #include "agent/gang.hpp"
 #include "agent/nodes.hpp"
 #include "agent/records.hpp"
@@ -156,7 +158,6 @@ private:
     [[nodiscard]] bool waits_for_checkpoint(const GenerationKey& key, const Gang& gang);
     bool open(const GenerationKey& key, Gang& gang);
     [[nodiscard]] bool list_is_current() const;
-    void doubt_unknown();
     [[nodiscard]] bool is_doubtful(const GenerationKey& key, const Gang& gang) const;
     [[nodiscard]] bool older_lives(const GenerationKey& key) const;
     [[nodiscard]] const GenerationRecord* make_record(const GenerationKey& key, const DesiredTask& desired);
@@ -176,7 +177,9 @@ private:
 
     void begin_session(Instant wall);
     void begin_next_session();
+    void remember_vouching();
     void open_book(const Result<std::string, std::string>& session);
+    void hear_first_answer(const ReportAnswer& answer);
     void hear_stale(const std::string& why, Instant wall);
     void tell_everything_anew();
     [[nodiscard]] SiteReport changes();
@@ -205,6 +208,7 @@ private:
     PortPicker pick_port_;
     Random random_;
     ReportBook book_;
+    Doubts doubts_;
     Refusals refusals_;
     ports::BootInstant now_;
     std::int64_t now_s_ = 0;
@@ -220,8 +224,6 @@ private:
     bool was_taken_ = false;                     ///< A session of this life.
     bool is_next_ = false;                       ///< The session comes right after one that was taken.
     bool stands_back_ = false;
-    std::set<GenerationKey> doubtful_;           ///< Ordered before this life's first word, and unknown here.
-    std::optional<ports::BootInstant> spoke_at_; ///< No other agent's lease is renewed after.
     std::vector<ports::TaskObserved> observed_;  ///< Of the last look; gangs_ points into it.
     std::map<GenerationKey, Gang> gangs_;
     std::map<GenerationKey, Memory> memory_;

@@ -42,6 +42,11 @@ void Reconciler::open_book(const Result<std::string, std::string>& session) {
     book_.begin(*session);
 }
 
+void Reconciler::remember_vouching() {
+    if (const auto saved = records_.save_vouching(doubts_.vouching()); !saved)
+        spdlog::warn("agent.session site={} why=\"{}\"", options_.site.text(), saved.error());
+}
+
 void Reconciler::tell_everything_anew() {
     nodes_told_ = false;
     for (auto& [key, memory] : memory_) memory.told.reset();
@@ -146,7 +151,7 @@ void Reconciler::hear_answer(ports::BootInstant sent_at, const Result<ReportAnsw
         return hear_stale(answer.error().message, wall);
     }
     if (stands_back_) return;
-    if (book_.is_new()) spdlog::info("agent.session site={} session={}", options_.site.text(), book_.session());
+    if (book_.is_new()) hear_first_answer(*answer);
     refused_sessions_ = 0;
     was_taken_ = true;
     is_next_ = false;
@@ -156,6 +161,16 @@ void Reconciler::hear_answer(ports::BootInstant sent_at, const Result<ReportAnsw
         terms_from_ = sent_at;
     }
     if (const auto report = book_.acknowledge(answer->sequence)) acknowledge(*report);
+}
+
+void Reconciler::hear_first_answer(const ReportAnswer& answer) {
+    spdlog::info("agent.session site={} session={}", options_.site.text(), book_.session());
+    if (doubts_.hear_answer(book_.session(), answer, desired_ ? &*desired_ : nullptr)) {
+        spdlog::warn("agent.doubts site={} session_before={} why=\"another agent may have spoken for this site before\" "
+                     "what_next=\"what was ordered until now and was not begun here waits until the leases of that agent are over\"",
+                     options_.site.text(), answer.session_before.value_or("unknown"));
+    }
+    remember_vouching();
 }
 
 void Reconciler::hear_stale(const std::string& why, Instant wall) {

@@ -58,10 +58,11 @@ bool sync_folder(const std::string& path) {
 
 }  // namespace
 
-Result<Records, std::string> Records::open(std::string directory) {
+Result<Records, std::string> Records::open(std::string directory, std::string host_boot) {
     if (::mkdir(directory.c_str(), 0700) != 0 && errno != EEXIST)
         return fail(fmt::format("cannot make {}: {}", directory, std::strerror(errno)));
     Records records{std::move(directory)};
+    records.vouching_.host_boot = std::move(host_boot);
     std::error_code error;
     for (const auto& entry : fs::directory_iterator(records.directory_, error)) {
         const auto& path = entry.path();
@@ -74,6 +75,10 @@ Result<Records, std::string> Records::open(std::string directory) {
             auto cards = codec::decode_json<CardsOfNodes>(slurp(path), path.string());
             if (!cards) return fail(fmt::format("{}: remove it once no task of this site runs", codec::describe(cards.error())));
             records.cards_ = std::move(*cards);
+        } else if (path.filename() == "vouching") {
+            auto vouching = codec::decode_json<Vouching>(slurp(path), path.string());
+            if (!vouching) return fail(fmt::format("{}: remove it, and what was ordered waits a lease", codec::describe(vouching.error())));
+            if (vouching->host_boot == records.vouching_.host_boot) records.vouching_ = std::move(*vouching);
         } else if (path.extension() == ".json") {
             auto record = codec::decode_json<GenerationRecord>(slurp(path), path.string());
             if (!record) return fail(fmt::format("{}: move it away to go on without it", codec::describe(record.error())));
@@ -134,6 +139,14 @@ Result<std::string, std::string> Records::begin_session(Instant now, Duration sk
     WEIR_CHECK(write("session", format_uid(session)));
     session_ = session;
     return format_uid(session);
+}
+
+Result<void, std::string> Records::save_vouching(const std::vector<std::string>& sessions) {
+    if (vouching_.host_boot.empty() || vouching_.sessions == sessions) return {};
+    const Vouching vouching{vouching_.host_boot, sessions};
+    WEIR_CHECK(write("vouching", codec::to_json(vouching)));
+    vouching_ = vouching;
+    return {};
 }
 
 bool Records::session_is_ahead_of(Instant now) const {

@@ -4,6 +4,7 @@
 // from its supervisor, never from here.
 //
 //     <directory>/session                          the latest session, so that the next one is later
+//     <directory>/vouching                         the sessions after which nothing is in doubt (doubts.hpp)
 //     <directory>/cards                            which cards the places of the nodes mean
 //     <directory>/<job>.<generation>.json          a GenerationRecord
 //
@@ -66,10 +67,19 @@ BOOST_DESCRIBE_STRUCT(GenerationRecord, (),
                       (job, generation, project, nodes, master_port, run_on, checkpoint, kill_grace_s, checkpoint_before_s, slice_s,
                        prepared, resume, refused, disk_used_up, metered, replicated, end_known))
 
+/// Sessions of this root in which nothing was in doubt, and in which life of the host.
+struct Vouching {
+    std::string host_boot;
+    std::vector<std::string> sessions;
+    bool operator==(const Vouching&) const = default;
+};
+BOOST_DESCRIBE_STRUCT(Vouching, (), (host_boot, sessions))
+
 class Records {
 public:
-    /// Makes the directory if it is not there and reads what is in it. An error names the file.
-    [[nodiscard]] static Result<Records, std::string> open(std::string directory);
+    /// Makes the directory if it is not there and reads what is in it. An error names the file. `host_boot` names the life of the host;
+    /// empty where it is not known, and then no session vouches for a later agent.
+    [[nodiscard]] static Result<Records, std::string> open(std::string directory, std::string host_boot = {});
 
     [[nodiscard]] const std::map<GenerationKey, GenerationRecord>& all() const { return records_; }
     [[nodiscard]] const GenerationRecord* find(const GenerationKey& key) const;
@@ -86,6 +96,12 @@ public:
     /// A session later than every one before it: of `now`, or just after the latest where the clock went back. Durable once it returns.
     [[nodiscard]] Result<std::string, std::string> begin_session(Instant now, Duration skip, std::uint64_t chance_high,
                                                                  std::uint64_t chance_low);
+    /// The latest session; empty: there was none.
+    [[nodiscard]] std::string session() const { return session_.is_nil() ? std::string{} : format_uid(session_); }
+    /// Sessions of this life of the host in which nothing was in doubt.
+    [[nodiscard]] const std::vector<std::string>& vouching() const { return vouching_.sessions; }
+    /// Durable once it returns.
+    [[nodiscard]] Result<void, std::string> save_vouching(const std::vector<std::string>& sessions);
     /// Whether the latest session is of a time later than this by more than any server takes: a clock that was wrong made it.
     [[nodiscard]] bool session_is_ahead_of(Instant now) const;
     /// The next session is of its own time, whatever came before.
@@ -99,6 +115,7 @@ private:
     std::map<GenerationKey, GenerationRecord> records_;
     CardsOfNodes cards_;
     Uid session_;
+    Vouching vouching_;
 };
 
 }  // namespace weir::agent

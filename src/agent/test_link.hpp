@@ -29,7 +29,10 @@ public:
         if (refuses_ && refuses_(report)) return fail(ports::LinkError{ports::LinkFault::refused, "a model that nobody knows"});
         reports_.push_back(report);
         changed_.notify_all();
-        return ReportAnswer{report.sequence, 30'000, 3'600'000, 10'000, std::max(changed_at_, known_from_)};
+        if (report.session != session_) session_before_ = std::exchange(session_, report.session);
+        ReportAnswer answer{report.sequence, 30'000, 3'600'000, 10'000, std::max(changed_at_, known_from_)};
+        answer.session_before = session_before_;
+        return answer;
     }
     Result<DesiredPage, ports::LinkError> get_desired(const DesiredQuestion& question, Seconds wait) override {
         std::unique_lock lock{mutex_};
@@ -55,6 +58,12 @@ public:
         changed_.notify_all();
     }
 
+    /// After interrupt(): the next agent speaks to the same server.
+    void resume() {
+        const std::lock_guard lock{mutex_};
+        interrupted_ = false;
+    }
+
     void desire(std::vector<DesiredTask> tasks) {
         const std::lock_guard lock{mutex_};
         desired_ = {desired_.revision + 1, std::move(tasks)};
@@ -71,6 +80,11 @@ public:
     void begin_at(std::uint64_t known_from) {
         const std::lock_guard lock{mutex_};
         known_from_ = known_from;
+    }
+    /// Another agent spoke last.
+    void hear_another() {
+        const std::lock_guard lock{mutex_};
+        session_ = "another";
     }
     /// The next pages lack a task that they should have.
     void damage_pages(int pages) {
@@ -104,6 +118,8 @@ private:
     Desired desired_;
     std::uint64_t changed_at_ = 0;
     std::uint64_t known_from_ = 0;
+    std::string session_;
+    std::string session_before_;
     std::vector<DesiredQuestion> questions_;
     std::function<bool(const SiteReport&)> refuses_;
     int failures_ = 0;

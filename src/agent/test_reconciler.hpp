@@ -25,7 +25,7 @@ protected:
     ~ReconcilerTest() override { std::filesystem::remove_all(root); }
 
     /// The agent was killed: a new one over what it left.
-    void restart() {
+    void restart(const std::string& boot_of_host = "boot-1") {
         agent.reset();
         NodeTable table;
         for (const auto* name : {"n1", "n2"}) {
@@ -44,7 +44,7 @@ protected:
         const auto picker = [](const std::set<std::uint16_t>& taken) {
             return static_cast<std::uint16_t>(taken.empty() ? 29'000 : *taken.rbegin() + 1);
         };
-        agent.emplace(options, backend, desk, Records::open((root / "agent").string()).value(), table, picker, 7);
+        agent.emplace(options, backend, desk, Records::open((root / "agent").string(), boot_of_host).value(), table, picker, 7);
     }
 
     static DesiredTask task(std::uint32_t generation, std::size_t nodes = 1) {
@@ -97,7 +97,10 @@ protected:
         const auto* report = agent->report(wall());
         const auto heartbeat = agent->heartbeat();
         const auto sequence = report != nullptr ? report->sequence : heartbeat ? heartbeat->sequence : 0;
-        agent->hear_answer(boot(now_s), ReportAnswer{sequence, 30'000, 3'600'000, 10'000, revision}, wall());
+        if (report != nullptr && report->session != spoke) spoke_before = std::exchange(spoke, report->session);
+        ReportAnswer answer{sequence, 30'000, 3'600'000, 10'000, revision};
+        if (names_sessions) answer.session_before = spoke_before;
+        agent->hear_answer(boot(now_s), answer, wall());
         return text;
     }
     void lose(ports::LinkFault fault) { agent->hear_answer(boot(now_s), fail(ports::LinkError{fault, "lost"}), wall()); }
@@ -123,6 +126,9 @@ protected:
     std::uint64_t revision = 0;
     std::int64_t now_s = 0;
     std::string session;
+    std::string spoke;           ///< The session that the server took a report of last.
+    std::string spoke_before;    ///< The one before that.
+    bool names_sessions = true;  ///< The server does: it speaks protocol 3.
 };
 
 }  // namespace weir::agent

@@ -104,7 +104,9 @@ void make(State& s, const NodeRemoved& e, At) { s.sites[e.site].nodes.erase(e.no
 
 void make(State& s, const ReportTaken& e, At) {
     auto& site = s.sites[e.site];
-    if (site.session != e.session) site.session_before = std::exchange(site.session, e.session);
+    // A session that was ended with its token spoke all the same: the next one learns of it.
+    if (site.session != e.session && !site.session.empty()) site.session_before = site.session;
+    site.session = e.session;
     site.sequence = e.sequence;
 }
 

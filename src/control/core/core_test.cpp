@@ -660,6 +660,12 @@ TEST(Report, OfALiveAgentGoesOnWhenAnOldTokenOfItsSiteIsRevoked) {
     town.must(RevokeToken{now});
     EXPECT_EQ(town.core.state.sites.at(SiteName{"east"}).session, "");
     EXPECT_EQ(town.core.state.sites.at(SiteName{"east"}).session_before, before);
+    SiteReport r;
+    r.site = SiteName{"east"};
+    r.sequence = 1;
+    r.session = format_uid(make_uid(town.now + seconds(10), 0, 0));
+    town.must(r);
+    EXPECT_EQ(town.core.state.sites.at(SiteName{"east"}).session_before, before) << "the one that was ended spoke, nobody since";
 }
 
 TEST(Report, HasAThousandLinesOfAKindAtMost) {

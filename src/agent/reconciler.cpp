@@ -177,9 +177,10 @@ void Reconciler::log_ends() {
         if (std::exchange(memory_[key].end_logged, true)) continue;
         const auto failed = gang.view.first_failed ? static_cast<std::size_t>(*gang.view.first_failed) : 0;
         const auto* rank = failed < gang.ranks.size() ? gang.ranks[failed] : nullptr;
+        const bool as_ordered = gang.closing == Closing::stop_ordered && gang.view.reason == Reason::site_lost_task;
         spdlog::info("task.end job={} generation={} reason={} exit_code={} rank={} detail=\"{}\"", key.job.text(), key.generation,
-                     boost::describe::enum_to_string(gang.view.reason, "?"), gang.view.exit_code, failed,
-                     rank == nullptr ? "" : rank->detail);
+                     as_ordered ? "stopped_as_ordered" : boost::describe::enum_to_string(gang.view.reason, "?"), gang.view.exit_code,
+                     failed, rank == nullptr ? "" : rank->detail);
     }
 }
 

@@ -436,8 +436,8 @@ TEST(Tokens, TheSecretAloneGoesToStandardOutputOrIntoAPrivateFile) {
     EXPECT_EQ(rig.run({"site", "agent-token", "pidu-core", "--to", rig.path("agent.token")}), 0);
     EXPECT_EQ(rig.out, "token tok-1\n");
     EXPECT_EQ(fs::status(rig.path("agent.token")).permissions(), fs::perms::owner_read | fs::perms::owner_write);
-    EXPECT_EQ(rig.run({"site", "agent-token", "pidu-core", "--to", rig.path("agent.token"), "--json"}), 0);
-    EXPECT_EQ(rig.out, R"({"id":"tok-1","secret_file":")" + rig.path("agent.token") + "\"}\n");
+    EXPECT_EQ(rig.run({"site", "agent-token", "pidu-core", "--to", rig.path("other.token"), "--json"}), 0);
+    EXPECT_EQ(rig.out, R"({"id":"tok-1","secret_file":")" + rig.path("other.token") + "\"}\n");
     EXPECT_EQ(rig.run({"site", "agent-token", "pidu-core"}), 6);  // An earlier attempt took the secret along.
     EXPECT_EQ(rig.run({"site", "agent-token", "pidu-core", "--expires", "soon"}), 2);
 }
@@ -446,7 +446,7 @@ TEST(Tokens, NothingIsMadeWhereTheSecretCannotBeKept) {
     Rig rig;
     rig.on("POST /v1/sites/pidu-core/agent-token", R"({"id":"tok-1","secret":"s3cret","repeated":false,"revision":5})");
     fs::create_directory(rig.path("folder"));
-    for (const auto& to : {rig.path("folder"), rig.write("file", "") + "/below"}) {
+    for (const auto& to : {rig.path("folder"), rig.write("file", "") + "/below", rig.write("of.another.token", "only copy")}) {
         EXPECT_EQ(rig.run({"site", "agent-token", "pidu-core", "--to", to}), 2) << to;
         EXPECT_TRUE(rig.seen("POST").empty());
     }

@@ -128,6 +128,8 @@ std::optional<std::string> private_file_fault(const std::string& path) {
     namespace fs = std::filesystem;
     std::error_code error;
     if (fs::is_directory(path, error)) return fmt::format("{} is a directory; name a file", path);
+    if (fs::exists(path, error))
+        return fmt::format("{} is there already, and what it holds would be lost; name another file, or move it away", path);
     const auto probe = path + ".probe";
     if (auto fault = write_private_file(probe, "")) return fault;
     fs::remove(probe, error);

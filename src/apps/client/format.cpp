@@ -155,6 +155,12 @@ std::string day_of(const Console& console, const codec::Value& value, std::strin
     return console.width == 0 ? local_text(console, *at) : date_text(console.local_time(*at));
 }
 
+std::string last_day_of(const Console& console, const codec::Value& value, std::string_view key) {
+    const auto end = parse_utc(text_of(value, key));
+    if (!end || console.width == 0) return day_of(console, value, key);
+    return date_text(console.local_time(*end - seconds(1)));
+}
+
 std::string model_of(const codec::Value& value) {
     const auto model = text_of(value, "model");
     return model.empty() ? model : model_label(model, flag_of(value, "emulated"));

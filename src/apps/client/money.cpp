@@ -36,7 +36,7 @@ Done list_programmes(Session& session, const ListAsk& ask) {
                  {.title = "BUDGET YUAN", .rank = 2, .align = Align::right}}};
     WEIR_CHECK(each_item(session, "/v1/programmes", {}, ask.most, [&](const codec::Value& one) {
         table.add({text_of(one, "name"), text_of(one, "title"), text_of(one, "fiscal_year"), day_of(console, one, "effective_from"),
-                   day_of(console, one, "effective_to"), text_of(one, "funder"), yuan_of(one, "budget")});
+                   last_day_of(console, one, "effective_to"), text_of(one, "funder"), yuan_of(one, "budget")});
     }));
     print(session, table);
     return {};
@@ -50,7 +50,7 @@ Done show_programme(Session& session, const OneAsk& ask) {
     Fields fields;
     for (const auto* name : {"name", "title", "legal_ref", "fiscal_year", "funder"}) fields.add(name, text_of(programme, name));
     fields.add("from", day_of(console, programme, "effective_from"));
-    fields.add("to", day_of(console, programme, "effective_to"));
+    fields.add("to", last_day_of(console, programme, "effective_to"));
     fields.add("budget", yuan_of(programme, "budget") + " yuan");
     fields.add("per entity", yuan_of(programme, "entity_cap") + " yuan");
     fields.add("vouchers last", text_of(programme, "validity_days") + " days");
@@ -94,7 +94,8 @@ Done list_vouchers(Session& session, const VoucherListAsk& ask) {
                  {.title = "VALID TO", .rank = 2}}};
     WEIR_CHECK(each_item(session, "/v1/vouchers", {{"organisation", ask.organisation}}, ask.most, [&](const codec::Value& one) {
         table.add({text_of(one, "id"), text_of(one, "programme"), text_of(one, "organisation"), yuan_of(one, "amount"),
-                   yuan_of(one, "held_fen"), yuan_of(one, "redeemed_fen"), yuan_of(one, "left_fen"), day_of(console, one, "valid_to")});
+                   yuan_of(one, "held_fen"), yuan_of(one, "redeemed_fen"), yuan_of(one, "left_fen"),
+                   last_day_of(console, one, "valid_to")});
     }));
     print(session, table);
     return {};
@@ -107,7 +108,7 @@ Done show_voucher(Session& session, const OneAsk& ask) {
     Fields fields;
     for (const auto* name : {"id", "programme", "organisation"}) fields.add(name, text_of(voucher, name));
     fields.add("valid from", day_of(session.console(), voucher, "valid_from"));
-    fields.add("valid to", day_of(session.console(), voucher, "valid_to"));
+    fields.add("valid to", last_day_of(session.console(), voucher, "valid_to"));
     fields.add("amount", yuan_of(voucher, "amount") + " yuan");
     fields.add("held", yuan_of(voucher, "held_fen") + " yuan");
     fields.add("redeemed", yuan_of(voucher, "redeemed_fen") + " yuan");

@@ -172,7 +172,9 @@ TEST(Format, TimesAreShortOnATerminalAndStableOffIt) {
     const auto voucher = codec::read_json(R"({"valid_to":"2026-12-31T16:00:00Z"})");
     ASSERT_TRUE(voucher);
     EXPECT_EQ(day_of(console, *voucher, "valid_to"), "2027-01-01");
+    EXPECT_EQ(last_day_of(console, *voucher, "valid_to"), "2026-12-31") << "to before the first of January";
     EXPECT_EQ(day_of(console, *voucher, "valid_from"), "-");
+    EXPECT_EQ(last_day_of(console, *voucher, "valid_from"), "-");
     console.width = 0;
     EXPECT_EQ(day_of(console, *voucher, "valid_to"), "2027-01-01 00:00:00");
 }

@@ -16,10 +16,13 @@ Result<HoldPlan, Refusal> plan_holds(const Core& core, const Project& project, c
         if (!sources[i].voucher) continue;
         const auto known = core.state.vouchers.find(*sources[i].voucher);
         if (known == core.state.vouchers.end() || known->second.organisation != project.organisation) {
-            return fail(Refusal{RefusalCode::not_found,
-                                fmt::format("voucher {} is not known here; list yours with: weir voucher list", sources[i].voucher->text()),
+            return fail(
+                Refusal{RefusalCode::not_found,
+                        fmt::format("voucher {} is not in force here: it has ended, or it is not yours; list yours with: weir voucher "
+                                            "list, and see how one ended with: weir voucher show",
+                                            sources[i].voucher->text()),
                                 fmt::format("funding[{}]", i),
-                                {}});
+                        {}});
         }
     }
     const auto free = free_of(core.state, project.organisation, sources);

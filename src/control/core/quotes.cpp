@@ -187,12 +187,14 @@ std::vector<scheduler::FundingClause> idle_vouchers(const Core& core, const Proj
     for (std::size_t i = 0; i < sources.size(); ++i) {
         if (!sources[i].voucher || std::ranges::any_of(all, [&](const Quote& quote) { return quote.parts[i].value > 0; })) continue;
         const auto name = name_of(sources[i]);
-        std::string why = free[i].value == 0 ? "nothing of it is free" : "";
-        for (const auto& quote : all) {
-            const auto refused = std::ranges::find(quote.clauses, name, &scheduler::FundingClause::source);
-            if (why.empty() && refused != quote.clauses.end()) why = refused->clause;
-        }
-        if (!why.empty()) idle.push_back({name, why});
+        const auto refused_at = [&](const Quote& quote) {
+            return std::ranges::find(quote.clauses, name, &scheduler::FundingClause::source);
+        };
+        const bool may_pay = std::ranges::any_of(all, [&](const Quote& quote) { return refused_at(quote) == quote.clauses.end(); });
+        if (all.empty()) continue;
+        idle.push_back({name, free[i].value == 0 ? "0.00 yuan of it are free"
+                              : may_pay          ? "the sources before it pay all, or its part is less than a fen; name it first"
+                                                 : refused_at(all.front())->clause});
     }
     return idle;
 }

@@ -51,24 +51,34 @@ LinkError link_error_of(int status, std::string_view body) {
     auto message = fmt::format("the server answered {}{}{}", status, detail.empty() ? "" : ": ", detail);
     if (status == 401) message += "; put one that is in force into the token's file: it is read again";
     if (type == stale_type) return {.fault = LinkFault::stale_sequence, .message = std::move(message)};
-    const bool later = status == 408 || status == 429 || status >= 500;
+    // Who is not let in is not told that what it says is wrong.
+    const bool later = status == 401 || status == 403 || status == 408 || status == 429 || status >= 500;
     return {.fault = later ? LinkFault::busy : LinkFault::refused, .message = std::move(message)};
 }
 
 HttpServerLink::HttpServerLink(HttpServerLinkOptions options, const http::ClientOptions& client)
     : options_{std::move(options)}, token_{options_.token()}, reports_{client}, questions_{client} {}
 
-Result<http::Answer, http::CallError> HttpServerLink::ask(http::Client& client, http::Call call) {
+Result<http::Answer, http::CallError> HttpServerLink::ask(http::Client& client, const std::function<http::Call()>& make) {
+    const auto with_token = [&](const std::string& token) {
+        auto call = make();
+        call.headers.emplace_back("Authorization", "Bearer " + token);
+        return client.call(std::move(call));
+    };
+    const auto first = current_token();
+    auto answer = with_token(first);
+    if (!answer || answer->status != 401) return answer;
     {
-        const std::lock_guard lock{mutex_};
-        call.headers.emplace_back("Authorization", "Bearer " + token_);
-    }
-    auto answer = client.call(std::move(call));
-    if (answer && answer->status == 401) {
         const std::lock_guard lock{mutex_};
         token_ = options_.token();
     }
-    return answer;
+    const auto again = current_token();
+    return again == first ? std::move(answer) : with_token(again);
+}
+
+std::string HttpServerLink::current_token() {
+    const std::lock_guard lock{mutex_};
+    return token_;
 }
 
 std::optional<std::unique_ptr<HttpServerLink>> HttpServerLink::make(HttpServerLinkOptions options) {
@@ -82,21 +92,27 @@ std::optional<std::unique_ptr<HttpServerLink>> HttpServerLink::make(HttpServerLi
 }
 
 Result<ReportAnswer, LinkError> HttpServerLink::post_report(const SiteReport& report) {
-    http::Call call;
-    call.method = http::Method::post;
-    call.target = fmt::format("/v1/sites/{}/report", http::percent_encode(options_.site.text()));
-    call.content_type = "application/json";
-    call.body = codec::to_json(report);
-    return read_answer<ReportAnswer>(ask(reports_, std::move(call)), "the answer to a report");
+    const auto make = [&] {
+        http::Call call;
+        call.method = http::Method::post;
+        call.target = fmt::format("/v1/sites/{}/report", http::percent_encode(options_.site.text()));
+        call.content_type = "application/json";
+        call.body = codec::to_json(report);
+        return call;
+    };
+    return read_answer<ReportAnswer>(ask(reports_, make), "the answer to a report");
 }
 
 Result<DesiredPage, LinkError> HttpServerLink::get_desired(const DesiredQuestion& question, Seconds wait) {
-    http::Call call;
-    call.target =
-        fmt::format("/v1/sites/{}/desired?since={}&wait_s={}", http::percent_encode(options_.site.text()), question.since, wait.value);
-    if (question.after) call.target += "&after=" + http::percent_encode(question.after->text());
-    call.within = options_.answer_within + seconds(wait.value);
-    return read_answer<DesiredPage>(ask(questions_, std::move(call)), "what should run");
+    const auto make = [&] {
+        http::Call call;
+        call.target =
+            fmt::format("/v1/sites/{}/desired?since={}&wait_s={}", http::percent_encode(options_.site.text()), question.since, wait.value);
+        if (question.after) call.target += "&after=" + http::percent_encode(question.after->text());
+        call.within = options_.answer_within + seconds(wait.value);
+        return call;
+    };
+    return read_answer<DesiredPage>(ask(questions_, make), "what should run");
 }
 
 void HttpServerLink::interrupt() {

@@ -40,7 +40,9 @@ public:
 
 private:
     HttpServerLink(HttpServerLinkOptions options, const http::ClientOptions& client);
-    [[nodiscard]] Result<http::Answer, http::CallError> ask(http::Client& client, http::Call call);
+    /// Once more where the token was exchanged meanwhile.
+    [[nodiscard]] Result<http::Answer, http::CallError> ask(http::Client& client, const std::function<http::Call()>& make);
+    [[nodiscard]] std::string current_token();
 
     HttpServerLinkOptions options_;
     std::mutex mutex_;

@@ -112,7 +112,11 @@ void Jury::metered(const TaskMetered& meter) {
     for (const auto& source : specs_.at(meter.job).funding) {
         if (!source.voucher) continue;
         const auto end_s = floor_seconds(voucher_ends_.at(*source.voucher));
-        const auto timely = std::clamp<std::int64_t>(end_s - meter.from_s, 0, meter.to_s - meter.from_s);
+        // By the network's clock: a site's may be hours from it.
+        const auto length = meter.to_s - meter.from_s;
+        const auto from_s = std::max(std::min(meter.to_s, floor_seconds(last_at_)) - length,
+                                     floor_seconds(placed_at_.at({meter.job, meter.generation})));
+        const auto timely = std::clamp<std::int64_t>(end_s - from_s, 0, length);
         if (timely < meter.to_s - meter.from_s) probes_.hit("use came after its voucher's end");
         timely_[{meter.job, *source.voucher}] += meter.used.value / (meter.to_s - meter.from_s) * timely * price;
     }

@@ -58,11 +58,14 @@ bool sync_folder(const std::string& path) {
 
 }  // namespace
 
-Result<Records, std::string> Records::open(std::string directory, std::string host_boot) {
+Result<Records, std::string> Records::open(std::string directory, const std::string& host_boot) {
     if (::mkdir(directory.c_str(), 0700) != 0 && errno != EEXIST)
         return fail(fmt::format("cannot make {}: {}", directory, std::strerror(errno)));
     Records records{std::move(directory)};
-    records.vouching_.host_boot = std::move(host_boot);
+    // A copy of the folder on the same host is another place.
+    struct stat place{};
+    if (!host_boot.empty() && ::stat(records.directory_.c_str(), &place) == 0)
+        records.vouching_.host_boot = fmt::format("{} {}:{}", host_boot, place.st_dev, place.st_ino);
     std::error_code error;
     for (const auto& entry : fs::directory_iterator(records.directory_, error)) {
         const auto& path = entry.path();

@@ -79,7 +79,7 @@ class Records {
 public:
     /// Makes the directory if it is not there and reads what is in it. An error names the file. `host_boot` names the life of the host;
     /// empty where it is not known, and then no session vouches for a later agent.
-    [[nodiscard]] static Result<Records, std::string> open(std::string directory, std::string host_boot = {});
+    [[nodiscard]] static Result<Records, std::string> open(std::string directory, const std::string& host_boot = {});
 
     [[nodiscard]] const std::map<GenerationKey, GenerationRecord>& all() const { return records_; }
     [[nodiscard]] const GenerationRecord* find(const GenerationKey& key) const;

@@ -25,7 +25,9 @@ bool same(std::string_view stored, const Digest& digest) {
 /// A failed write of a cache leaves nothing open that anyone must end a process for, and nothing that is to be restored.
 JournalError shelf_fault(const Connection& connection, std::string_view path, std::string_view doing) {
     auto error = fault_of(connection, Stage::reading, path, doing);
-    if (error.fault == JournalFault::damaged) {
+    // "unsupported file format", "no such table": of a file that only we write these are damage too.
+    if (error.fault == JournalFault::damaged || (connection.code() & 0xFF) == SQLITE_ERROR) {
+        error.fault = JournalFault::damaged;
         error.message = fmt::format("{} is damaged: cannot {}: {} (SQLite code {}); it is a cache of the journal and nothing is lost: the "
                                     "next snapshot begins it anew",
                                     path, doing, connection.message(), connection.code());

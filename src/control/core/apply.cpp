@@ -185,7 +185,7 @@ void make(State& s, const JobStateChanged& e, At at) {
 void make(State& s, const TaskMetered& e, At at) {
     auto& job = s.jobs.at(e.job);
     job.changed_at = at.revision;
-    take_meter(job, e);
+    take_meter(job, e, at.time);
 }
 
 void make(State& s, const CheckpointStored& e, At at) {

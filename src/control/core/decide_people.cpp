@@ -189,12 +189,9 @@ Decision decide(const Core& core, const Actor& actor, const RevokeToken& command
         }
     }
     std::vector<Event> events{TokenEnded{command.token, false}};
-    // Whoever had it may have named a session that shuts the site's own agent out: any session may begin anew. Where the site has another
-    // token, the session may be that one's, and nobody is shut out for longer than a session may be ahead of our clock.
-    const auto& site = known->second.site;
-    const auto is_other = [&](const auto& token) { return token.first != command.token && token.second.site == site; };
-    if (site && core.state.sites.contains(*site) && std::ranges::none_of(core.state.tokens, is_other))
-        events.push_back(ReportTaken{*site, {}, 0});
+    // Whoever had it may have named a session that shuts the site's own agent out: any session may begin anew. The site's own agent is
+    // told so once, and goes on in a later session; what spoke before is remembered.
+    if (const auto& site = known->second.site; site && core.state.sites.contains(*site)) events.push_back(ReportTaken{*site, {}, 0});
     return accept(command.token.text(), std::move(events));
 }
 

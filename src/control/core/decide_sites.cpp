@@ -115,7 +115,7 @@ void take_interval(Drafts& drafts, const SiteName& site, const MeterReport& repo
     const bool late = report.generation != job->generation || !job->placement;
     const TaskMetered metered{report.job, report.generation, report.node_rank, report.sequence, report.from_s, report.to_s, used,
                               late ? std::optional{payer_of(LossCause::lease_lost)} : std::nullopt};
-    take_meter(*job, metered);
+    take_meter(*job, metered, now);
     events.push_back(metered);
 }
 

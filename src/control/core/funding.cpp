@@ -5,6 +5,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <map>
 #include <optional>
 
 namespace weir::control {
@@ -23,6 +24,20 @@ Result<HoldPlan, Refusal> plan_holds(const Core& core, const Project& project, c
                                             sources[i].voucher->text()),
                                 fmt::format("funding[{}]", i),
                         {}});
+        }
+    }
+    // Each would pay the programme's part of the whole, and together more than the programme pays.
+    std::map<ProgrammeName, VoucherId> named;
+    for (std::size_t i = 0; i < sources.size(); ++i) {
+        if (!sources[i].voucher) continue;
+        const auto& programme = core.state.vouchers.at(*sources[i].voucher).programme;
+        const auto [first, is_new] = named.emplace(programme, *sources[i].voucher);
+        if (!is_new) {
+            return fail(Refusal{RefusalCode::bad_value,
+                                fmt::format("{} and {} are both of programme {}, which pays its part of a job once; name one of them",
+                                            first->second.text(), sources[i].voucher->text(), programme.value),
+                                fmt::format("funding[{}]", i),
+                                {}});
         }
     }
     const auto free = free_of(core.state, project.organisation, sources);

@@ -356,6 +356,41 @@ TEST(Funding, ARunThatAVoucherSharesInBeginsSoThatItEndsWithIt) {
     EXPECT_EQ(market.live(job).deadline, market.now + seconds(600)) << "later it would run on when the voucher has ended";
 }
 
+// A site whose clock is years ahead let a voucher pass for ended: the tenant, or the network, paid what the voucher would have.
+TEST(Funding, WhetherAVoucherHadEndedIsJudgedByOurClock) {
+    for (const std::int64_t ahead_s : {0L, 4L * 366 * 86'400, -86'400L}) {
+        Market market;
+        market.site("east", {{"A100", Fen{3600}}});
+        market.nodes("east", {Market::node("n1", {"A100"})});
+        market.deposit(100'000);
+        const auto voucher = market.award(Market::programme({{{}, {}, 900, "all: 90 %"}}), 50'000);
+        const auto job = market.submit(Market::spec({"A100"}, {{voucher}, {}}));
+        market.place();
+        market.run(job);
+        const auto from = floor_seconds(market.now) + ahead_s;
+        market.now = market.now + seconds(100);
+        market.report("east", [&](SiteReport& r) { r.meters = {{job, 1, 0, 1, from, from + 100}}; });
+        const auto finished = market.end(job);
+        EXPECT_EQ(finished.paid[0].captured, Fen{180}) << ahead_s;
+        EXPECT_EQ(finished.paid[1].captured, Fen{20}) << ahead_s;
+    }
+}
+
+TEST(Funding, AProgrammePaysItsPartOfAJobOnce) {
+    Market market;
+    market.site("east", {{"A100", Fen{3600}}});
+    market.deposit(100'000);
+    const auto programme = Market::programme({{{}, {}, 500, "half"}});
+    const auto first = market.award(programme, 50'000);
+    const VoucherId second{make_uid(market.now, 2, 77)};
+    market.must(AwardVoucher{second, programme.name, OrganisationName{"lab"}, Fen{50'000}});
+    const SubmitJob command{JobId{make_uid(market.now, 0, 78)}, ProjectName{"vision"}, Market::spec({"A100"}, {{first}, {second}}), {}};
+    const auto refused = market.play(command).answer;
+    ASSERT_FALSE(refused);
+    EXPECT_EQ(refused.error().code, RefusalCode::bad_value);
+    EXPECT_EQ(refused.error().field, "funding[1]");
+}
+
 TEST(Funding, AVoucherPaysForNoUseAfterItsEnd) {
     Market market;
     market.site("east", {{"A100", Fen{3600}}});

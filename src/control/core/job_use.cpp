@@ -8,11 +8,23 @@
 namespace weir::control {
 namespace {
 
+/// When an interval was, by our clock.
+struct Interval {
+    std::int64_t from_s = 0;
+    std::int64_t to_s = 0;
+};
+
+Interval by_our_clock(const TaskMetered& e, Instant placed_at, Instant at) {
+    const auto length = e.to_s - e.from_s;
+    const auto from = std::max(std::min(e.to_s, floor_seconds(at)) - length, floor_seconds(placed_at));
+    return {from, from + length};
+}
+
 /// The part of an interval's use that came from this moment on.
-MilliCardSeconds used_from(const TaskMetered& e, std::optional<std::int64_t> from_s) {
-    if (!from_s || *from_s >= e.to_s) return {};
-    if (*from_s <= e.from_s) return e.used;
-    return MilliCardSeconds{mul_div(e.used.value, e.to_s - *from_s, e.to_s - e.from_s, Rounding::up).value_or(e.used.value)};
+MilliCardSeconds used_from(const Interval& when, MilliCardSeconds used, std::optional<std::int64_t> from_s) {
+    if (!from_s || *from_s >= when.to_s) return {};
+    if (*from_s <= when.from_s) return used;
+    return MilliCardSeconds{mul_div(used.value, when.to_s - *from_s, when.to_s - when.from_s, Rounding::up).value_or(used.value)};
 }
 
 /// What the generation's meters have counted after the checkpoint was taken, at most `most`: it was on its way to the store meanwhile.
@@ -72,7 +84,7 @@ const MeterState* meter_of(const LiveJob& job, std::uint32_t generation, std::ui
     return meter != job.meters.end() && key_of(*meter) == std::pair{generation, node_rank} ? &*meter : nullptr;
 }
 
-void take_meter(LiveJob& job, const TaskMetered& e) {
+void take_meter(LiveJob& job, const TaskMetered& e, Instant at) {
     const auto meter = place_of(job.meters, e.generation, e.node_rank);
     if (meter == job.meters.end() || key_of(*meter) != std::pair{e.generation, e.node_rank}) {
         job.meters.insert(meter, {e.generation, e.node_rank, e.sequence, e.to_s, e.used, e.to_s - e.from_s});
@@ -84,7 +96,8 @@ void take_meter(LiveJob& job, const TaskMetered& e) {
     }
     auto* usage = usage_of(job, e.generation);
     if (usage == nullptr) return;
-    for (auto& share : usage->shares) share.lapsed += used_from(e, share.until_s);
+    const auto when = by_our_clock(e, usage->placed_at, at);
+    for (auto& share : usage->shares) share.lapsed += used_from(when, e.used, share.until_s);
     if (e.lost_to) {
         usage->lost[std::string{codec::name_of(LossCause::lease_lost)}] += e.used;
     } else {

@@ -7,8 +7,9 @@
 
 namespace weir::control {
 
-/// The interval counts: at risk since the last checkpoint, or lost where it came too late.
-void take_meter(LiveJob& job, const TaskMetered& meter);
+/// The interval counts: at risk since the last checkpoint, or lost where it came too late. Whether a voucher had ended is judged by our
+/// clock `at` which it came, and not by the meter's: it ended then at the latest, and began when the cards were given at the earliest.
+void take_meter(LiveJob& job, const TaskMetered& meter, Instant at);
 /// The checkpoint is kept (the newest two are, and the newest of another site) and secures what its generation had used when it was taken.
 void take_checkpoint(LiveJob& job, const CheckpointStored& checkpoint, Instant at);
 

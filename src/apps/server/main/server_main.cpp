@@ -128,6 +128,7 @@ bool is_numeric_address(const std::string& text) {
 /// What is wrong with what was asked is found before any store is touched.
 Result<Settings, Ending> settings_of(const Arguments& arguments) {
     Settings settings;
+    if (arguments.data.empty()) return fail(Ending{bad_usage, "--data is empty; name the directory of the store"});
     auto catalogue = catalogue_of(arguments.catalogue);
     if (!catalogue) return fail(Ending{bad_usage, std::move(catalogue.error())});
     settings.catalogue = *std::move(catalogue);
@@ -152,8 +153,8 @@ Result<Settings, Ending> settings_of(const Arguments& arguments) {
 
 Result<std::unique_ptr<server::Network>, Ending> open_network(const Arguments& arguments, const Settings& settings) {
     std::error_code error;
-    if (!arguments.existing) std::filesystem::create_directories(arguments.data, error);
-    std::filesystem::permissions(arguments.data, std::filesystem::perms::owner_all, error);
+    const bool made = !arguments.existing && std::filesystem::create_directories(arguments.data, error);
+    if (made) std::filesystem::permissions(arguments.data, std::filesystem::perms::owner_all, error);
     if (auto missing = store_missing(arguments)) return fail(Ending{store_trouble, *std::move(missing)});
     server::NetworkOptions options;
     options.store = arguments.data + "/weir.db";

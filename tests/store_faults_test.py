@@ -477,9 +477,21 @@ def wrong_arguments(house):
             raise Broken(f"{more} made {house.data}")
 
 
+def directory_of_somebody(house):
+    """A directory that was there keeps its mode; what the server writes into it is its owner's alone."""
+    os.mkdir(house.data)
+    os.chmod(house.data, 0o755)
+    house.start().found()
+    house.end()
+    modes = {name: os.stat(f"{house.data}/{name}").st_mode & 0o777 for name in (".", "weir.db", "views.db", "operator.token")}
+    if modes != {".": 0o755, "weir.db": 0o600, "views.db": 0o600, "operator.token": 0o600}:
+        raise Broken(f"the modes are {[(name, oct(mode)) for name, mode in modes.items()]}")
+
+
 CASES = (backup_and_a_moment, full_disk, failing_sync, read_only_store, damaged_tail, damaged_middle, snapshots_of_another_build,
          unknown_event, books_that_do_not_balance, newer_format, two_servers, missing_store,
-         store_removed_below_a_running_server, no_file_at_all, damaged_views, taken_port, wrong_arguments)
+         store_removed_below_a_running_server, no_file_at_all, damaged_views, taken_port, wrong_arguments,
+         directory_of_somebody)
 
 
 def main():

@@ -781,7 +781,7 @@ TEST(Report, MetersAreTakenOnceInOrderAndWithoutOverlap) {
     EXPECT_EQ(used(), 10'000) << "repeated";
     send(2, 5, 20);
     EXPECT_EQ(used(), 10'000) << "overlaps";
-    send(2, INT64_MIN - t + 1, INT64_MAX - t);  // t is positive: the sums stay in range, the length would not
+    send(2, INT64_MIN, INT64_MAX - t);  // t is positive: the sums stay in range, the length would not
     send(2, 10, INT64_MAX - t);
     EXPECT_EQ(used(), 10'000) << "longer than any task can run";
     send(2, 10, 20);

@@ -1,6 +1,6 @@
 #include "control/core/access.hpp"
 
-#include "base/sha256.hpp"
+#include "engines/ledger/canonical.hpp"
 
 #include <fmt/format.h>
 
@@ -99,13 +99,10 @@ std::string Actor::text() const {
 }
 
 Uid Actor::id() const {
-    const auto digest = sha256(text());
-    Uid id;
-    for (std::size_t i = 0; i < 8; ++i) {
-        id.high = id.high << 8U | digest.bytes[i];
-        id.low = id.low << 8U | digest.bytes[i + 8];
-    }
-    return id;
+    ledger::Canonical words;
+    words.add_text("weir actor");
+    words.add_text(text());
+    return words.uid();
 }
 
 bool grants(Role role, Action action, bool in_project) {
@@ -169,7 +166,7 @@ Result<Actor, Refusal> authenticate(const State& state, const Digest& secret_has
     if (token->second.expires_at && *token->second.expires_at <= now) {
         return fail(Refusal{
             RefusalCode::unauthenticated,
-            fmt::format("the token expired at {}, now is {}; issue a new one", format_utc(*token->second.expires_at), format_utc(now)),
+            fmt::format("the token expired at {}, now is {}; issue a new one", moment(*token->second.expires_at), moment(now)),
             {},
             {}});
     }

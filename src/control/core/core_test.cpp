@@ -66,17 +66,23 @@ TEST(Job, VoucherPaysItsRatioAndCashTheRest) {
     EXPECT_TRUE(town.core.state.ledger.verify().empty());
 }
 
-TEST(Voucher, WhatItPaidStandsWithWhoEarnedItUnderTheTermsItWasAwardedUnder) {
-    Town town;
-    town.deposit(10'000);
-    const auto voucher = town.award(50'000);
-    const auto& opened = town.core.state.programmes.begin()->second;
+/// A job that this voucher pays first and cash the rest, after ten minutes in the east.
+JobId run_with(Town& town, VoucherId voucher) {
     auto spec = Town::spec();
     spec.funding = {{voucher}, {}};
     const auto job = town.submit(spec);
     town.place();
     town.run(job, "east");
     town.meter(job, "east", 1, 600);
+    return job;
+}
+
+TEST(Voucher, WhatItPaidStandsWithWhoEarnedItUnderTheTermsItWasAwardedUnder) {
+    Town town;
+    town.deposit(10'000);
+    const auto voucher = town.award(50'000);
+    const auto& opened = town.core.state.programmes.begin()->second;
+    const auto job = run_with(town, voucher);
     const auto decision = town.end(job, "east", Reason::exited);
     const auto posted = [&](ledger::AccountId account) {
         const auto* found = town.core.state.ledger.account(account);
@@ -116,12 +122,7 @@ TEST(Voucher, EndsWithItsFinalFiguresOnceItsIdIsTooOldToComeAgain) {
     town.deposit(10'000);
     const auto voucher = town.award(50'000, 1);
     const AwardVoucher again{voucher, ProgrammeName{"chengdu-2026"}, OrganisationName{"lab"}, Fen{50'000}};
-    auto spec = Town::spec();
-    spec.funding = {{voucher}, {}};
-    const auto job = town.submit(spec);
-    town.place();
-    town.run(job, "east");
-    town.meter(job, "east", 1, 600);
+    const auto job = run_with(town, voucher);
     town.end(job, "east", Reason::exited);
     const auto ended = [&]() -> std::optional<VoucherEnded> {
         for (const auto& event : town.play(Tick{}).events) {

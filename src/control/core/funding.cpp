@@ -10,36 +10,41 @@
 
 namespace weir::control {
 
-Result<HoldPlan, Refusal> plan_holds(const Core& core, const Project& project, const JobSpec& spec, JobId job, Instant now) {
-    const auto sources = sources_of(spec);
-    for (std::size_t i = 0; i < sources.size(); ++i) {
-        // Another organisation's voucher is answered like one that nobody has.
-        if (!sources[i].voucher) continue;
-        const auto known = core.state.vouchers.find(*sources[i].voucher);
-        if (known == core.state.vouchers.end() || known->second.organisation != project.organisation) {
-            return fail(
-                Refusal{RefusalCode::not_found,
-                        fmt::format("voucher {} is not in force here: it has ended, or it is not yours; list yours with: weir voucher "
-                                            "list, and see how one ended with: weir voucher show",
-                                            sources[i].voucher->text()),
-                                fmt::format("funding[{}]", i),
-                        {}});
-        }
-    }
-    // Each would pay the programme's part of the whole, and together more than the programme pays.
+namespace {
+
+/// Each voucher is the project's own, and the only one of its programme: two would each pay the programme's part of the whole.
+Result<void, Refusal> check_vouchers(const State& state, const Project& project, const std::vector<FundingSource>& sources) {
     std::map<ProgrammeName, VoucherId> named;
     for (std::size_t i = 0; i < sources.size(); ++i) {
         if (!sources[i].voucher) continue;
-        const auto& programme = core.state.vouchers.at(*sources[i].voucher).programme;
-        const auto [first, is_new] = named.emplace(programme, *sources[i].voucher);
-        if (!is_new) {
-            return fail(Refusal{RefusalCode::bad_value,
-                                fmt::format("{} and {} are both of programme {}, which pays its part of a job once; name one of them",
-                                            first->second.text(), sources[i].voucher->text(), programme.value),
-                                fmt::format("funding[{}]", i),
+        const auto id = *sources[i].voucher;
+        const auto field = fmt::format("funding[{}]", i);
+        const auto known = state.vouchers.find(id);
+        // Another organisation's voucher is answered like one that nobody has.
+        if (known == state.vouchers.end() || known->second.organisation != project.organisation) {
+            return fail(Refusal{RefusalCode::not_found,
+                                fmt::format("voucher {} is not in force here: it has ended, or it is not yours; list yours with: weir "
+                                            "voucher list, and see how one ended with: weir voucher show",
+                                            id.text()),
+                                field,
                                 {}});
         }
+        const auto [first, is_new] = named.emplace(known->second.programme, id);
+        if (is_new) continue;
+        return fail(Refusal{RefusalCode::bad_value,
+                            fmt::format("{} and {} are both of programme {}, which pays its part of a job once; name one of them",
+                                        first->second.text(), id.text(), first->first.value),
+                            field,
+                            {}});
     }
+    return {};
+}
+
+}  // namespace
+
+Result<HoldPlan, Refusal> plan_holds(const Core& core, const Project& project, const JobSpec& spec, JobId job, Instant now) {
+    const auto sources = sources_of(spec);
+    WEIR_CHECK(check_vouchers(core.state, project, sources));
     const auto free = free_of(core.state, project.organisation, sources);
     const auto all = quotes(core, project, spec, free, now);
     HoldPlan plan;
@@ -48,7 +53,7 @@ Result<HoldPlan, Refusal> plan_holds(const Core& core, const Project& project, c
     for (const auto& quote : all) {
         if (quote.uncovered.value > 0 || too_dear(spec, quote)) continue;
         payable = true;
-        for (std::size_t i = 0; i < most.size(); ++i) most[i] = std::max(most[i], quote.parts[i]);
+        for (std::size_t i = 0; i < most.size(); ++i) most[i] = std::max(most[i], quote.parts[i].amount);
     }
     if (!payable) return fail(cannot_pay(core, project, spec, free, all, now));
     for (std::size_t i = 0; i < sources.size(); ++i) {
@@ -140,28 +145,23 @@ bool pays_again(const Core& core, const LiveJob& job, LossCause cause, Instant n
     const auto free = spendable(job, purse);
     const auto all = quotes(core, project, job.spec, free, now);
     // Where no site has a price today, one may have tomorrow.
-    return all.empty() || std::ranges::any_of(all, [&](const Quote& quote) {
-        const auto shares = shares_at(core, project.organisation, job.spec, core.state.sites.at(quote.site).site, quote.model, now);
-        return most_payable(free, shares, purse.budget) >= quote.cost_least;
-    });
+    return all.empty() ||
+           std::ranges::any_of(all, [&](const Quote& quote) { return most_payable_at(quote, free, purse.budget) >= quote.cost_least; });
 }
 
 scheduler::FundingAnswers funding_answers(const Core& core, const LiveJob& job, Instant now) {
     const auto& project = core.state.projects.at(job.project);
     std::vector<Fen> held;
     for (const auto& source : sources_of(job.spec)) held.push_back(held_of(job, source));
-    const auto purse = purse_of(core, job, std::nullopt);
-    const auto free = spendable(job, purse);
-    // A site is entered where all that is held would pay the longest run, and what is left of it pays one.
-    const auto left_at = [&](const Quote& quote) {
-        const auto shares = shares_at(core, project.organisation, job.spec, core.state.sites.at(quote.site).site, quote.model, now);
-        return most_payable(free, shares, purse.budget);
-    };
+    // A site is entered where all that is held would pay the longest run, and what is left of it after former runs pays one.
+    const bool ran = !job.usage.empty();
+    const auto purse = ran ? purse_of(core, job, std::nullopt) : Purse{};
+    const auto free = ran ? spendable(job, purse) : std::vector<Fen>{};
     scheduler::FundingAnswers answers;
     for (auto& quote : quotes_everywhere(core, project.organisation, job.spec, held, now)) {
         auto& answer = answers[quote.site.value][quote.model];
         const bool whole = quote.uncovered.value == 0 && !too_dear(job.spec, quote);
-        const auto left = whole && !job.usage.empty() ? std::optional{left_at(quote)} : std::nullopt;
+        const auto left = whole && ran ? std::optional{most_payable_at(quote, free, purse.budget)} : std::nullopt;
         answer.eligible = whole && (!left || *left >= quote.cost_least);
         if (answer.eligible) continue;
         if (left) {

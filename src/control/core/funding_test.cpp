@@ -277,24 +277,34 @@ TEST(Funding, AJobThatWaitedTooLongForItsVoucherIsJudgedAnew) {
     EXPECT_TRUE(market.play(Tick{}).events.empty()) << "once";
 }
 
-// Each source holds what it would pay where it pays most: all that is held together may be more than any site can be paid.
-TEST(Funding, TheNextRunLastsAsLongAsItsSiteCanBePaidOfWhatIsLeft) {
-    Market market;
+/// Two sites at two fen a second for a job on two cards; cards are in the west alone, and a programme pays 60 % in the east alone.
+/// @returns a voucher of it.
+VoucherId cards_where_no_voucher_pays(Market& market) {
     market.core.policy.kill_grace = seconds(10);
     for (const std::string site : {"east", "west"}) market.site(site, {{"A100", Fen{3600}}});
     market.nodes("west", {Market::node("n1", {"A100"})});
     market.deposit(100'000);
     auto programme = Market::programme({{{}, {}, 600, "all: 60 %"}});
     programme.sites = {{SiteName{"east"}}, "article 3: the east"};
-    const auto voucher = market.award(programme, 50'000);
-    const auto job = market.submit(Market::spec({"A100"}, {{voucher}, {}}));
-    ASSERT_EQ(held(market.live(job)), Fen{4332 + 7220}) << "two fen a second for 3,610 s: 60 % in the east, all in the west";
+    return market.award(programme, 50'000);
+}
+
+/// The job runs so long in the west, stores a checkpoint and is lost with its site.
+void run_and_lose(Market& market, JobId job, std::int64_t used_s) {
     market.place();
     market.run(job);
-    market.meter(job, 1, 3000);
+    market.meter(job, 1, used_s);
     market.report("west", [&](SiteReport& r) { r.checkpoints = {{job, 1, "c1", sha256("c1"), 1, {}}}; });
-    EXPECT_FALSE(market.live(job).stop_ordered);
     market.must(LoseTask{job, 1});
+}
+
+// Each source holds what it would pay where it pays most: all that is held together may be more than any site can be paid.
+TEST(Funding, TheNextRunLastsAsLongAsItsSiteCanBePaidOfWhatIsLeft) {
+    Market market;
+    const auto voucher = cards_where_no_voucher_pays(market);
+    const auto job = market.submit(Market::spec({"A100"}, {{voucher}, {}}));
+    ASSERT_EQ(held(market.live(job)), Fen{4332 + 7220}) << "two fen a second for 3,610 s: 60 % in the east, all in the west";
+    run_and_lose(market, job, 3000);
     market.place();
     ASSERT_TRUE(market.live(job).placement);
     EXPECT_EQ(market.live(job).run_for, Seconds{600}) << "1,220 fen are left of what pays in the west, and the grace is paid of them";
@@ -312,21 +322,11 @@ TEST(Funding, TheNextRunLastsAsLongAsItsSiteCanBePaidOfWhatIsLeft) {
 TEST(Funding, AJobThatCanPayForNoOtherRunEnds) {
     for (const std::int64_t used_s : {3598, 3600}) {
         Market market;
-        market.core.policy.kill_grace = seconds(10);
-        for (const std::string site : {"east", "west"}) market.site(site, {{"A100", Fen{3600}}});
-        market.nodes("west", {Market::node("n1", {"A100"})});
-        market.deposit(100'000);
-        auto programme = Market::programme({{{}, {}, 600, "all: 60 %"}});
-        programme.sites = {{SiteName{"east"}}, "article 3: the east"};
-        const auto voucher = market.award(programme, 50'000);
+        const auto voucher = cards_where_no_voucher_pays(market);
         auto spec = Market::spec({"A100"}, {{voucher}, {}});
         spec.trust = {SiteName{"west"}};  // where the voucher, of which nothing is held then, does not help
         const auto job = market.submit(spec);
-        market.place();
-        market.run(job);
-        market.meter(job, 1, used_s);
-        market.report("west", [&](SiteReport& r) { r.checkpoints = {{job, 1, "c1", sha256("c1"), 1, {}}}; });
-        market.must(LoseTask{job, 1});
+        run_and_lose(market, job, used_s);
         EXPECT_EQ(market.core.state.jobs.contains(job), used_s == 3598) << "a second and the grace are paid for, or not";
     }
 }

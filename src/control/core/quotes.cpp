@@ -62,7 +62,7 @@ void share(const Asked& asked, const Site& site, Quote& quote) {
         if (answer.per_mille == 0) quote.clauses.push_back({name_of(asked.sources[i]), std::move(answer.clause)});
         const auto most = mul_div(quote.cost_max.value, answer.per_mille, 1000, Rounding::down).value_or(0);
         const Fen part = std::min({Fen{most}, quote.uncovered, asked.free[i]});
-        quote.parts.push_back(part);
+        quote.parts.push_back({answer.per_mille, part});
         quote.uncovered -= part;
     }
 }
@@ -164,13 +164,10 @@ Fen most_payable(const std::vector<Fen>& free, const std::vector<std::int64_t>& 
     return Fen{found};
 }
 
-std::vector<std::int64_t> shares_at(const Core& core, const OrganisationName& organisation, const JobSpec& spec, const Site& site,
-                                    const std::string& model, Instant now) {
-    const std::vector<Fen> nothing;
-    const Asked asked{core, organisation, spec, nothing, now};
-    std::vector<std::int64_t> shares;
-    for (std::size_t i = 0; i < asked.sources.size(); ++i) shares.push_back(asked.ask(i, site, model).per_mille);
-    return shares;
+Fen most_payable_at(const Quote& quote, const std::vector<Fen>& free, Fen budget) {
+    std::vector<std::int64_t> per_mille;
+    for (const auto& part : quote.parts) per_mille.push_back(part.per_mille);
+    return most_payable(free, per_mille, budget);
 }
 
 std::vector<Fen> free_of(const State& state, const OrganisationName& organisation, const std::vector<FundingSource>& sources) {
@@ -184,14 +181,14 @@ std::vector<scheduler::FundingClause> idle_vouchers(const Core& core, const Proj
     const auto free = free_of(core.state, project.organisation, sources);
     const auto all = quotes(core, project, spec, free, now);
     std::vector<scheduler::FundingClause> idle;
+    if (all.empty()) return idle;
     for (std::size_t i = 0; i < sources.size(); ++i) {
-        if (!sources[i].voucher || std::ranges::any_of(all, [&](const Quote& quote) { return quote.parts[i].value > 0; })) continue;
+        if (!sources[i].voucher || std::ranges::any_of(all, [&](const Quote& quote) { return quote.parts[i].amount.value > 0; })) continue;
         const auto name = name_of(sources[i]);
         const auto refused_at = [&](const Quote& quote) {
             return std::ranges::find(quote.clauses, name, &scheduler::FundingClause::source);
         };
         const bool may_pay = std::ranges::any_of(all, [&](const Quote& quote) { return refused_at(quote) == quote.clauses.end(); });
-        if (all.empty()) continue;
         idle.push_back({name, free[i].value == 0 ? "0.00 yuan of it are free"
                               : may_pay          ? "the sources before it pay all, or its part is less than a fen; name it first"
                                                  : refused_at(all.front())->clause});

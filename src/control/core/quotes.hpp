@@ -11,6 +11,12 @@
 
 namespace weir::control {
 
+/// What one source pays of a quote.
+struct Part {
+    std::int64_t per_mille = 0;  ///< Of the cost, at most.
+    Fen amount;
+};
+
 /// Where a job could run and what its sources would pay there.
 struct Quote {
     SiteName site;
@@ -18,7 +24,7 @@ struct Quote {
     Fen fen_per_card_hour;
     Fen cost_least;             ///< Of the shortest run and the grace in which it is stopped; a budget below it pays for none.
     Fen cost_max;               ///< Of max_duration and the grace on all cards, rounded up; the budget where that is less.
-    std::vector<Fen> parts;     ///< By source, in funding order.
+    std::vector<Part> parts;    ///< By source, in funding order.
     Fen uncovered;              ///< cost_max less the parts; above 0 the site cannot be paid.
     std::vector<scheduler::FundingClause> clauses;  ///< Of the sources that refuse.
 };
@@ -39,10 +45,8 @@ struct Quote {
 /// all together no more than the budget. Where parts are rounded, up to two fen less for each source that pays a part.
 /// @param per_mille by source, as `free`.
 [[nodiscard]] Fen most_payable(const std::vector<Fen>& free, const std::vector<std::int64_t>& per_mille, Fen budget);
-
-/// Thousandths that each source pays for a model at a site of a run that begins now.
-[[nodiscard]] std::vector<std::int64_t> shares_at(const Core& core, const OrganisationName& organisation, const JobSpec& spec,
-                                                  const Site& site, const std::string& model, Instant now);
+/// The same where a quote was made, of what the sources have now and not of what they had then.
+[[nodiscard]] Fen most_payable_at(const Quote& quote, const std::vector<Fen>& free, Fen budget);
 
 /// What each source has free, 0 where there is no such account.
 [[nodiscard]] std::vector<Fen> free_of(const State& state, const OrganisationName& organisation, const std::vector<FundingSource>& sources);

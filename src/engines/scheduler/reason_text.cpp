@@ -69,13 +69,15 @@ std::string clauses(const Reason& r) {
 
 std::string_view name_of_model(const std::string& model) { return model.empty() ? "CPU cores" : std::string_view{model}; }
 
+std::string to_second(Instant t) { return format_utc({floor_seconds(t) * 1'000'000'000}); }
+
 std::string of_the_job(const Reason& r) {
     switch (r.code) {
         case ReasonCode::dependency_unresolved:
             return fmt::format("{} must end first; it is considered when {} ended", count(r.asked, "job"),
                                r.asked == 1 ? "that has" : "they have");
         case ReasonCode::backing_off:
-            return fmt::format("it backs off until {} after an attempt that ended; it is considered again then", format_utc(r.until));
+            return fmt::format("it backs off until {} after an attempt that ended; it is considered again then", to_second(r.until));
         case ReasonCode::quota_reached:
             return fmt::format("{} {} asked, the project holds {} and may hold {}; wait for its own jobs to end, or ask for a larger quota",
                                cards(r.model, r.asked), was_or_were(r.asked), decimal(r.has), decimal(r.limit));

@@ -83,9 +83,10 @@ private:
 std::vector<WhyReason> unused_funding_of(Context& context, const Actor& actor, const control::SubmitJob& command) {
     const JobSpec& spec = command.spec;
     if (std::ranges::none_of(spec.funding, [](const FundingSource& source) { return source.voucher.has_value(); })) return {};
+    const auto now = context.world.wall();
     return context.world.reader.ask([&](const control::Core& core) -> std::vector<WhyReason> {
         if (!control::permit(core.state, actor, control::Action::submit, command.project)) return {};
-        return unused_funding(core, command.project, spec, context.world.wall());
+        return unused_funding(core, command.project, spec, now);
     });
 }
 

@@ -102,7 +102,8 @@ private:
     int failures_ = 0;
 };
 
-/// Waits at the server for what should run. Only whole lists whose digest held are given on.
+/// Waits at the server for what should run. Only whole lists whose digest held are given on. Asks under the session of the reports, and
+/// not at all without one.
 class Listener {
 public:
     Listener(ports::ServerLink& link, Seconds wait, const Bell& bell, std::uint64_t seed)
@@ -111,23 +112,31 @@ public:
     struct News {
         std::optional<Desired> list;
         std::optional<std::uint64_t> same_at;  ///< The last list is what should run at this revision too.
+        bool superseded = false;               ///< A session later than ours speaks for the site.
     };
     [[nodiscard]] News take() {
         const std::lock_guard lock{mutex_};
         return std::exchange(news_, {});
     }
 
+    void ask_under(const std::string& session) {
+        const std::lock_guard lock{mutex_};
+        if (session_ == session) return;
+        session_ = session;
+        changed_.notify_all();
+    }
     /// What should run was heard at least once.
     [[nodiscard]] bool has_heard() const { return has_heard_; }
 
 private:
     void run(const std::stop_token& stop) {
         bool certain = false;  // The server of the last answer still is the one we ask.
-        while (!stop.stop_requested()) {
-            const auto question = list_.ask();
+        while (const auto session = await_session(stop)) {
+            const auto question = list_.ask(*session);
             auto page = link_.get_desired(question, certain && list_.is_whole() ? wait_ : Seconds{0});
             if (!page) {
                 const bool told_to_stop = page.error().fault == ports::LinkFault::interrupted;
+                if (page.error().fault == ports::LinkFault::stale_sequence && !is_superseded(*session)) continue;
                 if (certain && !told_to_stop) spdlog::warn("agent.deaf why=\"{}\"", page.error().message);
                 certain = false;
                 pause(stop);
@@ -149,7 +158,7 @@ private:
         {
             const std::lock_guard lock{mutex_};
             if (heard == DesiredList::Heard::changed) {
-                news_ = {list_.list(), std::nullopt};
+                news_ = {list_.list(), std::nullopt, news_.superseded};
             } else {
                 news_.same_at = list_.revision();
             }
@@ -158,9 +167,27 @@ private:
         bell_.ring();
     }
 
+    /// Nothing once it is to stop.
+    std::optional<std::string> await_session(const std::stop_token& stop) {
+        std::unique_lock lock{mutex_};
+        changed_.wait(lock, stop, [&] { return !session_.empty(); });
+        return stop.stop_requested() ? std::nullopt : std::optional{session_};
+    }
+
+    /// A later session speaks for the site: our own next one, or another agent's. Of that our reports will tell.
+    bool is_superseded(const std::string& session) {
+        {
+            const std::lock_guard lock{mutex_};
+            if (session_ != session) return false;
+            news_.superseded = true;
+        }
+        bell_.ring();
+        return true;
+    }
+
     void pause(const std::stop_token& stop) {
         std::unique_lock lock{mutex_};
-        stopped_.wait_for(lock, stop, std::chrono::milliseconds{backoff_.next_ms()}, [] { return false; });
+        changed_.wait_for(lock, stop, std::chrono::milliseconds{backoff_.next_ms()}, [] { return false; });
     }
 
     ports::ServerLink& link_;
@@ -169,8 +196,9 @@ private:
     Backoff backoff_;
     DesiredList list_;  ///< Of the thread alone.
     std::mutex mutex_;
-    std::condition_variable_any stopped_;
+    std::condition_variable_any changed_;
     News news_;
+    std::string session_;  ///< Of the reports.
     std::atomic<bool> has_heard_ = false;
     std::jthread thread_;  ///< Last: it uses all of the above.
 };
@@ -191,6 +219,7 @@ public:
         next_inventory_ = after_ms(boot_now(), inventory_every_ms);
         next_report_ = after_ms(boot_now(), first_list_within_ms);
         while (!stop.stop_requested()) {
+            listener_.ask_under(reconciler_.session(wall_now()));
             take_in();
             reconciler_.step(boot_now(), floor_seconds(wall_now()));
             if (disk_) disk_->watch(reconciler_.live_tasks());
@@ -209,6 +238,10 @@ private:
         auto news = listener_.take();
         if (news.list) reconciler_.hear(std::move(*news.list));
         if (news.same_at) reconciler_.hear_revision(*news.same_at);
+        if (news.superseded) {
+            speaks_now_ = true;
+            next_report_ = {};
+        }
         if (disk_) {
             if (const auto figures = disk_->take()) reconciler_.hear_disk(*figures);
         }
@@ -236,7 +269,7 @@ private:
         const auto now = boot_now();
         if (now < next_report_) return false;
         if (const auto* report = reconciler_.report(wall_now())) return send(*report);
-        if (now < heartbeat_at()) return false;
+        if (!std::exchange(speaks_now_, false) && now < heartbeat_at()) return false;
         const auto heartbeat = reconciler_.heartbeat();
         return heartbeat && send(*heartbeat);
     }
@@ -286,6 +319,7 @@ private:
     std::vector<std::string> remarks_;  ///< Of the last look.
     bool cut_off_ = false;
     bool heard_first_ = false;
+    bool speaks_now_ = false;  ///< Though it is not time: another agent may have spoken.
     std::optional<DiskWatch> disk_;  ///< Where the backend lets a thread look.
 };
 

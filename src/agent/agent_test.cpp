@@ -147,6 +147,14 @@ TEST_F(AgentTest, WhatWasOrderedBeforeItSpokeIsHeardBeforeItSpeaks) {
     EXPECT_TRUE(backend.tasks.empty()) << "another agent may be running it";
 }
 
+// Its next heartbeat would be 100 s later: what another agent has begun would run twice meanwhile.
+TEST_F(AgentTest, WhoeverIsToldThatALaterSessionSpeaksAsksNoMoreAndSaysSoAtOnce) {
+    greet();
+    ASSERT_TRUE(link.wait_for_question([](const DesiredQuestion& question) { return question.number == 2 && !question.session.empty(); }));
+    link.hear_another_from_now_on();
+    EXPECT_TRUE(link.wait_for_stale(2)) << "its session, and its next one: it stands back";
+}
+
 TEST_F(AgentTest, AListThatIsStillTheSameMuchLaterIsCurrent) {
     link.begin_at(3);
     greet();

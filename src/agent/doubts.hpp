@@ -59,20 +59,19 @@ public:
         if (state_ == State::doubting && revision >= ordered_by_) lists_too_ = false;
     }
     /// Notes when no other agent's lease is renewed any more, and when the longest of them is over. True where the doubt ends.
-    bool look(ports::BootInstant now, const std::optional<ReportAnswer>& terms) {
+    bool look(ports::BootInstant now) {
         if (state_ != State::doubting) return false;
         if (!spoke_at_) spoke_at_ = now;
-        if (!terms || now < over(*terms, std::max(terms->lease_ms, terms->run_on_lease_ms))) return false;
+        if (now < over(std::max(out_.lease_ms, out_.run_on_lease_ms))) return false;
         end();
         return true;
     }
 
     /// Until every lease of it that another agent may have been granted is over, and what it ran is gone. What has a record here is ours,
     /// unless another agent certainly spoke: then that is true only of what was begun here.
-    [[nodiscard]] bool holds(const GenerationKey& key, bool has_record, bool run_on, ports::BootInstant now,
-                             const std::optional<ReportAnswer>& terms) const {
+    [[nodiscard]] bool holds(const GenerationKey& key, bool has_record, bool run_on, ports::BootInstant now) const {
         if (!doubtful_.contains(key) || (has_record && !another_)) return false;
-        return !terms || !spoke_at_ || now < over(*terms, run_on ? terms->run_on_lease_ms : terms->lease_ms);
+        return !spoke_at_ || now < over(run_on ? out_.run_on_lease_ms : out_.lease_ms);
     }
     /// The sessions after which the root's next agent need doubt nothing.
     [[nodiscard]] std::vector<std::string> vouching() const { return state_ == State::doubting ? std::vector<std::string>{} : ours_; }
@@ -88,6 +87,7 @@ private:
         another_ = another_ || (answer.session_before && !answer.session_before->empty() && *answer.session_before != last_);
         ours_.clear();
         spoke_at_.reset();
+        out_ = answer.leases_out.value_or(LeaseLengths{answer.lease_ms, answer.run_on_lease_ms, answer.kill_grace_ms});
         ordered_by_ = answer.desired_revision;
         lists_too_ = true;
         if (list != nullptr) hear_list(*list);
@@ -98,8 +98,8 @@ private:
         lists_too_ = false;
         doubtful_.clear();
     }
-    [[nodiscard]] ports::BootInstant over(const ReportAnswer& terms, std::int64_t lease_ms) const {
-        const auto length_ms = lease_ms + terms.kill_grace_ms;
+    [[nodiscard]] ports::BootInstant over(std::int64_t lease_ms) const {
+        const auto length_ms = lease_ms + out_.kill_grace_ms;
         return {spoke_at_->ns + (length_ms + std::max(clocks_apart_ms, length_ms / drift_share)) * 1'000'000};
     }
 
@@ -110,6 +110,7 @@ private:
     bool another_ = false;       ///< Spoke certainly.
     bool lists_too_ = true;      ///< The next list may name what was ordered of another agent.
     std::uint64_t ordered_by_ = 0;  ///< Lists up to this revision do.
+    LeaseLengths out_;  ///< The longest that another agent may have been granted.
     std::set<GenerationKey> doubtful_;
     std::optional<ports::BootInstant> spoke_at_;
 };

@@ -156,7 +156,7 @@ void Reconciler::step(ports::BootInstant now, std::int64_t now_s) {
         desired_ = std::exchange(heard_, std::nullopt);
         doubts_.hear_list(*desired_);
     }
-    if (doubts_.look(now_, terms_)) remember_vouching();
+    if (doubts_.look(now_)) remember_vouching();
     for (int looks = 0; looks < looks_max; ++looks) {
         take_answers();
         if (!look()) return;
@@ -358,7 +358,7 @@ bool Reconciler::list_is_current() const { return desired_->revision >= terms_->
 /// It may run under another agent of this site.
 bool Reconciler::is_doubtful(const GenerationKey& key, const Gang& gang) const {
     if (gang.view.any_here || gang.desired == nullptr) return false;
-    return doubts_.holds(key, records_.find(key) != nullptr, gang.desired->run_on, now_, terms_);
+    return doubts_.holds(key, records_.find(key) != nullptr, gang.desired->run_on, now_);
 }
 
 bool Reconciler::older_lives(const GenerationKey& key) const {

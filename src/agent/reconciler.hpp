@@ -81,6 +81,8 @@ public:
     /// Observes and acts, until there is nothing more to be done at once.
     void step(ports::BootInstant now, std::int64_t now_s);
 
+    /// The session in which it reports, or is about to; empty while it stands back, and where none could be begun.
+    [[nodiscard]] const std::string& session(Instant wall);
     /// The report to be sent: the one that waits for its acknowledgement, or what changed since; null where nothing did.
     [[nodiscard]] const SiteReport* report(Instant wall);
     /// Renews the leases and says nothing else; none before the first report was taken in.

@@ -52,10 +52,15 @@ void Reconciler::tell_everything_anew() {
     for (auto& [key, memory] : memory_) memory.told.reset();
 }
 
-const SiteReport* Reconciler::report(Instant wall) {
-    if (stands_back_) return nullptr;
+const std::string& Reconciler::session(Instant wall) {
+    static const std::string none;
+    if (stands_back_) return none;
     if (!book_.has_session()) begin_session(wall);
-    if (!book_.has_session()) return nullptr;
+    return book_.session();
+}
+
+const SiteReport* Reconciler::report(Instant wall) {
+    if (session(wall).empty()) return nullptr;
     if (book_.waiting()) return &*book_.waiting();
     auto changed = changes();
     // A session begins with a report, though there be nothing to say: only then do heartbeats count.

@@ -204,6 +204,23 @@ TEST_F(ReconcilerTest, WhereItIsNotKnownWhoSpokeBeforeALeaseIsWaitedFor) {
     root = base;
 }
 
+// Found by a review: an operator had shortened the lease, and a fresh agent began what the one before it still ran under the old one.
+TEST_F(ReconcilerTest, ADoubtLastsAsLongAsTheLongestLeaseThatMayStillRun) {
+    spoke = "another";
+    leases_out = LeaseLengths{120'000, 3'600'000, 20'000};
+    at(90);
+    desire({task(1)});
+    tell();
+    at(90);
+    leases_out.reset();  // the lives of servers that granted it are over meanwhile; what was granted goes on
+    for (std::int64_t s = 110; s <= 230; s += 20) {
+        at(s);
+        tell();
+    }
+    EXPECT_EQ(at(231), Calls{});
+    EXPECT_EQ(at(232), Calls{"start 1/0"});
+}
+
 TEST_F(ReconcilerTest, ADoubtOutlivesTheAgent) {
     spoke = "another";
     at(90);

@@ -57,12 +57,7 @@ TEST_F(ReconcilerTest, ALeaseCountsFromTheMomentTheReportWasSent) {
 }
 
 TEST_F(ReconcilerTest, WhatAnOlderListAsksForIsNotBegunUnderALeaseThatIsOfANewerOne) {
-    greet();
-    auto on = task(1);
-    on.resume = {stored("step-1", "one")};
-    blobs.down = true;
-    desire({on});
-    EXPECT_EQ(at(105), Calls{}) << "its checkpoint does not come";
+    (void)order_what_waits_for_its_checkpoint();
     // The link is gone for so long that the server gives the job to another site; then it is back, and the answer to a report is here
     // before the new list.
     blobs.down = false;
@@ -82,12 +77,7 @@ TEST_F(ReconcilerTest, WhatAnOlderListAsksForIsNotBegunUnderALeaseThatIsOfANewer
 
 // Found by a review: after a restart of the server nothing more was begun until the site's list changed.
 TEST_F(ReconcilerTest, AListThatIsHeardToBeTheSameIsAsCurrentAsANewOne) {
-    greet();
-    auto on = task(1);
-    on.resume = {stored("step-1", "one")};
-    blobs.down = true;
-    desire({on});
-    EXPECT_EQ(at(105), Calls{}) << "its checkpoint does not come";
+    const auto on = order_what_waits_for_its_checkpoint();
     blobs.down = false;
     ++revision;
     tell();

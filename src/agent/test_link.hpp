@@ -26,11 +26,16 @@ public:
             --failures_;
             return fail(ports::LinkError{ports::LinkFault::unreachable, "nobody listens"});
         }
+        if (is_superseded(report.session)) {
+            ++stale_;
+            changed_.notify_all();
+            return fail(ports::LinkError{ports::LinkFault::stale_sequence, "a later session speaks"});
+        }
         if (refuses_ && refuses_(report)) return fail(ports::LinkError{ports::LinkFault::refused, "a model that nobody knows"});
         reports_.push_back(report);
         changed_.notify_all();
         if (report.session != session_) session_before_ = std::exchange(session_, report.session);
-        ReportAnswer answer{report.sequence, 30'000, 3'600'000, 10'000, std::max(changed_at_, known_from_)};
+        ReportAnswer answer{report.sequence, 300'000, 3'600'000, 10'000, std::max(changed_at_, known_from_)};
         answer.session_before = session_before_;
         return answer;
     }
@@ -38,9 +43,10 @@ public:
         std::unique_lock lock{mutex_};
         questions_.push_back(question);
         changed_.notify_all();
-        const auto ready = [&] { return interrupted_ || desired_.revision > question.since; };
+        const auto ready = [&] { return interrupted_ || is_superseded(question.session) || desired_.revision > question.since; };
         if (wait.value > 0) changed_.wait_for(lock, patience, ready);
         if (interrupted_) return fail(ports::LinkError{ports::LinkFault::interrupted, "interrupted"});
+        if (is_superseded(question.session)) return fail(ports::LinkError{ports::LinkFault::stale_sequence, "a later session speaks"});
         DesiredPage page;
         page.revision = desired_.revision;
         page.full = question.since == 0 || question.since < changed_at_;
@@ -81,10 +87,16 @@ public:
         const std::lock_guard lock{mutex_};
         known_from_ = known_from;
     }
-    /// Another agent spoke last.
+    /// Another agent spoke before.
     void hear_another() {
         const std::lock_guard lock{mutex_};
-        session_ = "another";
+        session_ = "00000000000000000000000000";
+    }
+    /// Another agent speaks from now on.
+    void hear_another_from_now_on() {
+        const std::lock_guard lock{mutex_};
+        later_ = true;
+        changed_.notify_all();
     }
     /// The next pages lack a task that they should have.
     void damage_pages(int pages) {
@@ -105,6 +117,12 @@ public:
         return changed_.wait_for(lock, patience, [&] { return std::ranges::any_of(reports_, holds); });
     }
 
+    /// Waits until so many reports were refused because a later session speaks.
+    bool wait_for_stale(int times) {
+        std::unique_lock lock{mutex_};
+        return changed_.wait_for(lock, patience, [&] { return stale_ >= times; });
+    }
+
     /// Waits until a question holds.
     bool wait_for_question(const std::function<bool(const DesiredQuestion&)>& holds) {
         std::unique_lock lock{mutex_};
@@ -112,6 +130,8 @@ public:
     }
 
 private:
+    [[nodiscard]] bool is_superseded(const std::string& session) const { return later_ || session < session_; }
+
     std::mutex mutex_;
     std::condition_variable changed_;
     std::vector<SiteReport> reports_;
@@ -123,8 +143,10 @@ private:
     std::vector<DesiredQuestion> questions_;
     std::function<bool(const SiteReport&)> refuses_;
     int failures_ = 0;
+    int stale_ = 0;
     int damaged_ = 0;
     bool interrupted_ = false;
+    bool later_ = false;  ///< A session later than any that comes.
 };
 
 }  // namespace weir::agent

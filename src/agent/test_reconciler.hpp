@@ -100,6 +100,7 @@ protected:
         if (report != nullptr && report->session != spoke) spoke_before = std::exchange(spoke, report->session);
         ReportAnswer answer{sequence, 30'000, 3'600'000, 10'000, revision};
         if (names_sessions) answer.session_before = spoke_before;
+        answer.leases_out = leases_out;
         agent->hear_answer(boot(now_s), answer, wall());
         return text;
     }
@@ -109,7 +110,17 @@ protected:
     /// A site that has been heard once, at second 100.
     void greet() {
         at(100);
-        ASSERT_EQ(tell(), "#1 nodes");
+        EXPECT_EQ(tell(), "#1 nodes");
+    }
+    /// A task is ordered, and cannot begin before the store of checkpoints is up again.
+    DesiredTask order_what_waits_for_its_checkpoint() {
+        greet();
+        auto on = task(1);
+        on.resume = {stored("step-1", "one")};
+        blobs.down = true;
+        desire({on});
+        EXPECT_EQ(at(105), Calls{}) << "its checkpoint does not come";
+        return on;
     }
     StoredCheckpoint stored(const std::string& name, const std::string& content) {
         const auto checkpoint = FakeBackend::checkpoint(name, content);
@@ -128,6 +139,7 @@ protected:
     std::string session;
     std::string spoke;           ///< The session that the server took a report of last.
     std::string spoke_before;    ///< The one before that.
+    std::optional<LeaseLengths> leases_out;  ///< Where they are not the terms themselves.
     bool names_sessions = true;  ///< The server does: it speaks protocol 3.
 };
 

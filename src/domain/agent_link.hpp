@@ -28,7 +28,7 @@ inline constexpr std::string_view header = "Weir-Agent-Protocol";
 inline constexpr std::uint32_t without_header = 1;  ///< What an agent speaks that does not say.
 inline constexpr std::uint32_t whole_list = 1;      ///< What should run comes as one Desired.
 inline constexpr std::uint32_t deltas = 2;          ///< What should run comes as DesiredPages.
-inline constexpr std::uint32_t names_session = 3;    ///< The answer to a report names the session before.
+inline constexpr std::uint32_t names_session = 3;    ///< A question names the session; an answer the one before, and the leases out.
 inline constexpr std::uint32_t newest = names_session;
 inline constexpr std::uint32_t oldest = newest <= 3 ? 1 : newest - 2;  ///< That the server still speaks.
 }  // namespace agent_protocol
@@ -126,6 +126,15 @@ struct SiteReport {
 };
 BOOST_DESCRIBE_STRUCT(SiteReport, (), (site, session, sequence, nodes, meters, checkpoints, tasks))
 
+/// How long work may run on unheard, and how long it then has between SIGTERM and SIGKILL.
+struct LeaseLengths {
+    std::int64_t lease_ms = 0;         ///< Of tasks that stop when the site is cut off.
+    std::int64_t run_on_lease_ms = 0;  ///< Of tasks that run on.
+    std::int64_t kill_grace_ms = 0;
+    bool operator==(const LeaseLengths&) const = default;
+};
+BOOST_DESCRIBE_STRUCT(LeaseLengths, (), (lease_ms, run_on_lease_ms, kill_grace_ms))
+
 /// The answer to a report: what was taken in, and how long the site's tasks may run on without another one. The lease counts
 /// from the moment the agent sent the report.
 struct ReportAnswer {
@@ -136,8 +145,10 @@ struct ReportAnswer {
     std::uint64_t desired_revision = 0;  ///< Ask for what should run where this is newer than what you have.
     /// The session that the site's agents reported under before the present one; empty: none that is known. Absent below protocol 3.
     std::optional<std::string> session_before{};
+    /// The longest that were granted to anybody and may still run: those above, or longer ones of before a change. Absent below protocol 3.
+    std::optional<LeaseLengths> leases_out{};
     bool operator==(const ReportAnswer&) const = default;
 };
-BOOST_DESCRIBE_STRUCT(ReportAnswer, (), (sequence, lease_ms, run_on_lease_ms, kill_grace_ms, desired_revision, session_before))
+BOOST_DESCRIBE_STRUCT(ReportAnswer, (), (sequence, lease_ms, run_on_lease_ms, kill_grace_ms, desired_revision, session_before, leases_out))
 
 }  // namespace weir

@@ -14,6 +14,8 @@
 #include <cstdint>
 #include <map>
 #include <optional>
+#include <string>
+#include <utility>
 
 namespace weir {
 
@@ -26,6 +28,7 @@ struct DesiredQuestion {
     std::uint64_t since = 0;         ///< 0: from the start.
     std::optional<JobId> after{};    ///< Goes on with a list from the start, which is told in order of job.
     std::uint64_t number = 0;        ///< Stays with the asker: which answer belongs to which question.
+    std::string session{};           ///< Of the agent's reports.
 };
 
 class DesiredList {
@@ -39,8 +42,8 @@ public:
         differs = 5,  ///< The digest does not hold: the next question is from the start.
     };
 
-    /// The next question. Answers to the questions before are not heard any more.
-    [[nodiscard]] DesiredQuestion ask() { return {since_, after_, ++asked_}; }
+    /// The next question, asked under the session in which the agent reports. Answers to the questions before are not heard any more.
+    [[nodiscard]] DesiredQuestion ask(std::string session = {}) { return {since_, after_, ++asked_, std::move(session)}; }
     Heard hear(std::uint64_t number, DesiredPage page);
 
     /// Whether the next question may wait at the server for news: the list is whole.

@@ -16,7 +16,8 @@ namespace weir::ports {
 
 /// In descending precedence. Values reach metrics.
 enum class LinkFault : std::uint8_t {
-    stale_sequence = 1,  ///< The server does not know this session or sequence as the next: begin a new session.
+    stale_sequence = 1,  ///< The server does not know this session or sequence as the next: begin a new session. Of a question: a later
+                         ///< session speaks for the site.
     refused = 2,         ///< The server will not take this message: its reason is for the operator.
     busy = 3,            ///< The server asks to come back later.
     bad_answer = 4,      ///< What came back is no answer to this message: another server, or another version.

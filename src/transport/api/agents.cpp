@@ -58,14 +58,39 @@ void answer_whole_list(Context& context, const SiteName& site, const http::Reque
     reply(show(std::move(text), revision, request));
 }
 
-void answer_page(Context& context, const SiteName& site, const control::DesiredAsk& ask, const http::Request& request,
-                 http::Reply reply) {
+/// The session under which the agent asks: it reports under it, or is about to. None below protocol 3.
+Result<std::optional<std::string>, http::Response> session_of(const http::Request& request, std::uint32_t protocol) {
+    if (protocol < agent_protocol::names_session) return std::nullopt;
+    const auto named = word(request, "session");
+    const auto began = parse_uid(named);
+    if (began && format_uid(*began) == named) return std::string{named};
+    return fail(refuse(400, "bad_parameter",
+                       fmt::format("session is '{}', and from protocol {} on names the session of the agent's reports, a uid",
+                                   named.substr(0, 32), agent_protocol::names_session),
+                       request.target, "session"));
+}
+
+/// Whether another agent spoke for the site since this session began. Then what is ordered is not this one's to hear: it would begin
+/// beside the other what was ordered of that.
+bool is_superseded(const State& state, const SiteName& site, const std::optional<std::string>& session) {
+    return session && *session < state.sites.at(site).session;
+}
+
+void answer_page(Context& context, const SiteName& site, const control::DesiredAsk& ask, const std::optional<std::string>& session,
+                 const http::Request& request, http::Reply reply) {
     std::uint64_t revision = 0;
-    const auto page = context.world.reader.ask([&](const control::Core& core) {
+    const auto page = context.world.reader.ask([&](const control::Core& core) -> Result<DesiredPage, Refusal> {
         revision = core.state.revision;
-        return control::desired_page(core.state, site, ask);
+        if (!is_superseded(core.state, site, session)) return control::desired_page(core.state, site, ask);
+        return fail(Refusal{RefusalCode::stale_sequence,
+                            fmt::format("session {} asks what should run, and session {}, which is later, speaks for {}; begin a later "
+                                        "session, or stop this agent if another one is this site's",
+                                        *session, core.state.sites.at(site).session, site.value),
+                            "session",
+                            {}});
     });
-    reply(show(codec::to_json(page), revision, request));
+    if (!page) return reply(refuse(page.error(), request.target));
+    reply(show(codec::to_json(*page), revision, request));
 }
 
 /// Answers at once where there is news since the revision asked for, else when it comes or the wait is over.
@@ -79,6 +104,8 @@ void get_desired(Context& context, http::Request request, http::Reply reply) {
     if (!allowed) return reply(refuse(allowed.error(), request.target));
     auto protocol = protocol_of(request);
     if (!protocol) return reply(std::move(protocol).error());
+    auto session = session_of(request, *protocol);
+    if (!session) return reply(std::move(session).error());
     const auto since = natural(request, "since");
     control::DesiredAsk ask;
     ask.since = since.value_or(0);
@@ -93,33 +120,42 @@ void get_desired(Context& context, http::Request request, http::Reply reply) {
     const Duration longest =
         since ? std::min(seconds(static_cast<std::int64_t>(natural(request, "wait_s").value_or(0))), context.options.desired_wait)
               : Duration{};
-    const auto is_due = [since, ask, site, whole](const control::Core& core) {
+    const auto is_due = [since, ask, site, whole, session = *session](const control::Core& core) {
+        if (is_superseded(core.state, site, session)) return true;
         if (whole) return !since || control::desired_changed(core.state, site) != *since;
         return ask.after || control::has_desired_news(core.state, site, ask.since);
     };
     context.waker.wait(is_due, longest,
-                       [&context, site, ask, whole, request = std::move(request), reply = std::move(reply)](bool) mutable {
+                       [&context, site, ask, whole, session = std::move(*session), request = std::move(request),
+                        reply = std::move(reply)](bool) mutable {
                            if (whole) return answer_whole_list(context, site, request, std::move(reply));
-                           answer_page(context, site, ask, request, std::move(reply));
+                           answer_page(context, site, ask, session, request, std::move(reply));
                        });
 }
 
-ReportAnswer answer_of(const control::Core& core, const SiteName& site, std::uint32_t protocol) {
+ReportAnswer answer_of(const control::Core& core, const SiteName& site, std::uint32_t protocol, Instant now) {
     ReportAnswer answer;
     answer.sequence = core.state.sites.at(site).sequence;
     answer.lease_ms = core.policy.task_lease.ns / 1'000'000;
     answer.run_on_lease_ms = core.policy.run_on_lease.ns / 1'000'000;
     answer.kill_grace_ms = core.policy.kill_grace.ns / 1'000'000;
     answer.desired_revision = control::desired_changed(core.state, site);
-    if (protocol >= agent_protocol::names_session) answer.session_before = core.state.sites.at(site).session_before;
+    if (protocol >= agent_protocol::names_session) {
+        answer.session_before = core.state.sites.at(site).session_before;
+        const auto out = terms_to_respect(core.state, core.policy, now);
+        answer.leases_out = LeaseLengths{std::max(answer.lease_ms, 1000 * out.task_lease.value),
+                                         std::max(answer.run_on_lease_ms, 1000 * out.run_on_lease.value),
+                                         std::max(answer.kill_grace_ms, 1000 * out.kill_grace.value)};
+    }
     return answer;
 }
 
 http::Response acknowledge(Context& context, const SiteName& site, std::uint32_t protocol) {
     std::uint64_t revision = 0;
+    const auto now = context.world.wall();
     auto text = context.world.reader.ask([&](const control::Core& core) {
         revision = core.state.revision;
-        return codec::to_json(answer_of(core, site, protocol));
+        return codec::to_json(answer_of(core, site, protocol, now));
     });
     return http::Response::json(200, std::move(text)).with_header("Weir-Revision", std::to_string(revision));
 }
@@ -188,6 +224,8 @@ std::vector<Endpoint> agent_endpoints(Context& context) {
                     .kind = Parameter::Kind::natural,
                     .doc = "revision of the page before; absent or 0: the list from the start"},
                    {.name = "after", .doc = "`after` of the page before: goes on with a list from the start"},
+                   {.name = "session", .doc = "session of the agent's reports; from protocol 3 on, where one that another agent's has "
+                                              "followed is answered 409"},
                    {.name = "limit",
                     .kind = Parameter::Kind::natural,
                     .doc = "tasks of a page, set and removed",
@@ -195,7 +233,7 @@ std::vector<Endpoint> agent_endpoints(Context& context) {
                    {.name = "wait_s", .kind = Parameter::Kind::natural, .doc = "how long the answer may wait for a change", .max = 600}},
          .headers = {protocol_parameter},
          .answer = schema_of<DesiredPage>,
-         .problems = {403, 404},
+         .problems = {403, 404, 409},
          .reply_within = context.options.desired_wait + seconds(30),
          .handler = [&context](http::Request request, http::Reply reply) { get_desired(context, std::move(request), std::move(reply)); }});
     endpoints.push_back(

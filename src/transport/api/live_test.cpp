@@ -160,6 +160,8 @@ Node node(const std::string& name) {
     return {NodeName{name}, {{"A100", 2, MiB{40960}, Slicing::fractional, true}}, MilliCpus{16000}, MiB{65536}, {}, true, "127.0.0.1"};
 }
 
+const std::string desired_of_east = "/v1/sites/east/desired?session=" + format_uid({0, 1});
+
 SiteReport report(std::uint64_t sequence) {
     SiteReport made;
     made.site = SiteName{"east"};
@@ -211,13 +213,13 @@ TEST(Agent, IsToldWhatShouldRunWhenItChanges) {
     first.nodes = {node("n1")};
     ASSERT_EQ(town.post("agent", "/v1/sites/east/report", codec::to_json(first)).status, 200);
     const auto page_of = [&](const std::string& query) {
-        return codec::decode_json<DesiredPage>(town.get("agent", "/v1/sites/east/desired" + query).body, "desired").value();
+        return codec::decode_json<DesiredPage>(town.get("agent", desired_of_east + query).body, "desired").value();
     };
     const auto now = page_of("");
     EXPECT_TRUE(now.full);
     EXPECT_TRUE(now.set.empty());
     EXPECT_EQ(now.digest, Digest{});
-    auto asking = std::async(std::launch::async, [&] { return page_of(fmt::format("?since={}&wait_s=20", now.revision)); });
+    auto asking = std::async(std::launch::async, [&] { return page_of(fmt::format("&since={}&wait_s=20", now.revision)); });
     const auto id = text_of(town.post("ann", "/v1/jobs", Town::job_body()).body, "id");
     const auto told = asking.get();
     EXPECT_FALSE(told.full);
@@ -225,11 +227,11 @@ TEST(Agent, IsToldWhatShouldRunWhenItChanges) {
     EXPECT_EQ(told.set[0].job.text(), id);
     EXPECT_GT(told.revision, now.revision);
     EXPECT_EQ(told.digest, digest_of(told.set));
-    const auto same = page_of(fmt::format("?since={}", told.revision));
+    const auto same = page_of(fmt::format("&since={}", told.revision));
     EXPECT_TRUE(same.set.empty()) << "without a wait the answer comes at once";
     EXPECT_EQ(same.digest, told.digest);
-    EXPECT_TRUE(page_of(fmt::format("?since={}&wait_s=20", told.revision + 1'000'000)).full) << "of another server: no wait";
-    EXPECT_EQ(town.get("agent", "/v1/sites/east/desired?after=job").status, 400);
+    EXPECT_TRUE(page_of(fmt::format("&since={}&wait_s=20", told.revision + 1'000'000)).full) << "of another server: no wait";
+    EXPECT_EQ(town.get("agent", desired_of_east + "&after=job").status, 400);
     EXPECT_THAT(town.get("ann", "/v1/jobs/" + id + "/why").body, HasSubstr(R"("waiting":false,"reasons":[{"code":"placed","site":"east")"));
     EXPECT_THAT(town.get("ann", "/v1/projects/vision").body, HasSubstr(R"("use":[{"model":"A100","limit":3000,"used":1000}])"));
 
@@ -247,21 +249,26 @@ TEST(Agent, IsToldWhatShouldRunWhenItChanges) {
 TEST(Agent, IsUnderstoodInTheProtocolsOfTheReleasesBeforeAndToldOfOthers) {
     Town town;
     const auto secret = town.token_for("", {Scope::agent}, SiteName{"east"});
-    const auto ask = [&](const std::string& protocol) {
+    const auto ask = [&](const std::string& protocol, const std::string& query = {}) {
         std::vector<std::pair<std::string, std::string>> headers;
         if (!protocol.empty()) headers.emplace_back(agent_protocol::header, protocol);
-        return town.ask(secret, http::Method::get, "/v1/sites/east/desired", {}, headers);
+        return town.ask(secret, http::Method::get, "/v1/sites/east/desired" + query, {}, headers);
     };
     EXPECT_TRUE(codec::decode_json<Desired>(ask("").body, "desired")) << "who does not say speaks the first protocol";
     EXPECT_TRUE(codec::decode_json<Desired>(ask("1").body, "desired"));
     EXPECT_TRUE(codec::decode_json<DesiredPage>(ask("2").body, "desired"));
-    EXPECT_TRUE(codec::decode_json<DesiredPage>(ask("3").body, "desired"));
+    EXPECT_TRUE(codec::decode_json<DesiredPage>(ask("3", "?session=" + format_uid({0, 1})).body, "desired"));
+    for (const std::string no_session : {"", "?session=", "?session=mine", "?session=01K00000000000000000000000"}) {
+        const auto answer = ask("3", no_session);
+        EXPECT_EQ(answer.status, 400) << no_session;
+        EXPECT_THAT(answer.body, HasSubstr("from protocol 3 on names the session of the agent's reports, a uid")) << no_session;
+    }
     const auto answer_in = [&](const std::string& protocol, std::uint64_t sequence) {
         return town.ask(secret, http::Method::post, "/v1/sites/east/report", codec::to_json(report(sequence)),
                         {{std::string{agent_protocol::header}, protocol}}).body;
     };
     EXPECT_EQ(answer_in("2", 1).find("session_before"), std::string::npos) << "older agents take no field that they do not know";
-    EXPECT_THAT(answer_in("3", 2), HasSubstr(R"("session_before":"")"));
+    EXPECT_THAT(answer_in("3", 2), HasSubstr(R"("session_before":"","leases_out":{"lease_ms":30000,)"));
     for (const std::string other : {"0", "4", "4000000000"}) {
         const auto answer = ask(other);
         EXPECT_EQ(answer.status, 400);
@@ -275,13 +282,42 @@ TEST(Agent, IsUnderstoodInTheProtocolsOfTheReleasesBeforeAndToldOfOthers) {
     EXPECT_EQ(text_of(ask("two").body, "type"), "urn:weir:problem:bad_parameter");
 }
 
+// Found by a review: of two agents of a site both began what was ordered.
+TEST(Agent, IsToldNothingMoreOnceALaterOneSpeaks) {
+    Town town;
+    const auto session = [](std::uint64_t life) { return format_uid({0, life}); };
+    const auto speak = [&](std::uint64_t life) {
+        auto first = report(1);
+        first.session = session(life);
+        return town.post("agent", "/v1/sites/east/report", codec::to_json(first)).status;
+    };
+    const auto secret = town.token_for("", {Scope::agent}, SiteName{"east"});
+    const auto ask = [&](std::uint64_t life, const std::string& more = {}) {
+        return town.ask(secret, http::Method::get, "/v1/sites/east/desired?session=" + session(life) + more, {},
+                        {{std::string{agent_protocol::header}, "3"}});
+    };
+    EXPECT_EQ(ask(1).status, 200) << "it asks before it speaks";
+    ASSERT_EQ(speak(1), 200);
+    const auto heard = codec::decode_json<DesiredPage>(ask(1).body, "desired").value();
+    EXPECT_EQ(ask(2).status, 200) << "so does the next";
+    auto asking = std::async(std::launch::async, [&] { return ask(1, fmt::format("&since={}&wait_s=60", heard.revision)); });
+    while (town.get("", "/metrics").body.find("weir_api_waiting 1") == std::string::npos) std::this_thread::yield();
+    ASSERT_EQ(speak(2), 200);
+    const auto told = asking.get();
+    EXPECT_EQ(told.status, 409) << "who waits is told at once";
+    EXPECT_EQ(text_of(told.body, "type"), "urn:weir:problem:stale_sequence");
+    EXPECT_THAT(told.body, HasSubstr("session " + session(1) + " asks what should run, and session " + session(2)));
+    EXPECT_EQ(ask(1).status, 409);
+    EXPECT_EQ(ask(2).status, 200);
+}
+
 TEST(Agent, ALongPollEndsWhenTheServerStops) {
     auto town = std::make_unique<Town>();
     auto peer = town->client("agent");
-    const auto now = codec::decode_json<DesiredPage>(town->get("agent", "/v1/sites/east/desired").body, "desired").value();
+    const auto now = codec::decode_json<DesiredPage>(town->get("agent", desired_of_east).body, "desired").value();
     auto asking = std::async(std::launch::async, [&] {
         http::Call call;
-        call.target = fmt::format("/v1/sites/east/desired?since={}&wait_s=60", now.revision);
+        call.target = fmt::format("{}&since={}&wait_s=60", desired_of_east, now.revision);
         call.within = seconds(120);
         return peer.call(std::move(call));
     });

@@ -108,6 +108,7 @@ Result<DesiredPage, LinkError> HttpServerLink::get_desired(const DesiredQuestion
         http::Call call;
         call.target =
             fmt::format("/v1/sites/{}/desired?since={}&wait_s={}", http::percent_encode(options_.site.text()), question.since, wait.value);
+        if (!question.session.empty()) call.target += "&session=" + http::percent_encode(question.session);
         if (question.after) call.target += "&after=" + http::percent_encode(question.after->text());
         call.within = options_.answer_within + seconds(wait.value);
         return call;

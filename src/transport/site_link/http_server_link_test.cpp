@@ -46,7 +46,7 @@ TEST_F(HttpServerLinkTest, AReportArrivesAsItWasSaid) {
     report.session = "01K00000000000000000000000";
     report.sequence = 7;
     report.meters.push_back({*JobId::parse("job-01k00000000000000000000001"), 1, 0, 3, 100, 110});
-    const ReportAnswer expected{7, 30'000, 3'600'000, 10'000, 42, "01k00000000000000000000009"};
+    const ReportAnswer expected{7, 30'000, 3'600'000, 10'000, 42, "01k00000000000000000000009", LeaseLengths{60'000, 3'600'000, 20'000}};
     body = codec::to_json(expected);
     EXPECT_EQ(link->post_report(report).value(), expected);
     EXPECT_EQ(asked.parameter("site"), "pidu-core");
@@ -66,8 +66,9 @@ TEST_F(HttpServerLinkTest, AQuestionSaysWhatIsKnownAndHowLongItWaits) {
     EXPECT_EQ(asked.query_value("after"), std::nullopt);
     EXPECT_EQ(asked.header("weir-agent-protocol"), "3");
     const auto after = *JobId::parse("job-01k00000000000000000000001");
-    EXPECT_TRUE(link->get_desired({.since = 12, .after = after, .number = 2}, Seconds{0}));
+    EXPECT_TRUE(link->get_desired({.since = 12, .after = after, .number = 2, .session = "01k00000000000000000000009"}, Seconds{0}));
     EXPECT_EQ(asked.query_value("after"), after.text());
+    EXPECT_EQ(asked.query_value("session"), "01k00000000000000000000009");
 }
 
 TEST_F(HttpServerLinkTest, WhatIsNoAnswerIsSaidToBeNone) {

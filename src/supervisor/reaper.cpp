@@ -33,7 +33,7 @@ bool write_limit(const char* folder, const char* file, std::string_view text) {
 /// SIGKILL to all that one cgroup lists; a very long list is cut off and finished by the next round.
 bool kill_listed(const char* folder) {
     const Fd list = open_limit(folder, "cgroup.procs", O_RDONLY);
-    static char room[32 * 1024];
+    char room[32 * 1024];
     const auto size = list ? read(list.get(), room, sizeof room) : 0;
     if (size <= 0) return false;
     std::string_view rest{room, static_cast<std::size_t>(size)};

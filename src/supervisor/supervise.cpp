@@ -22,7 +22,10 @@ namespace {
 
 constexpr std::int64_t second_ns = 1'000'000'000;
 constexpr std::int64_t never_ns = INT64_MAX;
+constexpr std::int64_t fence_after_ns = second_ns;  ///< The supervisor has ended the task by then, where it can; within the drift bound.
 constexpr const char* reserve_file = "status.reserve";
+
+std::int64_t later(std::int64_t at_ns, std::int64_t by_ns) { return at_ns > never_ns - by_ns ? never_ns : at_ns + by_ns; }
 
 class Supervisor {
 public:
@@ -56,6 +59,7 @@ private:
     void beat(std::int64_t now_ns);
     void arm_timer();
     void settle();
+    void note_fence();
 
     [[nodiscard]] std::int64_t metered_s(std::int64_t now_ns) const { return (now_ns - started_ns_) / second_ns; }
     [[nodiscard]] bool all_ranks_ended() const { return ended_ranks_ == spec_.processes; }
@@ -77,6 +81,7 @@ private:
     Spec spec_;
     Status status_;
     Launched launched_;
+    Fence fence_;
     std::array<LogRing, 2 * processes_max> rings_;
     std::int64_t lease_ns_ = 0;
     std::int64_t asked_lease_ns_ = 0;  ///< The lease for whose end a checkpoint was asked for.
@@ -228,6 +233,11 @@ bool Supervisor::start() {
         describe_failure(failed, errno);
         return false;
     }
+    if (!fence_.raise(spec_)) {
+        status_.reason = Reason::start_failed;
+        describe_failure("be fenced", errno);
+        return false;
+    }
     return true;
 }
 
@@ -246,6 +256,12 @@ void Supervisor::arm_timer() {
     when.it_value.tv_sec = next_ns / second_ns;
     when.it_value.tv_nsec = next_ns % second_ns;
     timerfd_settime(timer_.get(), TFD_TIMER_ABSTIME, &when, nullptr);
+    fence_.set(later(stopping ? grace_ns_ : later(lease_ns_, spec_.kill_grace_s * second_ns), fence_after_ns));
+}
+
+/// Where the fence fell the lease was over; how the task's processes ended says nothing of the task.
+void Supervisor::note_fence() {
+    if (fence_.fell_at_ns() != 0 && status_.reason == Reason::none) begin_stop(Reason::lease_ended, 0);
 }
 
 void Supervisor::wait_for_events() {
@@ -291,6 +307,7 @@ void Supervisor::take_signals() {
 }
 
 void Supervisor::reap() {
+    note_fence();
     for (;;) {
         int status = 0;
         const pid_t pid = waitpid(-1, &status, WNOHANG);
@@ -317,6 +334,7 @@ void Supervisor::reap() {
 
 void Supervisor::take_reports() {
     InitReport report{};
+    note_fence();
     for (;;) {
         const auto got = read(launched_.reports.get(), &report, sizeof report);
         if (got == static_cast<ssize_t>(sizeof report)) take_report(report);
@@ -385,7 +403,10 @@ void Supervisor::take_time() {
     std::uint64_t expirations = 0;
     (void)!read(timer_.get(), &expirations, sizeof expirations);
     const auto now_ns = boot_now_ns();
-    if (now_ns >= beat_ns_) beat(now_ns);
+    if (now_ns >= beat_ns_) {
+        beat(now_ns);
+        read_lease();  // here, and not at its end alone: the fence goes by what was read
+    }
     if (status_.phase == Phase::stopping) {
         if (now_ns >= grace_ns_) over_ = true;
         return;
@@ -495,7 +516,7 @@ void Supervisor::finish() {
         reap();
     }
     take_reports();
-    const auto end_ns = boot_now_ns();
+    const auto end_ns = fence_.fell_at_ns() != 0 ? fence_.fell_at_ns() : boot_now_ns();
     name_the_killed();
     for (std::size_t stream = 0; stream < 2 * static_cast<std::size_t>(spec_.processes); ++stream) {
         while (launched_.streams[stream]) {

@@ -3,12 +3,13 @@
 // It answers one question: may this task still run? It holds the fence: when the lease runs out, on the local boot clock,
 // the task is ended, whatever became of the agent or the network. Who gives leases, and why, is decided elsewhere.
 //
-// One thread, one poll loop, no heap. Whatever ends the task, these hold: the status file says `ended` only when no process
-// of the task is left; a key that has a status is never started again; a task is metered from just before its first process
-// to just after its last.
+// One poll loop, no heap, and a second thread that only knows when to kill (fence.hpp). Whatever ends the task, these hold: the
+// status file says `ended` only when no process of the task is left; a key that has a status is never started again; a task is
+// metered from just before its first process to just after its last.
 #pragma once
 
 #include "supervisor/control.hpp"
+#include "supervisor/fence.hpp"
 #include "supervisor/init.hpp"
 #include "supervisor/launch.hpp"
 #include "supervisor/log_ring.hpp"

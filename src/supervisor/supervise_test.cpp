@@ -9,6 +9,7 @@
 
 #include <sched.h>
 #include <sys/mount.h>
+#include <sys/ptrace.h>
 
 namespace weir::supervisor {
 namespace {
@@ -204,6 +205,31 @@ void with_short_leases(const std::function<bool(Rig&, std::int64_t lease_ns)>& r
         if (reached(rig, lease_ns)) return;
     }
     FAIL() << "no start was quicker than its lease";
+}
+
+// Found by a review: a disk that did not answer held the supervisor in a write to a log, and the task ran on after its lease.
+TEST(Supervise, WhenTheLeaseEndsATaskIsGoneThoughItsSupervisorHangs) {
+    if (geteuid() != 0) GTEST_SKIP() << "only root may hold a supervisor's thread";
+    with_short_leases([](Rig& rig, std::int64_t lease_ns) {
+        rig.make_fifo("born");
+        rig.make_fifo("never");
+        rig.set("kill_grace_s", "0").run("echo $$ > $WEIR_OUTPUT_DIR/born; read x < $WEIR_OUTPUT_DIR/never");
+        rig.lease_until_ns(boot_now_ns() + lease_ns);
+        if (rig.start() != "running") return false;
+        const auto tenant = static_cast<pid_t>(std::stol(rig.await_line("born")));
+        // The thread that writes is held as by a write that does not come back; the other one goes on.
+        if (ptrace(PTRACE_SEIZE, rig.supervisor(), nullptr, nullptr) != 0) return false;
+        EXPECT_EQ(ptrace(PTRACE_INTERRUPT, rig.supervisor(), nullptr, nullptr), 0);
+        int stopped = 0;
+        EXPECT_EQ(waitpid(rig.supervisor(), &stopped, __WALL), rig.supervisor());
+        const bool in_time = process_lives(tenant);
+        EXPECT_TRUE(eventually([&] { return !process_lives(tenant); }));
+        EXPECT_EQ(ptrace(PTRACE_DETACH, rig.supervisor(), nullptr, nullptr), 0);
+        const auto status = rig.end_status();
+        EXPECT_EQ(status.reason, Reason::lease_ended) << "no fault of the task";
+        EXPECT_EQ(status.ends[0].code, SIGKILL);
+        return in_time;
+    });
 }
 
 TEST(Supervise, WhenTheLeaseEndsEvenADeafDaemonIsGone) {

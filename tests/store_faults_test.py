@@ -465,16 +465,21 @@ def taken_port(house):
         other.bind(("127.0.0.1", 0))
         other.listen()
         port = other.getsockname()[1]
-        house.refuses(str(port), code=NO_LISTEN, port=port)
+        house.refuses(str(port), "in use", code=NO_LISTEN, port=port)
+        if os.path.exists(house.data):
+            raise Broken("a server that cannot listen wrote a store")
 
 
 def wrong_arguments(house):
     """What is asked wrongly is found before a store is opened, or made."""
     usage = 2
-    for more, words in ((("--address", "localhost"), "in numbers"), (("--site-root", "east"), "SITE=DIRECTORY")):
+    for more, words in ((("--address", "localhost"), "in numbers"), (("--site-root", "east"), "SITE=DIRECTORY"),
+                        (("--policy", "/dev/zero"), "is the most that is taken"), (("--policy", "/"), "cannot be read")):
         house.refuses(words, code=usage, more=more)
         if os.path.exists(house.data):
             raise Broken(f"{more} made {house.data}")
+    tool(house.arguments, usage, "restore", "--from", "nowhere", "--to", house.data, "--until-time", "yesterday",
+         says=("--until-time yesterday must be such as",))
 
 
 def directory_of_somebody(house):

@@ -33,7 +33,7 @@ def charge(used, fen_per_card_hour):
 
 
 def prove(found, job):
-    """Prints each comparison; whether all of them hold."""
+    """Prints each comparison; whether all of them hold, None where there is nothing to compare."""
     metered, price, bill, moved = collections.Counter(), {}, None, []
     for entry in found:
         event = entry["event"]
@@ -48,7 +48,9 @@ def prove(found, job):
         elif entry["type"] == FINISHED:
             bill = event
     if bill is None:
-        sys.exit("prove_bill: the input has no end of this job; give all of its entries, and its id where they are the whole journal's")
+        print("prove_bill: the input has no end of this job; give all of its entries, and its id where they are the whole journal's",
+              file=sys.stderr)
+        return None
 
     good = True
 
@@ -79,7 +81,7 @@ def main():
     if job is None or (len(jobs) > 1 and len(sys.argv) < 2):
         print(f"prove_bill: the input tells the end of {len(jobs)} jobs; name one of them", file=sys.stderr)
         return 2
-    return 0 if prove(found, job) else 1
+    return {True: 0, False: 1, None: 2}[prove(found, job)]
 
 
 if __name__ == "__main__":

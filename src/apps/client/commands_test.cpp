@@ -129,6 +129,20 @@ TEST(Jobs, WhyOfOneThatIsOverNamesWhereToLook) {
     EXPECT_EQ(rig.err, std::string{"weir: it is over; how it ended: weir job show "} + job_a + "\n");
 }
 
+TEST(Jobs, AreNamedByTheLineThatIsRefusedWhateverTheRefusalIs) {
+    Rig rig;
+    serve_submission(rig);
+    rig.on("POST /v1/jobs", [](const auto&) { return problem(404, "after[1] names job-x, which is not known", "spec.after[1]"); });
+    const auto path = rig.write("job.yaml",
+                                "name: digits\nresources: {accelerators: cpu}\nrun: train\nafter:\n  - job-01k00000000000000000000001\n"
+                                "  - job-01k00000000000000000000002\n");
+    EXPECT_EQ(rig.run({"submit", path}), 5);
+    EXPECT_THAT(rig.err, HasSubstr(path + ":6:5: after[1] names job-x"));
+    const auto folder = std::filesystem::path{path}.parent_path().string();
+    EXPECT_EQ(rig.run({"submit", folder}), 2);
+    EXPECT_THAT(rig.err, HasSubstr(folder + " is a directory; name the file in it, such as"));
+}
+
 TEST(Jobs, ThatCannotRunAsThingsAreAreSubmittedWithAWarning) {
     Rig rig;
     serve_submission(rig);
@@ -481,6 +495,18 @@ TEST(Sites, OneWhoseAgentNeverReportedHasNotJoined) {
     EXPECT_THAT(rig.out, HasSubstr("not joined: its agent has never reported\n"));
     ASSERT_EQ(rig.run({"site", "show", "pidu-core"}), 0) << rig.err;
     EXPECT_THAT(rig.out, HasSubstr("out of reach since 2026-11-22 05:00:00\n"));
+}
+
+TEST(Sites, WhatIsPausedIsNotCalledOpenAlone) {
+    Rig rig;
+    rig.on("GET /v1/sites",
+           R"({"items":[{"name":"east","reachable":true,"open":true,"nodes":2,"healthy_nodes":0},
+                        {"name":"west","reachable":true,"open":true,"nodes":2,"healthy_nodes":1},
+                        {"name":"new","reachable":true,"open":true,"nodes":0,"healthy_nodes":0}],"revision":1})");
+    ASSERT_EQ(rig.run({"site", "list"}), 0) << rig.err;
+    EXPECT_THAT(rig.out, HasSubstr("east  open, no healthy node"));
+    EXPECT_THAT(rig.out, HasSubstr("west  open  "));
+    EXPECT_THAT(rig.out, HasSubstr("new   open  "));
 }
 
 TEST(Sites, AFileIsSentAndItsRefusedFieldIsFound) {

@@ -17,7 +17,8 @@ bool is_new(const codec::Value& site) {
 std::string standing_of(const codec::Value& site) {
     if (is_new(site)) return "not joined";
     if (!flag_of(site, "reachable")) return "out of reach";
-    return flag_of(site, "open") ? "open" : "closed";
+    if (!flag_of(site, "open")) return "closed";
+    return integer_of(site, "nodes") > 0 && integer_of(site, "healthy_nodes") == 0 ? "open, no healthy node" : "open";
 }
 
 /// `8 x H800 (emulated), 2 x cpu`
@@ -70,7 +71,7 @@ Done show_site(Session& session, const OneAsk& ask) {
                                      : fmt::format("{} since {}", standing_of(site), time_of(console, site, "reachable_since")));
     for (const auto* name : {"owner", "region", "tier", "backend", "grid_zone"}) fields.add(name, text_of(site, name));
     fields.add("pue", cards(integer_of(site, "pue_milli")));
-    fields.add("nodes", text_of(site, "nodes"));
+    fields.add("nodes", fmt::format("{}, {} of them healthy", text_of(site, "nodes"), text_of(site, "healthy_nodes")));
     fields.add("tasks", text_of(site, "tasks"));
     console.out << fields.text(console.width);
     Table tariff{{{"MODEL"}, {.title = "YUAN / CARD-HOUR", .align = Align::right}}};

@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <charconv>
+#include <filesystem>
 #include <fstream>
 #include <iterator>
 
@@ -52,6 +53,9 @@ Result<Source, Failure> read_source(const Console& console, const std::string& p
     if (path == "-") {
         text = WEIR_TRY(read_text(console.in, source.origin));
     } else {
+        std::error_code unknown;
+        if (std::filesystem::is_directory(path, unknown))
+            return fail(usage(fmt::format("{} is a directory; name the file in it, such as {}/job.yaml", path, path)));
         std::ifstream file{path, std::ios::binary};
         if (!file) return fail(usage(fmt::format("{} cannot be opened; check its path and mode", path)));
         text = WEIR_TRY(read_text(file, source.origin));
@@ -79,7 +83,7 @@ codec::Position place_of(const codec::Value& value, std::string_view path) {
 
 Failure placed(const Source& source, Failure failure) {
     std::string_view field = failure.field;
-    if (failure.exit != Exit::refused || field.empty()) return failure;
+    if (field.empty()) return failure;
     if (field.starts_with("spec.")) field.remove_prefix(5);
     const auto at = place_of(source.value, field);
     if (at.line > 0) failure.message = fmt::format("{}:{}:{}: {}", source.origin, at.line, at.column, failure.message);

@@ -5,8 +5,8 @@
 
 #include <fmt/format.h>
 
+#include <filesystem>
 #include <fstream>
-#include <sstream>
 #include <vector>
 
 namespace weir::server {
@@ -32,11 +32,17 @@ BOOST_DESCRIBE_STRUCT(PolicyFile, (), (task_lease, run_on_lease, kill_grace, dri
 namespace {
 
 Result<std::string, std::string> read_file(const std::string& path) {
+    constexpr std::size_t bytes_max = codec::largest_yaml_bytes;
     std::ifstream file{path, std::ios::binary};
-    if (!file) return fail(fmt::format("{} cannot be read; give the path of a file that exists", path));
-    std::ostringstream text;
-    text << file.rdbuf();
-    return text.str();
+    std::error_code unknown;
+    if (!file || std::filesystem::is_directory(path, unknown))
+        return fail(fmt::format("{} cannot be read; give the path of a file that exists", path));
+    std::string text(bytes_max + 1, '\0');
+    file.read(text.data(), static_cast<std::streamsize>(text.size()));
+    text.resize(static_cast<std::size_t>(file.gcount()));
+    if (text.size() > bytes_max)
+        return fail(fmt::format("{} has more than {} bytes, which is the most that is taken; is it the right file?", path, bytes_max));
+    return text;
 }
 
 void take(const std::optional<Duration>& from, Duration& into) {

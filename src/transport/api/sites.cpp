@@ -12,7 +12,13 @@ Result<void, Refusal> sees_network(const View& view) { return control::permit(vi
 
 SiteView view_of(const control::State& state, const SiteName& name, const SiteState& site) {
     const auto tasks = state.tasks.find(name);
-    return {site.site, site.reachable, site.reachable_since, site.nodes.size(), tasks == state.tasks.end() ? 0 : tasks->second.size()};
+    const auto healthy = std::ranges::count_if(site.nodes, [](const auto& entry) { return entry.second.healthy; });
+    return {site.site,
+            site.reachable,
+            site.reachable_since,
+            site.nodes.size(),
+            static_cast<std::uint64_t>(healthy),
+            tasks == state.tasks.end() ? 0 : tasks->second.size()};
 }
 
 NodeView view_of(const SiteName& site, const Node& node, bool reachable) {

@@ -268,9 +268,10 @@ struct SiteView : Site {
     bool reachable = false;
     Instant reachable_since;
     std::uint64_t nodes = 0;
+    std::uint64_t healthy_nodes = 0;  ///< None of a site that is paused, or whose disk is full.
     std::uint64_t tasks = 0;
 };
-BOOST_DESCRIBE_STRUCT(SiteView, (Site), (reachable, reachable_since, nodes, tasks))
+BOOST_DESCRIBE_STRUCT(SiteView, (Site), (reachable, reachable_since, nodes, healthy_nodes, tasks))
 
 /// A node as everybody sees it: without the address at which its ranks meet.
 struct NodeView {

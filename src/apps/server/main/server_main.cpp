@@ -19,12 +19,15 @@
 
 #include <arpa/inet.h>
 #include <atomic>
+#include <cerrno>
 #include <csignal>
 #include <cstdio>
 #include <cstdlib>
 #include <fcntl.h>
 #include <filesystem>
 #include <map>
+#include <netdb.h>
+#include <sys/socket.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -151,6 +154,22 @@ Result<Settings, Ending> settings_of(const Arguments& arguments) {
     return settings;
 }
 
+/// Whether somebody listens there already, found before a life of the server is written into the store.
+bool is_taken(const std::string& address, std::uint16_t port) {
+    addrinfo numeric{};
+    numeric.ai_flags = AI_NUMERICHOST | AI_NUMERICSERV;
+    numeric.ai_socktype = SOCK_STREAM;
+    addrinfo* place = nullptr;
+    if (::getaddrinfo(address.c_str(), std::to_string(port).c_str(), &numeric, &place) != 0) return false;
+    const int socket = ::socket(place->ai_family, place->ai_socktype | SOCK_CLOEXEC, 0);
+    const int yes = 1;
+    ::setsockopt(socket, SOL_SOCKET, SO_REUSEADDR, &yes, sizeof yes);
+    const bool taken = socket >= 0 && ::bind(socket, place->ai_addr, place->ai_addrlen) != 0 && errno == EADDRINUSE;
+    if (socket >= 0) ::close(socket);
+    ::freeaddrinfo(place);
+    return taken;
+}
+
 Result<std::unique_ptr<server::Network>, Ending> open_network(const Arguments& arguments, const Settings& settings) {
     std::error_code error;
     const bool made = !arguments.existing && std::filesystem::create_directories(arguments.data, error);
@@ -233,6 +252,10 @@ void wait_for_the_end() {
 
 Result<void, Ending> serve(const Arguments& arguments) {
     const auto settings = WEIR_TRY(settings_of(arguments));
+    if (is_taken(arguments.address, arguments.port)) {
+        return fail(Ending{no_listen, fmt::format("{}:{} is in use; stop what listens there, or name another --port", arguments.address,
+                                                  arguments.port)});
+    }
     const auto network = WEIR_TRY(open_network(arguments, settings));
     auto shelves = WEIR_TRY(open_shelves(arguments, *network));
     server::ViewsHistory history{std::move(shelves.views), network->reader(), std::move(shelves.trailing),
@@ -313,6 +336,10 @@ int restore(int argc, char** argv) {
     app.add_option("--until-revision,--revision", request.until_revision, "the last revision wanted");
     app.add_option("--until-time,--at", request.until_time, "the last moment wanted, such as 2026-11-22T06:00:00Z");
     if (const auto end = weir::apps::end_of_parsing(app, argc, argv)) return *end;
+    if (!request.until_time.empty() && !parse_utc(request.until_time)) {
+        spdlog::error("--until-time {} must be such as 2026-11-22T06:00:00Z", request.until_time);
+        return bad_usage;
+    }
     return server::restore(request) ? 0 : store_trouble;
 }
 

@@ -137,14 +137,14 @@ private:
     /// Each due at its own instant; one that finds no free connection waits for one and counts from when it was due.
     void on_time() {
         std::deque<Clock::time_point> late;
-        std::vector<Peer*> idle;
+        std::deque<Peer*> idle;  // in turn: a server closes connections that never asked
         for (auto& peer : peers_) idle.push_back(&peer);
         const auto step = std::chrono::nanoseconds{static_cast<std::int64_t>(1e9 / load_.per_second)};
         for (auto next = Clock::now(); Clock::now() < until_;) {
             for (const auto now = Clock::now(); next <= now; next += step) late.push_back(next);
             while (!late.empty() && !idle.empty()) {
-                send(*idle.back(), late.front());
-                idle.pop_back();
+                send(*idle.front(), late.front());
+                idle.pop_front();
                 late.pop_front();
             }
             take(1, [&](Peer& peer) { idle.push_back(&peer); });

@@ -87,10 +87,14 @@ RealNetwork::RealNetwork(const Directory& directory, const RealNetworkOptions& o
     must(operator_->post("/v1/deposits", R"({"organisation":"lab","amount":10000000000000})"));
     for (int i = 0; i < options.projects; ++i) {
         must(operator_->post("/v1/projects", fmt::format(R"({{"name":"bench-{}","organisation":"lab","live_jobs_max":1000000}})", i)));
-        must(operator_->put(fmt::format("/v1/projects/bench-{}/members/ann", i), R"({"roles":["member"]})"));
     }
-    for (int i = 0; i < options.tokens; ++i)
-        tokens_.push_back(up::text_at(must(operator_->post("/v1/tokens", R"({"subject":"ann","scopes":["read","write"]})")), "secret"));
+    for (int i = 0; i < options.people; ++i) {
+        const auto person = fmt::format("person-{}", i);
+        for (int j = 0; j < options.projects; ++j)
+            must(operator_->put(fmt::format("/v1/projects/bench-{}/members/{}", j, person), R"({"roles":["member"]})"));
+        const auto asked = fmt::format(R"({{"subject":"{}","scopes":["read","write"]}})", person);
+        tokens_.push_back(up::text_at(must(operator_->post("/v1/tokens", asked)), "secret"));
+    }
     member_ = std::make_unique<up::NetworkClient>(url_, tokens_.front());
 }
 

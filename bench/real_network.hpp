@@ -1,7 +1,7 @@
 // bench/real_network.hpp: the programs themselves for a benchmark: a weir-server on a disk, and an agent if one is wanted.
 //
 // Each is a process of its own, started from the build and ended by its pid. The server keeps its usual limits; whoever asks more than
-// a thousand times a second brings several tokens, as several people would.
+// a thousand times a second is several people.
 #pragma once
 
 #include "apps/up/children.hpp"
@@ -23,7 +23,7 @@ namespace weir::bench {
 
 struct RealNetworkOptions {
     int projects = 1;  ///< `bench-0`, `bench-1`, ...
-    int tokens = 64;   ///< Of one member of all projects.
+    int people = 64;   ///< Members of all projects, with a token each.
 };
 
 class RealNetwork {
@@ -32,6 +32,7 @@ public:
     explicit RealNetwork(const Directory& directory, const RealNetworkOptions& options = {});
 
     [[nodiscard]] std::uint16_t port() const { return port_; }
+    /// One of each person.
     [[nodiscard]] const std::vector<std::string>& tokens() const { return tokens_; }
     [[nodiscard]] pid_t server_pid() const { return server_->pid(); }
     [[nodiscard]] up::NetworkClient& member() { return *member_; }

@@ -143,7 +143,7 @@ std::string measure(bench::RealNetwork& network, bool sandbox) {
 void measure_all() {
     const bench::Directory directory;
     const auto offset_ns = wall_ns() - clock_ns(CLOCK_BOOTTIME);
-    bench::RealNetwork network{directory, {.projects = 1, .tokens = 1}};
+    bench::RealNetwork network{directory, {.projects = 1, .people = 1}};
     std::vector<double> bare;
     for (int i = 0; i < 50; ++i) bare.push_back(bare_ms(directory.file("bare")));
     const double sync_us = directory.sync_us();

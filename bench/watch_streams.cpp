@@ -1,6 +1,6 @@
 // bench/watch_streams.cpp: ten thousand watches of one weir-server, open while jobs are submitted.
 //
-// A process of its own holds the streams: a hundred projects, each watched by a hundred connections, under 64 tokens. Another submits
+// A process of its own holds the streams: a hundred projects, each watched by a hundred connections, of 16 people. Another submits
 // single jobs at a steady rate, to the projects in turn, so that each job is told to a hundred watchers. A watcher's delay runs from
 // the instant in the event (when its commit began: the sync of the journal is within it) to the reading of its bytes; all processes
 // share the machine and its clock. Resident memory is what the kernel says of the server's process.
@@ -23,7 +23,7 @@ using bench::give_up;
 
 constexpr int streams = 10'000;
 constexpr int projects = 100;
-constexpr int tokens = 64;
+constexpr int people = 16;
 constexpr double jobs_per_second = 50;
 constexpr int submit_ms = 15'000;
 constexpr std::uint64_t files_wanted = streams + 1'000;
@@ -147,11 +147,11 @@ void measure_all() {
     bench::Helper holder{hold};
     const bench::Directory directory;
     const double sync_us = directory.sync_us();
-    bench::RealNetwork network{directory, {.projects = projects, .tokens = tokens}};
+    bench::RealNetwork network{directory, {.projects = projects, .people = people}};
     const auto rss_kib = [&] { return bench::status_number(network.server_pid(), "VmRSS:"); };
     const auto before_kib = rss_kib();
     const auto from = std::chrono::steady_clock::now();
-    holder.order(fmt::format("{} {} {}\n", network.port(), tokens, fmt::join(network.tokens(), " ")));
+    holder.order(fmt::format("{} {} {}\n", network.port(), people, fmt::join(network.tokens(), " ")));
     if (holder.answer() != "open") give_up("the watches were not opened");
     const auto opened_s = std::chrono::duration<double>(std::chrono::steady_clock::now() - from).count();
     const auto idle_kib = rss_kib();
@@ -177,7 +177,7 @@ void measure_all() {
     const auto client_kib = bench::status_number(holder.pid(), "VmRSS:");
     const auto due = static_cast<std::size_t>(asked.answers) * (streams / projects);
     fmt::print("{{\"benchmark\": \"watch_streams\", {}, \"sync_of_4_kib_us\": {:.0f},\n", bench::provenance(), sync_us);
-    fmt::print("  \"streams\": {}, \"projects\": {}, \"tokens\": {}, \"opened_in_s\": {:.1f},\n", streams, projects, tokens, opened_s);
+    fmt::print("  \"streams\": {}, \"projects\": {}, \"people\": {}, \"opened_in_s\": {:.1f},\n", streams, projects, people, opened_s);
     fmt::print(
         "  \"server_resident_kib\": {{\"before\": {}, \"streams_idle\": {}, \"while_jobs_come\": {}, \"peak\": {}, \"goal\": {}}},\n",
         before_kib, idle_kib, busy_kib, peak_kib, goal_kib);

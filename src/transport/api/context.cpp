@@ -49,7 +49,7 @@ std::optional<http::Response> charge(Context& context, const control::Actor& act
     return http::too_many_requests(
         taken.error(),
         fmt::format("{} may ask {} times a second, {} at once, with all tokens together, and this counts as {}; ask again in {}",
-                    actor.text(), rate.per_second, rate.burst, cost, format_duration(taken.error())));
+                    actor.text(), rate.per_second, rate.burst, cost, format_duration(std::max(taken.error(), milliseconds(1)))));
 }
 
 // ---- refusals

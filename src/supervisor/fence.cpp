@@ -5,7 +5,7 @@
 #include <cerrno>
 
 #include <poll.h>
-#include <pthread.h>
+#include <sys/mman.h>
 #include <sys/timerfd.h>
 #include <unistd.h>
 
@@ -14,22 +14,30 @@ namespace {
 
 constexpr std::int64_t second_ns = 1'000'000'000;
 constexpr std::size_t stack_bytes = 256U << 10U;
-constexpr int first_look_ms = 5;
-constexpr int last_look_ms = 1000;  ///< Who is dead and not reaped, because the supervisor hangs, is found by every look.
+constexpr int look_ms = 5;
 
 }  // namespace
 
-bool Fence::raise(const Spec& spec) {
+int Fence::raise(const Spec& spec) {
     spec_ = &spec;
     timer_ = Fd{timerfd_create(CLOCK_BOOTTIME, TFD_CLOEXEC)};
+    if (!timer_) return errno;
+    // This program may lie on the very disk that hangs: what it is made of is in memory before that. Where that is refused it mostly is.
+    (void)mlockall(MCL_CURRENT);
     pthread_attr_t attributes;
-    if (!timer_ || pthread_attr_init(&attributes) != 0) return false;
-    pthread_t thread{};
-    const bool kept = pthread_attr_setstacksize(&attributes, stack_bytes) == 0 &&
-                      pthread_attr_setdetachstate(&attributes, PTHREAD_CREATE_DETACHED) == 0 &&
-                      pthread_create(&thread, &attributes, &Fence::keep, this) == 0;
+    if (const int error = pthread_attr_init(&attributes)) return error;
+    int error = pthread_attr_setstacksize(&attributes, stack_bytes);
+    if (error == 0) error = pthread_create(&thread_, &attributes, &Fence::keep, this);
     pthread_attr_destroy(&attributes);
-    return kept;
+    raised_ = error == 0;
+    return error;
+}
+
+Fence::~Fence() {
+    if (!raised_) return;
+    down_ = true;
+    set(1);
+    pthread_join(thread_, nullptr);
 }
 
 void Fence::set(std::int64_t until_ns) {
@@ -50,9 +58,11 @@ void Fence::keep() {
         std::uint64_t expirations = 0;
         if (read(timer_.get(), &expirations, sizeof expirations) < 0 && errno != EINTR) return;
     }
-    fell_at_ns_ = boot_now_ns();
-    for (int look_ms = first_look_ms; kill_everybody(*spec_); look_ms = look_ms < last_look_ms ? 2 * look_ms : last_look_ms)
+    while (!down_ && kill_everybody(*spec_) == Left::living) {
+        fell_ = true;
         poll(nullptr, 0, look_ms);
+    }
+    if (!down_) gone_at_ns_ = boot_now_ns();
 }
 
 }  // namespace weir::supervisor

@@ -3,7 +3,7 @@
 // It answers one question: is it time, whatever the supervisor's own thread is doing? That thread writes logs and status files, and a disk
 // that does not answer (a network file system that is away) holds it for as long as it likes. The fence is a thread that touches no file
 // of the task: it sleeps until the last moment that it was told and then kills everybody. When that moment is, is the supervisor's to say;
-// one that works says a later one in time, or has ended the task before.
+// one that works says a later one in time, or is killing by itself.
 #pragma once
 
 #include "supervisor/spec.hpp"
@@ -12,6 +12,8 @@
 #include <atomic>
 #include <cstdint>
 
+#include <pthread.h>
+
 namespace weir::supervisor {
 
 class Fence {
@@ -19,13 +21,18 @@ public:
     Fence() = default;
     Fence(const Fence&) = delete;
     Fence& operator=(const Fence&) = delete;
+    /// Takes the fence down; nothing is killed after that.
+    ~Fence();
 
-    /// To be called once, after the task was launched; `spec` outlives the process. False where the host gives no timer or no thread.
-    [[nodiscard]] bool raise(const Spec& spec);
+    /// To be called once, before anything of the task is launched; `spec` outlives the fence. @returns 0, or the errno of what the host
+    /// does not give.
+    [[nodiscard]] int raise(const Spec& spec);
     /// The task may run until then, on the boot clock.
     void set(std::int64_t until_ns);
-    /// When it killed everybody; 0: it did not.
-    [[nodiscard]] std::int64_t fell_at_ns() const { return fell_at_ns_.load(); }
+    /// Whether it found somebody alive after that, and killed.
+    [[nodiscard]] bool fell() const { return fell_.load(); }
+    /// When it found nobody alive after that; 0: it did not look, or somebody was.
+    [[nodiscard]] std::int64_t gone_at_ns() const { return gone_at_ns_.load(); }
 
 private:
     static void* keep(void* self);
@@ -33,8 +40,12 @@ private:
 
     const Spec* spec_ = nullptr;
     Fd timer_;
+    pthread_t thread_{};
+    bool raised_ = false;
+    std::atomic<bool> down_ = false;
     std::atomic<std::int64_t> until_ns_ = INT64_MAX;
-    std::atomic<std::int64_t> fell_at_ns_ = 0;
+    std::atomic<bool> fell_ = false;
+    std::atomic<std::int64_t> gone_at_ns_ = 0;
 };
 
 }  // namespace weir::supervisor

@@ -48,6 +48,12 @@ bool kill_listed(const char* folder) {
     return any;
 }
 
+/// Not to whoever got the number of one that was reaped since it was seen.
+void kill_if_the_same(const Process& seen) {
+    const auto now = read_process(seen.pid);
+    if (now && now->start_ticks == seen.start_ticks) kill(seen.pid, SIGKILL);
+}
+
 }  // namespace
 
 void ask_to_end(const Family& family) {
@@ -74,22 +80,24 @@ std::int64_t signal_tenant(const Family& family, int number, bool only_catching)
     return reached;
 }
 
-bool kill_everybody(const Spec& spec) {
+Left kill_everybody(const Spec& spec) {
     // A frozen task cannot fork while it is being killed. v1 has the freezer; v2 (untested here) kills a group by itself.
     for (const char* const folder : spec.cgroups.all()) {
         if (!write_limit(folder, "cgroup.kill", "1")) (void)write_limit(folder, "freezer.state", "FROZEN");
     }
     bool any = false;
+    bool living = false;
     ProcessTable table;
     if (table.read()) {
         for (const auto& process : table.keep_descendants(getpid())) {
-            kill(process.pid, SIGKILL);
+            kill_if_the_same(process);
             any = true;
+            living = living || !process.zombie;
         }
     }
-    for (const char* const folder : spec.cgroups.all()) any = kill_listed(folder) || any;
+    for (const char* const folder : spec.cgroups.all()) living = kill_listed(folder) || living;
     for (const char* const folder : spec.cgroups.all()) (void)write_limit(folder, "freezer.state", "THAWED");
-    return any;
+    return living ? Left::living : any ? Left::dead : Left::nobody;
 }
 
 std::int64_t count_memory_kills(const Spec& spec) {

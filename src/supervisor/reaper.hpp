@@ -25,8 +25,15 @@ void ask_to_end(const Family& family);
 /// `number` to all of the tenant's processes, or to those alone that catch it. @returns how many.
 [[nodiscard]] std::int64_t signal_tenant(const Family& family, int number, bool only_catching);
 
-/// SIGKILL to everybody of the task, once; a walk of /proc and of the cgroups. @returns whether anybody was still there.
-bool kill_everybody(const Spec& spec);
+/// Who of a task is still there. In descending precedence.
+enum class Left : std::uint8_t {
+    living = 1,
+    dead = 2,  ///< Waiting to be reaped.
+    nobody = 3,
+};
+
+/// SIGKILL to everybody of the task, once; a walk of /proc and of the cgroups. @returns who was there.
+Left kill_everybody(const Spec& spec);
 
 /// Times that the kernel killed in the task's memory cgroup because it was full; 0 where there is none.
 [[nodiscard]] std::int64_t count_memory_kills(const Spec& spec);

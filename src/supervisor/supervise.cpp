@@ -22,7 +22,7 @@ namespace {
 
 constexpr std::int64_t second_ns = 1'000'000'000;
 constexpr std::int64_t never_ns = INT64_MAX;
-constexpr std::int64_t fence_after_ns = second_ns;  ///< The supervisor has ended the task by then, where it can; within the drift bound.
+constexpr std::int64_t fence_after_ns = 100'000'000;  ///< A supervisor that works has killed by then; far below any drift bound.
 constexpr const char* reserve_file = "status.reserve";
 
 std::int64_t later(std::int64_t at_ns, std::int64_t by_ns) { return at_ns > never_ns - by_ns ? never_ns : at_ns + by_ns; }
@@ -54,12 +54,13 @@ private:
     void begin_stop(Reason reason, std::int64_t grace_s);
     [[nodiscard]] std::int64_t request_checkpoint();
     [[nodiscard]] std::int64_t ask_at_ns() const;
+    [[nodiscard]] std::int64_t last_ns() const { return later(lease_ns_, spec_.kill_grace_s * second_ns); }
     void reap();
     void read_lease();
     void beat(std::int64_t now_ns);
     void arm_timer();
     void settle();
-    void note_fence();
+    [[nodiscard]] std::int64_t ended_by_ns(std::int64_t now_ns) const;
 
     [[nodiscard]] std::int64_t metered_s(std::int64_t now_ns) const { return (now_ns - started_ns_) / second_ns; }
     [[nodiscard]] bool all_ranks_ended() const { return ended_ranks_ == spec_.processes; }
@@ -228,14 +229,14 @@ bool Supervisor::start() {
     started_ns_ = boot_now_ns();
     status_.started_at_s = wall_now_s();
     if (spec_.stop_after_s > 0) stop_ns_ = started_ns_ + spec_.stop_after_s * second_ns;
+    if (const int error = fence_.raise(spec_)) {
+        status_.reason = Reason::start_failed;
+        describe_failure("be fenced", error);
+        return false;
+    }
     if (const char* const failed = launch(spec_, launched_)) {
         status_.reason = Reason::start_failed;
         describe_failure(failed, errno);
-        return false;
-    }
-    if (!fence_.raise(spec_)) {
-        status_.reason = Reason::start_failed;
-        describe_failure("be fenced", errno);
         return false;
     }
     return true;
@@ -256,12 +257,13 @@ void Supervisor::arm_timer() {
     when.it_value.tv_sec = next_ns / second_ns;
     when.it_value.tv_nsec = next_ns % second_ns;
     timerfd_settime(timer_.get(), TFD_TIMER_ABSTIME, &when, nullptr);
-    fence_.set(later(stopping ? grace_ns_ : later(lease_ns_, spec_.kill_grace_s * second_ns), fence_after_ns));
+    fence_.set(later(stopping ? grace_ns_ : last_ns(), fence_after_ns));
 }
 
-/// Where the fence fell the lease was over; how the task's processes ended says nothing of the task.
-void Supervisor::note_fence() {
-    if (fence_.fell_at_ns() != 0 && status_.reason == Reason::none) begin_stop(Reason::lease_ended, 0);
+/// By when surely nobody of the task was left: the supervisor may have learnt it late.
+std::int64_t Supervisor::ended_by_ns(std::int64_t now_ns) const {
+    const auto gone_ns = fence_.gone_at_ns();
+    return gone_ns != 0 ? std::min(gone_ns, now_ns) : now_ns;
 }
 
 void Supervisor::wait_for_events() {
@@ -307,7 +309,6 @@ void Supervisor::take_signals() {
 }
 
 void Supervisor::reap() {
-    note_fence();
     for (;;) {
         int status = 0;
         const pid_t pid = waitpid(-1, &status, WNOHANG);
@@ -320,7 +321,9 @@ void Supervisor::reap() {
         first_is_gone_ = true;
         if (all_ranks_ended() || status_.reason != Reason::none) continue;
         const int code = WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status);
-        if (!reported_start_) {
+        if (fence_.fell()) {
+            begin_stop(Reason::lease_ended, 0);
+        } else if (!reported_start_) {
             status_.reason = Reason::start_failed;
             TextBuffer text{status_.detail};
             text.add("the sandbox ended with ").add(std::int64_t{code}).add(" before the task began; its words are in the log of errors");
@@ -334,7 +337,6 @@ void Supervisor::reap() {
 
 void Supervisor::take_reports() {
     InitReport report{};
-    note_fence();
     for (;;) {
         const auto got = read(launched_.reports.get(), &report, sizeof report);
         if (got == static_cast<ssize_t>(sizeof report)) take_report(report);
@@ -371,6 +373,8 @@ void Supervisor::take_report(const InitReport& report) {
     const bool exited = WIFEXITED(report.value);
     end.kind = exited ? RankEnd::Kind::exited : RankEnd::Kind::signalled;
     end.code = exited ? WEXITSTATUS(report.value) : WTERMSIG(report.value);
+    // Whom the fence killed was told to end: the lease was over. Who ended before it fell did so by himself.
+    if (fence_.fell() && !exited && end.code == SIGKILL) begin_stop(Reason::lease_ended, 0);
     const bool well = exited && end.code == 0;
     const bool told_to_end =
         status_.reason == Reason::lease_ended || status_.reason == Reason::stopped || status_.reason == Reason::duration_ended;
@@ -393,7 +397,7 @@ void Supervisor::begin_stop(Reason reason, std::int64_t grace_s) {
     }
     if (status_.reason == Reason::none) status_.reason = reason;
     status_.phase = Phase::stopping;
-    grace_ns_ = now_ns + grace_s * second_ns;
+    grace_ns_ = std::min(now_ns + grace_s * second_ns, last_ns());
     if (all_ranks_ended()) return;
     ask_to_end({.first = launched_.pid, .wrapped = spec_.wrapper.size > 0});
     (void)write_status(Durable::no);
@@ -434,7 +438,7 @@ std::int64_t Supervisor::ask_at_ns() const {
 void Supervisor::beat(std::int64_t now_ns) {
     char room[32];
     TextBuffer text{room};
-    text.add_padded(metered_s(now_ns), 20).add("\n");
+    text.add_padded(metered_s(ended_by_ns(now_ns)), 20).add("\n");
     (void)!pwrite(alive_.get(), text.view().data(), text.view().size(), 0);
     beat_ns_ = started_ns_ + (metered_s(now_ns) + 1) * second_ns;
 }
@@ -507,7 +511,7 @@ void Supervisor::name_the_killed() {
 
 void Supervisor::finish() {
     const auto memory_kills = count_memory_kills(spec_);
-    while (kill_everybody(spec_)) {
+    while (kill_everybody(spec_) != Left::nobody) {
         pollfd source{.fd = signals_.get(), .events = POLLIN, .revents = 0};
         (void)poll(&source, 1, 5);
         signalfd_siginfo caught{};
@@ -516,7 +520,7 @@ void Supervisor::finish() {
         reap();
     }
     take_reports();
-    const auto end_ns = fence_.fell_at_ns() != 0 ? fence_.fell_at_ns() : boot_now_ns();
+    const auto end_ns = ended_by_ns(boot_now_ns());
     name_the_killed();
     for (std::size_t stream = 0; stream < 2 * static_cast<std::size_t>(spec_.processes); ++stream) {
         while (launched_.streams[stream]) {

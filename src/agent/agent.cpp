@@ -139,14 +139,14 @@ private:
                 if (page.error().fault == ports::LinkFault::stale_sequence && !is_superseded(*session)) continue;
                 if (certain && !told_to_stop) spdlog::warn("agent.deaf why=\"{}\"", page.error().message);
                 certain = false;
-                pause(stop);
+                pause(stop, *session);
                 continue;
             }
             certain = true;
             const auto heard = list_.hear(question.number, std::move(*page));
             if (heard == DesiredList::Heard::differs) {
                 spdlog::warn("agent.list_differs times={} what_next=\"asks for the whole list\"", list_.times_differed());
-                pause(stop);
+                pause(stop, *session);
                 continue;
             }
             backoff_.forget();
@@ -185,9 +185,10 @@ private:
         return true;
     }
 
-    void pause(const std::stop_token& stop) {
+    /// Unless there is another session to ask under.
+    void pause(const std::stop_token& stop, const std::string& asked_under) {
         std::unique_lock lock{mutex_};
-        changed_.wait_for(lock, stop, std::chrono::milliseconds{backoff_.next_ms()}, [] { return false; });
+        changed_.wait_for(lock, stop, std::chrono::milliseconds{backoff_.next_ms()}, [&] { return session_ != asked_under; });
     }
 
     ports::ServerLink& link_;
@@ -218,8 +219,9 @@ public:
     void run(const std::stop_token& stop) {
         next_inventory_ = after_ms(boot_now(), inventory_every_ms);
         next_report_ = after_ms(boot_now(), first_list_within_ms);
+        reconciler_.begin_first_session(wall_now());
         while (!stop.stop_requested()) {
-            listener_.ask_under(reconciler_.session(wall_now()));
+            listener_.ask_under(reconciler_.session());
             take_in();
             reconciler_.step(boot_now(), floor_seconds(wall_now()));
             if (disk_) disk_->watch(reconciler_.live_tasks());

@@ -352,8 +352,8 @@ bool Reconciler::open(const GenerationKey& key, Gang& gang) {
 }
 
 /// The lease that the server granted last is of a list that may no longer be ours: after a silence it may have given a task of ours to
-/// another site, and would have it run twice.
-bool Reconciler::list_is_current() const { return desired_->revision >= terms_->desired_revision; }
+/// another site, and would have it run twice. And before a session's first answer nobody knows who spoke since the one before.
+bool Reconciler::list_is_current() const { return !book_.is_new() && desired_->revision >= terms_->desired_revision; }
 
 /// It may run under another agent of this site.
 bool Reconciler::is_doubtful(const GenerationKey& key, const Gang& gang) const {

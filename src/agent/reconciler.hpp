@@ -81,8 +81,10 @@ public:
     /// Observes and acts, until there is nothing more to be done at once.
     void step(ports::BootInstant now, std::int64_t now_s);
 
-    /// The session in which it reports, or is about to; empty while it stands back, and where none could be begun.
-    [[nodiscard]] const std::string& session(Instant wall);
+    /// Names the session of the reports to come, where there is none yet; report() does so too.
+    void begin_first_session(Instant wall);
+    /// The session in which it reports, or is about to; empty before, and while it stands back.
+    [[nodiscard]] std::string session() const { return stands_back_ ? std::string{} : book_.session(); }
     /// The report to be sent: the one that waits for its acknowledgement, or what changed since; null where nothing did.
     [[nodiscard]] const SiteReport* report(Instant wall);
     /// Renews the leases and says nothing else; none before the first report was taken in.
@@ -178,9 +180,9 @@ private:
     [[nodiscard]] bool checkpoints_settled(const GenerationKey& key, const Gang& gang) const;
 
     void begin_session(Instant wall);
-    void begin_next_session();
+    bool begin_next_session();
     void remember_vouching();
-    void open_book(const Result<std::string, std::string>& session);
+    bool open_book(const Result<std::string, std::string>& session);
     void hear_first_answer(const ReportAnswer& answer);
     void hear_stale(const std::string& why, Instant wall);
     void tell_everything_anew();
@@ -229,7 +231,8 @@ private:
     std::vector<ports::TaskObserved> observed_;  ///< Of the last look; gangs_ points into it.
     std::map<GenerationKey, Gang> gangs_;
     std::map<GenerationKey, Memory> memory_;
-    std::string complaint_;
+    std::string complaint_;          ///< That the backend could not be observed.
+    std::string session_complaint_;  ///< That no session could be begun.
 };
 
 }  // namespace weir::agent

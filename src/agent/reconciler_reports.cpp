@@ -31,15 +31,20 @@ void Reconciler::begin_session(Instant wall) {
 }
 
 /// As little later than the one before as can be.
-void Reconciler::begin_next_session() { open_book(records_.begin_session(Instant{0}, Duration{}, random_.next(), random_.next())); }
+bool Reconciler::begin_next_session() {
+    return open_book(records_.begin_session(Instant{0}, Duration{}, random_.next(), random_.next()));
+}
 
-void Reconciler::open_book(const Result<std::string, std::string>& session) {
+bool Reconciler::open_book(const Result<std::string, std::string>& session) {
     if (!session) {
-        if (complaint_ != session.error()) spdlog::error("agent.session site={} why=\"{}\"", options_.site.text(), session.error());
-        complaint_ = session.error();
-        return;
+        if (session_complaint_ != session.error())
+            spdlog::error("agent.session site={} why=\"{}\"", options_.site.text(), session.error());
+        session_complaint_ = session.error();
+        return false;
     }
+    session_complaint_.clear();
     book_.begin(*session);
+    return true;
 }
 
 void Reconciler::remember_vouching() {
@@ -52,15 +57,13 @@ void Reconciler::tell_everything_anew() {
     for (auto& [key, memory] : memory_) memory.told.reset();
 }
 
-const std::string& Reconciler::session(Instant wall) {
-    static const std::string none;
-    if (stands_back_) return none;
-    if (!book_.has_session()) begin_session(wall);
-    return book_.session();
+void Reconciler::begin_first_session(Instant wall) {
+    if (!stands_back_ && !book_.has_session()) begin_session(wall);
 }
 
 const SiteReport* Reconciler::report(Instant wall) {
-    if (session(wall).empty()) return nullptr;
+    begin_first_session(wall);
+    if (session().empty()) return nullptr;
     if (book_.waiting()) return &*book_.waiting();
     auto changed = changes();
     // A session begins with a report, though there be nothing to say: only then do heartbeats count.
@@ -191,8 +194,9 @@ void Reconciler::hear_stale(const std::string& why, Instant wall) {
     }
     tell_everything_anew();
     if (was_taken_) {
-        is_next_ = true;
-        return begin_next_session();
+        // One that could not be written down says nothing of who speaks: it is tried again.
+        is_next_ = begin_next_session();
+        return;
     }
     ++refused_sessions_;
     begin_session(wall);

@@ -40,6 +40,23 @@ TEST_F(ReconcilerTest, WhoeverIsSupersededByAnotherAgentStandsBack) {
     EXPECT_FALSE(agent->stands_back());
 }
 
+// Found by a review: an agent on a full disk stood back, though no other one spoke.
+TEST_F(ReconcilerTest, WhoeverCannotBeginItsNextSessionDoesNotStandBack) {
+    greet();
+    const auto file = root / "agent" / "session";
+    std::filesystem::remove(file);
+    std::filesystem::create_directories(file / "in-the-way");
+    for (int times = 0; times < 3; ++times) {
+        lose(LinkFault::stale_sequence);
+        words();
+        EXPECT_FALSE(agent->stands_back());
+    }
+    std::filesystem::remove_all(file);
+    lose(LinkFault::stale_sequence);
+    EXPECT_EQ(tell(), "#1 nodes");
+    EXPECT_FALSE(agent->stands_back());
+}
+
 TEST_F(ReconcilerTest, AServerThatWasRestoredIsNoOtherAgent) {
     for (int restored = 0; restored < 3; ++restored) {
         at(100 + restored);
@@ -262,6 +279,24 @@ TEST_F(ReconcilerTest, ALaterSessionAfterItsOwnChangesNothing) {
     tell();
     desire({task(1), another(task(1))});
     EXPECT_EQ(at(102), (Calls{"renew 1/0 until 131", "start 1/0"}));
+}
+
+// Found by a review: under a session that nobody had answered yet an agent heard what was ordered of another one, and began it too.
+TEST_F(ReconcilerTest, NothingIsBegunBeforeTheFirstAnswerToASession) {
+    greet();
+    desire({another(task(1))});
+    at(100);
+    EXPECT_EQ(words(), "#2 1:running");
+    lose(LinkFault::refused);
+    desire({another(task(1)), task(1)});
+    EXPECT_EQ(at(101), Calls{}) << "its lease of before runs on";
+    spoke = "another";
+    tell();
+    EXPECT_EQ(at(102), Calls{"renew 1/0 until 131"}) << "it may have been ordered of that one";
+    at(130);
+    tell();
+    EXPECT_EQ(at(142), Calls{"renew 1/0 until 160"});
+    EXPECT_EQ(at(144), Calls{"start 1/0"});
 }
 
 TEST_F(ReconcilerTest, WhatAnotherAgentMayHaveBegunBetweenTwoOfItsSessionsIsInDoubt) {

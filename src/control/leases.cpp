@@ -4,12 +4,6 @@
 
 namespace weir::control {
 
-Duration lease_of(const Policy& policy, const JobSpec& spec) {
-    return spec.on_disconnect == OnDisconnect::run_on ? policy.run_on_lease : policy.task_lease;
-}
-
-Duration drift_over(const Policy& policy, Duration span) { return std::max(policy.drift_bound, Duration{span.ns / 1000}); }
-
 void LeaseKeeper::heard(const SiteName& site, Instant at) {
     auto& last = heard_.try_emplace(site, at).first->second;
     last = std::max(last, at);

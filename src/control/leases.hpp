@@ -8,7 +8,7 @@
 // Instants here are of a clock that only runs forward (not the wall clock): jumps of wall time change nothing.
 #pragma once
 
-#include "control/core/core.hpp"
+#include "control/core/lease_terms.hpp"
 
 #include <map>
 #include <vector>
@@ -38,12 +38,5 @@ private:
     LeaseTerms respected_;
     std::map<SiteName, Instant> heard_;
 };
-
-/// How far two clocks that only run forward may part over a span: the policy's bound, and for long spans what two clocks may be slewed
-/// apart: 500 parts in a million each (Linux, adjtimex(2)), rounded up to one in a thousand for both.
-[[nodiscard]] Duration drift_over(const Policy& policy, Duration span);
-
-/// The lease of a job's tasks under this policy.
-[[nodiscard]] Duration lease_of(const Policy& policy, const JobSpec& spec);
 
 }  // namespace weir::control

@@ -102,8 +102,9 @@ void make(State& s, const NodeSet& e, At) { s.sites[e.site].nodes[e.node.name] =
 
 void make(State& s, const NodeRemoved& e, At) { s.sites[e.site].nodes.erase(e.node); }
 
-void make(State& s, const ReportTaken& e, At) {
+void make(State& s, const ReportTaken& e, At at) {
     auto& site = s.sites[e.site];
+    if (site.session != e.session && !e.session.empty()) site.session_since = at.time;
     // A session that was ended with its token spoke all the same: the next one learns of it.
     if (site.session != e.session && !site.session.empty()) site.session_before = site.session;
     site.session = e.session;

@@ -48,10 +48,6 @@ struct Core {
     std::uint64_t facts_refused = 0;
 };
 
-/// What leaders before a new one may have granted, and what may still run by it at `now`. The policy may have become stricter meanwhile:
-/// supervisors that have heard nothing since count on what was promised to them.
-[[nodiscard]] LeaseTerms terms_to_respect(const State& state, const Policy& policy, Instant now);
-
 /// Above what the generations of a store begin that was made by a restore at `restored_at`: 256 for each minute since 2025, so that no two
 /// histories of a network give a site two meanings of one generation. A job has at most 202 of them (restarts of both kinds); 32 bits
 /// last until 2056.

@@ -1,6 +1,7 @@
 // What time brings: a leader's start, deadlines, expiries. Each pass does a bounded amount, and what is left comes next; only
 // the hourly forgetting of old records is done at once.
 #include "control/core/funding.hpp"
+#include "control/core/lease_terms.hpp"
 #include "control/core/rules.hpp"
 #include "control/core/settle.hpp"
 
@@ -19,7 +20,7 @@ void stop_overdue(const Core& core, Instant now, std::vector<Event>& events) {
         if (!job.stop_ordered) {
             events.push_back(stop_order(core, job, job.started_at ? longest_run_reached(job) : Reason::start_failed, now));
         } else if (const auto& site = core.state.sites.at(job.placement->site);
-                   site.reachable && now >= site.reachable_since + core.policy.stop_within) {
+                   site.reachable && now >= site.reachable_since + core.policy.stop_within && !former_agent_may_run(core, job, now)) {
             end_generation(core, job, {Reason::lease_lost, 0, std::nullopt}, now, events);
         }
     }
@@ -78,24 +79,7 @@ void forget(const Core& core, Instant now, std::vector<Event>& events) {
     if (auto fact = core.state.ledger.decide_forget(now)) events.push_back(LedgerPosted{{}, {}, *fact});
 }
 
-Seconds whole(Duration time) { return Seconds{(time.ns + 999'999'999) / 1'000'000'000}; }
-
-LeaseTerms terms_of(const Policy& policy) { return {whole(policy.task_lease), whole(policy.run_on_lease), whole(policy.kill_grace)}; }
-
-LeaseTerms longer_of(const LeaseTerms& a, const LeaseTerms& b) {
-    return {std::max(a.task_lease, b.task_lease), std::max(a.run_on_lease, b.run_on_lease), std::max(a.kill_grace, b.kill_grace)};
-}
-
 }  // namespace
-
-LeaseTerms terms_to_respect(const State& state, const Policy& policy, Instant now) {
-    const auto& last = state.leader;
-    // Every grant of the leaders before the last one was given before that one started, and ends by itself. The wall clock may be wrong by
-    // as much as the policy tolerates. A task keeps the grace that it began with for as long as it runs.
-    const auto longest = std::max(last.respects.task_lease, last.respects.run_on_lease) + last.respects.kill_grace;
-    if (now <= last.started_at + seconds(longest.value) + policy.clock_tolerance) return longer_of(last.grants, last.respects);
-    return longer_of(last.grants, {Seconds{0}, Seconds{0}, last.respects.kill_grace});
-}
 
 std::uint32_t generations_above_of(Instant restored_at) {
     constexpr Instant beginning{1'735'689'600'000'000'000};  // 2025-01-01T00:00:00Z

@@ -107,12 +107,16 @@ struct SiteState {
     std::map<NodeName, Node> nodes;
     std::string session;             ///< Of the agent that reported last.
     std::string session_before;      ///< Of the agent, or the life of it, that reported before that one.
+    Instant session_since;           ///< When the present session's first report was taken in.
     std::uint64_t sequence = 0;      ///< Of its last report taken in.
     bool reachable = false;          ///< Its agent reports; set and cleared by event.
     Instant reachable_since;         ///< Of the last change of `reachable`.
+
+    /// Of the agent that reported last, though its session was ended with its token.
+    [[nodiscard]] const std::string& last_session() const { return session.empty() ? session_before : session; }
     bool operator==(const SiteState&) const = default;
 };
-BOOST_DESCRIBE_STRUCT(SiteState, (), (site, nodes, session, session_before, sequence, reachable, reachable_since))
+BOOST_DESCRIBE_STRUCT(SiteState, (), (site, nodes, session, session_before, session_since, sequence, reachable, reachable_since))
 
 struct OpenedProgramme {
     Programme programme;

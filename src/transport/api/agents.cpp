@@ -1,4 +1,5 @@
 // The agent link: what a site is told, and what it tells. An agent's token is good for its own site alone.
+#include "control/core/lease_terms.hpp"
 #include "control/desired.hpp"
 #include "transport/api/context.hpp"
 
@@ -73,7 +74,7 @@ Result<std::optional<std::string>, http::Response> session_of(const http::Reques
 /// Whether another agent spoke for the site since this session began. Then what is ordered is not this one's to hear: it would begin
 /// beside the other what was ordered of that.
 bool is_superseded(const State& state, const SiteName& site, const std::optional<std::string>& session) {
-    return session && *session < state.sites.at(site).session;
+    return session && *session < state.sites.at(site).last_session();
 }
 
 void answer_page(Context& context, const SiteName& site, const control::DesiredAsk& ask, const std::optional<std::string>& session,
@@ -85,7 +86,7 @@ void answer_page(Context& context, const SiteName& site, const control::DesiredA
         return fail(Refusal{RefusalCode::stale_sequence,
                             fmt::format("session {} asks what should run, and session {}, which is later, speaks for {}; begin a later "
                                         "session, or stop this agent if another one is this site's",
-                                        *session, core.state.sites.at(site).session, site.value),
+                                        *session, core.state.sites.at(site).last_session(), site.value),
                             "session",
                             {}});
     });

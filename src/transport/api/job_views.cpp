@@ -4,7 +4,7 @@
 #include "control/core/feed.hpp"
 #include "control/core/quotes.hpp"
 #include "control/core/settle.hpp"
-#include "control/leases.hpp"
+#include "control/core/lease_terms.hpp"
 #include "engines/scheduler/reason_text.hpp"
 
 #include <fmt/format.h>

@@ -210,8 +210,11 @@ TEST(Agent, ASilencedSiteIsHeardAgainByAHeartbeat) {
 TEST(Agent, IsToldWhatShouldRunWhenItChanges) {
     Town town;
     auto first = report(1);
-    first.nodes = {node("n1")};
+    auto ill = node("n2");
+    ill.healthy = false;
+    first.nodes = {node("n1"), ill};
     ASSERT_EQ(town.post("agent", "/v1/sites/east/report", codec::to_json(first)).status, 200);
+    EXPECT_THAT(town.get("ann", "/v1/sites/east").body, HasSubstr(R"("nodes":2,"healthy_nodes":1,)"));
     const auto page_of = [&](const std::string& query) {
         return codec::decode_json<DesiredPage>(town.get("agent", desired_of_east + query).body, "desired").value();
     };
@@ -307,6 +310,11 @@ TEST(Agent, IsToldNothingMoreOnceALaterOneSpeaks) {
     EXPECT_EQ(told.status, 409) << "who waits is told at once";
     EXPECT_EQ(text_of(told.body, "type"), "urn:weir:problem:stale_sequence");
     EXPECT_THAT(told.body, HasSubstr("session " + session(1) + " asks what should run, and session " + session(2)));
+    EXPECT_EQ(ask(1).status, 409);
+    EXPECT_EQ(ask(2).status, 200);
+    // Its session ends with a token of the site; it is the last that spoke all the same.
+    const auto made = town.post("root", "/v1/sites/east/agent-token", "{}");
+    ASSERT_EQ(town.ask("root", http::Method::del, "/v1/tokens/" + text_of(made.body, "id"), {}).status, 200);
     EXPECT_EQ(ask(1).status, 409);
     EXPECT_EQ(ask(2).status, 200);
 }

@@ -133,11 +133,17 @@ TEST(Jobs, AreNamedByTheLineThatIsRefusedWhateverTheRefusalIs) {
     Rig rig;
     serve_submission(rig);
     rig.on("POST /v1/jobs", [](const auto&) { return problem(404, "after[1] names job-x, which is not known", "spec.after[1]"); });
+    rig.on("POST /v1/jobs", [](const auto&) { return problem(404, "voucher vch-x is not in force here", "funding[0]"); });
+    rig.on("POST /v1/jobs", [](const auto&) { return problem(404, "project vision is not known here", "project"); });
     const auto path = rig.write("job.yaml",
                                 "name: digits\nresources: {accelerators: cpu}\nrun: train\nafter:\n  - job-01k00000000000000000000001\n"
                                 "  - job-01k00000000000000000000002\n");
     EXPECT_EQ(rig.run({"submit", path}), 5);
     EXPECT_THAT(rig.err, HasSubstr(path + ":6:5: after[1] names job-x"));
+    EXPECT_EQ(rig.run({"submit", path, "--funding", "prepaid"}), 5);
+    EXPECT_THAT(rig.err, StartsWith("weir: voucher vch-x")) << "no line of the file says so";
+    EXPECT_EQ(rig.run({"submit", path}), 5);
+    EXPECT_THAT(rig.err, StartsWith("weir: project vision")) << "nor of the project";
     const auto folder = std::filesystem::path{path}.parent_path().string();
     EXPECT_EQ(rig.run({"submit", folder}), 2);
     EXPECT_THAT(rig.err, HasSubstr(folder + " is a directory; name the file in it, such as"));

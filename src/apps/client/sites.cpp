@@ -18,7 +18,7 @@ std::string standing_of(const codec::Value& site) {
     if (is_new(site)) return "not joined";
     if (!flag_of(site, "reachable")) return "out of reach";
     if (!flag_of(site, "open")) return "closed";
-    return integer_of(site, "nodes") > 0 && integer_of(site, "healthy_nodes") == 0 ? "open, no healthy node" : "open";
+    return integer_of(site, "nodes") > 0 && text_of(site, "healthy_nodes") == "0" ? "open, no healthy node" : "open";
 }
 
 /// `8 x H800 (emulated), 2 x cpu`

@@ -83,8 +83,8 @@ codec::Position place_of(const codec::Value& value, std::string_view path) {
 
 Failure placed(const Source& source, Failure failure) {
     std::string_view field = failure.field;
-    if (field.empty()) return failure;
     if (field.starts_with("spec.")) field.remove_prefix(5);
+    if (field.empty() || child_of(source.value, step(field).first) == nullptr) return failure;
     const auto at = place_of(source.value, field);
     if (at.line > 0) failure.message = fmt::format("{}:{}:{}: {}", source.origin, at.line, at.column, failure.message);
     return failure;

@@ -73,7 +73,10 @@ Done submit(Session& session, const SubmitAsk& ask) {
     auto reply =
         session.change(http::Method::post, "/v1/jobs", Object{}.text("id", id).text("project", project).raw("spec", job.spec).json(), true);
     if (!reply) {
-        auto failure = placed(job.source, std::move(reply).error());
+        auto failure = std::move(reply).error();
+        // What the command line says of the funding is in no line of the file.
+        const bool in_file = ask.funding.empty() || failure.field.find("funding") == std::string::npos;
+        if (in_file) failure = placed(job.source, std::move(failure));
         if (failure.exit == Exit::unknown_outcome)
             failure.message += fmt::format("; repeat with: weir submit {} --project {} --id {}", ask.file, project, id);
         return fail(std::move(failure));

@@ -35,10 +35,11 @@ Result<std::string, std::string> read_file(const std::string& path) {
     constexpr std::size_t bytes_max = codec::largest_yaml_bytes;
     std::ifstream file{path, std::ios::binary};
     std::error_code unknown;
-    if (!file || std::filesystem::is_directory(path, unknown))
-        return fail(fmt::format("{} cannot be read; give the path of a file that exists", path));
+    const auto unreadable = [&] { return fail(fmt::format("{} cannot be read; give the path of a file that exists", path)); };
+    if (!file || std::filesystem::is_directory(path, unknown)) return unreadable();
     std::string text(bytes_max + 1, '\0');
     file.read(text.data(), static_cast<std::streamsize>(text.size()));
+    if (file.bad()) return unreadable();
     text.resize(static_cast<std::size_t>(file.gcount()));
     if (text.size() > bytes_max)
         return fail(fmt::format("{} has more than {} bytes, which is the most that is taken; is it the right file?", path, bytes_max));
@@ -85,7 +86,7 @@ Result<control::Policy, std::string> read_policy(const std::string& path) {
     for (const auto& [name, given, least] : {Least{"task_lease", policy.task_lease, seconds(1)},
                                              Least{"run_on_lease", policy.run_on_lease, policy.task_lease},
                                              Least{"kill_grace", policy.kill_grace, seconds(1)},
-                                             Least{"drift_bound", policy.drift_bound, milliseconds(100)},
+                                             Least{"drift_bound", policy.drift_bound, milliseconds(500)},
                                              Least{"start_within", policy.start_within, seconds(10)},
                                              Least{"stop_within", policy.stop_within, policy.kill_grace + seconds(10)},
                                              Least{"site_silence", policy.site_silence, seconds(1)},

@@ -23,6 +23,7 @@
 #include <csignal>
 #include <cstdio>
 #include <cstdlib>
+#include <cstring>
 #include <fcntl.h>
 #include <filesystem>
 #include <map>
@@ -154,20 +155,23 @@ Result<Settings, Ending> settings_of(const Arguments& arguments) {
     return settings;
 }
 
-/// Whether somebody listens there already, found before a life of the server is written into the store.
-bool is_taken(const std::string& address, std::uint16_t port) {
+/// Why nobody can listen there, found before a life of the server is written into the store.
+std::optional<Ending> obstacle_to_listening(const std::string& address, std::uint16_t port) {
     addrinfo numeric{};
     numeric.ai_flags = AI_NUMERICHOST | AI_NUMERICSERV;
     numeric.ai_socktype = SOCK_STREAM;
     addrinfo* place = nullptr;
-    if (::getaddrinfo(address.c_str(), std::to_string(port).c_str(), &numeric, &place) != 0) return false;
+    if (::getaddrinfo(address.c_str(), std::to_string(port).c_str(), &numeric, &place) != 0) return std::nullopt;
     const int socket = ::socket(place->ai_family, place->ai_socktype | SOCK_CLOEXEC, 0);
     const int yes = 1;
     ::setsockopt(socket, SOL_SOCKET, SO_REUSEADDR, &yes, sizeof yes);
-    const bool taken = socket >= 0 && ::bind(socket, place->ai_addr, place->ai_addrlen) != 0 && errno == EADDRINUSE;
+    const int error = ::bind(socket, place->ai_addr, place->ai_addrlen) == 0 ? 0 : errno;
     if (socket >= 0) ::close(socket);
     ::freeaddrinfo(place);
-    return taken;
+    if (error == 0) return std::nullopt;
+    const auto* todo = error == EADDRINUSE ? "stop what listens there, or name another --port" : "name another --address or --port";
+    return Ending{no_listen, fmt::format("cannot listen on {} port {}: {}; {}", address, port,
+                                         error == EADDRINUSE ? "it is in use" : std::strerror(error), todo)};
 }
 
 Result<std::unique_ptr<server::Network>, Ending> open_network(const Arguments& arguments, const Settings& settings) {
@@ -252,10 +256,7 @@ void wait_for_the_end() {
 
 Result<void, Ending> serve(const Arguments& arguments) {
     const auto settings = WEIR_TRY(settings_of(arguments));
-    if (is_taken(arguments.address, arguments.port)) {
-        return fail(Ending{no_listen, fmt::format("{}:{} is in use; stop what listens there, or name another --port", arguments.address,
-                                                  arguments.port)});
-    }
+    if (auto obstacle = obstacle_to_listening(arguments.address, arguments.port)) return fail(*std::move(obstacle));
     const auto network = WEIR_TRY(open_network(arguments, settings));
     auto shelves = WEIR_TRY(open_shelves(arguments, *network));
     server::ViewsHistory history{std::move(shelves.views), network->reader(), std::move(shelves.trailing),

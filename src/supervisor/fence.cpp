@@ -2,6 +2,7 @@
 
 #include "supervisor/reaper.hpp"
 
+#include <algorithm>
 #include <cerrno>
 
 #include <poll.h>
@@ -14,7 +15,8 @@ namespace {
 
 constexpr std::int64_t second_ns = 1'000'000'000;
 constexpr std::size_t stack_bytes = 256U << 10U;
-constexpr int look_ms = 5;
+constexpr int first_look_ms = 5;
+constexpr int last_look_ms = 1000;  ///< Who cannot die (in a disk that hangs) is looked at that often.
 
 }  // namespace
 
@@ -53,14 +55,22 @@ void* Fence::keep(void* self) {
     return nullptr;
 }
 
+/// Until the timer was set anew and is due, or so long; -1: for ever.
+void Fence::wait(int longest_ms) const {
+    pollfd timer{.fd = timer_.get(), .events = POLLIN, .revents = 0};
+    if (poll(&timer, 1, longest_ms) <= 0) return;
+    std::uint64_t expirations = 0;
+    (void)!read(timer_.get(), &expirations, sizeof expirations);
+}
+
 void Fence::keep() {
-    while (boot_now_ns() < until_ns_.load()) {
-        std::uint64_t expirations = 0;
-        if (read(timer_.get(), &expirations, sizeof expirations) < 0 && errno != EINTR) return;
-    }
-    while (!down_ && kill_everybody(*spec_) == Left::living) {
-        fell_ = true;
-        poll(nullptr, 0, look_ms);
+    while (boot_now_ns() < until_ns_.load()) wait(-1);
+    int look_ms = first_look_ms;
+    while (!down_ && who_is_left(*spec_) == Left::living) {
+        fell_ = true;  // before anybody can be seen to have been killed
+        kill_everybody(*spec_);
+        wait(look_ms);
+        look_ms = std::min(2 * look_ms, last_look_ms);
     }
     if (!down_) gone_at_ns_ = boot_now_ns();
 }

@@ -29,7 +29,7 @@ public:
     [[nodiscard]] int raise(const Spec& spec);
     /// The task may run until then, on the boot clock.
     void set(std::int64_t until_ns);
-    /// Whether it found somebody alive after that, and killed.
+    /// Whether it found somebody alive after that; it killed then.
     [[nodiscard]] bool fell() const { return fell_.load(); }
     /// When it found nobody alive after that; 0: it did not look, or somebody was.
     [[nodiscard]] std::int64_t gone_at_ns() const { return gone_at_ns_.load(); }
@@ -37,6 +37,7 @@ public:
 private:
     static void* keep(void* self);
     void keep();
+    void wait(int longest_ms) const;
 
     const Spec* spec_ = nullptr;
     Fd timer_;

@@ -184,7 +184,7 @@ bool reap(Ranks& ranks) {
             if (ranks.pids[rank] != pid) continue;
             ranks.pids[rank] = 0;
             --ranks.living;
-            report({.kind = InitReport::Kind::ended, .step = {}, .rank = rank, .value = status});
+            report({.kind = InitReport::Kind::ended, .step = {}, .rank = rank, .value = status, .at_ns = boot_now_ns()});
         }
     }
 }

@@ -43,6 +43,7 @@ struct InitReport {
     InitStep step{};
     std::uint16_t rank = 0;
     std::int32_t value = 0;
+    std::int64_t at_ns = 0;  ///< Of an end: on the boot clock.
 };
 
 /// Runs until every process of the task has ended; once its parent has sent SIGTERM, until no process is left below it.

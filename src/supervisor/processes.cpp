@@ -3,6 +3,7 @@
 #include "supervisor/system.hpp"
 #include "supervisor/text.hpp"
 
+#include <cerrno>
 #include <charconv>
 #include <cstring>
 
@@ -42,7 +43,8 @@ std::optional<Process> read_process(pid_t pid) {
                    .session = static_cast<pid_t>(*session),
                    .depth = 0,
                    .start_ticks = *start,
-                   .zombie = rest.front() == 'Z' || rest.front() == 'X'};
+                   .zombie = rest.front() == 'Z' || rest.front() == 'X',
+                   .stopped = rest.front() == 'T' || rest.front() == 't'};
 }
 
 ProcessTable::ProcessTable() {
@@ -58,13 +60,19 @@ bool ProcessTable::read() {
     size_ = 0;
     DIR* const folder = rows_ == nullptr ? nullptr : opendir("/proc");
     if (folder == nullptr) return false;
+    bool whole = true;
     while (const dirent* const entry = readdir(folder)) {
         const auto pid = parse_number(entry->d_name);
-        if (!pid || size_ == capacity) continue;
-        if (const auto process = read_process(static_cast<pid_t>(*pid))) rows_[size_++] = *process;
+        if (!pid) continue;
+        const auto process = size_ < capacity ? read_process(static_cast<pid_t>(*pid)) : std::nullopt;
+        if (process) {
+            rows_[size_++] = *process;
+        } else if (size_ == capacity || errno == EMFILE || errno == ENFILE || errno == ENOMEM) {
+            whole = false;  // others have ended meanwhile
+        }
     }
     closedir(folder);
-    return true;
+    return whole;
 }
 
 std::span<Process> ProcessTable::keep_descendants(pid_t root) {

@@ -20,6 +20,7 @@ struct Process {
     std::uint32_t depth = 0;        ///< Of a descendant: 1 for a child.
     std::int64_t start_ticks = 0;   ///< Since boot; with the pid it names one process of this boot.
     bool zombie = false;            ///< Dead, waiting to be reaped.
+    bool stopped = false;           ///< By a signal, or by who traces it.
 };
 
 /// All processes of one moment, in memory of its own that is given back at the end.
@@ -32,7 +33,7 @@ public:
     ProcessTable(const ProcessTable&) = delete;
     ProcessTable& operator=(const ProcessTable&) = delete;
 
-    /// Reads /proc anew; false where it cannot be read at all.
+    /// Reads /proc anew; false where not all of it could be read.
     [[nodiscard]] bool read();
     [[nodiscard]] std::span<Process> all() { return {rows_, size_}; }
     /// Keeps the descendants of `root` (not itself) alone and sets their depth.

@@ -30,8 +30,8 @@ bool write_limit(const char* folder, const char* file, std::string_view text) {
     return limit && write_all(limit.get(), text);
 }
 
-/// SIGKILL to all that one cgroup lists; a very long list is cut off and finished by the next round.
-bool kill_listed(const char* folder) {
+/// All that one cgroup lists; a very long list is cut off and finished by the next round. @returns whether there was anybody.
+bool look_at_listed(const char* folder, bool kills) {
     const Fd list = open_limit(folder, "cgroup.procs", O_RDONLY);
     char room[32 * 1024];
     const auto size = list ? read(list.get(), room, sizeof room) : 0;
@@ -42,7 +42,7 @@ bool kill_listed(const char* folder) {
         const auto pid = parse_number(*line);
         // 0 is a process outside our own process namespace.
         if (!pid || *pid <= 1 || *pid == getpid()) continue;
-        kill(static_cast<pid_t>(*pid), SIGKILL);
+        if (kills) kill(static_cast<pid_t>(*pid), SIGKILL);
         any = true;
     }
     return any;
@@ -54,11 +54,42 @@ void kill_if_the_same(const Process& seen) {
     if (now && now->start_ticks == seen.start_ticks) kill(seen.pid, SIGKILL);
 }
 
+/// Who is stopped cannot fork while the others are killed: one by one they would be born faster than they die. Where a freezer holds
+/// them they are not to be stopped as well.
+void stop_everybody() {
+    constexpr int looks_max = 32;  // Who hangs in a disk does not stop.
+    ProcessTable table;
+    for (int looks = 0; looks < looks_max; ++looks) {
+        (void)table.read();
+        bool any = false;
+        for (const auto& process : table.keep_descendants(getpid())) {
+            if (process.zombie || process.stopped) continue;
+            kill(process.pid, SIGSTOP);
+            any = true;
+        }
+        if (!any) return;
+    }
+}
+
+Left look(const Spec& spec, bool kills) {
+    ProcessTable table;
+    bool any = false;
+    // Who cannot look does not know that nobody is there.
+    bool living = !table.read();
+    for (const auto& process : table.keep_descendants(getpid())) {
+        any = true;
+        living = living || !process.zombie;
+        if (kills) kill_if_the_same(process);
+    }
+    for (const char* const folder : spec.cgroups.all()) living = look_at_listed(folder, kills) || living;
+    return living ? Left::living : any ? Left::dead : Left::nobody;
+}
+
 }  // namespace
 
 void ask_to_end(const Family& family) {
     ProcessTable table;
-    if (!table.read()) return;
+    (void)table.read();
     const auto task = table.keep_descendants(getpid());
     for (const auto& process : task) {
         if (role_of(process, family) == Role::init) kill(process.pid, SIGTERM);
@@ -70,7 +101,7 @@ void ask_to_end(const Family& family) {
 
 std::int64_t signal_tenant(const Family& family, int number, bool only_catching) {
     ProcessTable table;
-    if (!table.read()) return 0;
+    (void)table.read();
     std::int64_t reached = 0;
     for (const auto& process : table.keep_descendants(getpid())) {
         if (process.zombie || role_of(process, family) != Role::tenant) continue;
@@ -80,24 +111,17 @@ std::int64_t signal_tenant(const Family& family, int number, bool only_catching)
     return reached;
 }
 
+Left who_is_left(const Spec& spec) { return look(spec, false); }
+
 Left kill_everybody(const Spec& spec) {
-    // A frozen task cannot fork while it is being killed. v1 has the freezer; v2 (untested here) kills a group by itself.
+    // A frozen task cannot fork while it is being killed. v1 has the freezer; v2 (untested here) kills a group by itself, after the look.
+    for (const char* const folder : spec.cgroups.all()) (void)write_limit(folder, "freezer.state", "FROZEN");
+    if (spec.cgroups.all().empty()) stop_everybody();
+    const auto left = look(spec, true);
     for (const char* const folder : spec.cgroups.all()) {
-        if (!write_limit(folder, "cgroup.kill", "1")) (void)write_limit(folder, "freezer.state", "FROZEN");
+        if (!write_limit(folder, "cgroup.kill", "1")) (void)write_limit(folder, "freezer.state", "THAWED");
     }
-    bool any = false;
-    bool living = false;
-    ProcessTable table;
-    if (table.read()) {
-        for (const auto& process : table.keep_descendants(getpid())) {
-            kill_if_the_same(process);
-            any = true;
-            living = living || !process.zombie;
-        }
-    }
-    for (const char* const folder : spec.cgroups.all()) living = kill_listed(folder) || living;
-    for (const char* const folder : spec.cgroups.all()) (void)write_limit(folder, "freezer.state", "THAWED");
-    return living ? Left::living : any ? Left::dead : Left::nobody;
+    return left;
 }
 
 std::int64_t count_memory_kills(const Spec& spec) {

@@ -27,10 +27,12 @@ void ask_to_end(const Family& family);
 
 /// Who of a task is still there. In descending precedence.
 enum class Left : std::uint8_t {
-    living = 1,
+    living = 1,  ///< Or it could not be seen.
     dead = 2,  ///< Waiting to be reaped.
     nobody = 3,
 };
+
+[[nodiscard]] Left who_is_left(const Spec& spec);
 
 /// SIGKILL to everybody of the task, once; a walk of /proc and of the cgroups. @returns who was there.
 Left kill_everybody(const Spec& spec);

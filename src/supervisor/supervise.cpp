@@ -91,6 +91,7 @@ private:
     std::int64_t beat_ns_ = never_ns;
     std::int64_t started_ns_ = 0;
     std::int64_t ended_ranks_ = 0;
+    std::int64_t last_end_ns_ = 0;  ///< Of a rank.
     bool reported_start_ = false;
     bool first_is_gone_ = false;
     bool nobody_left_ = false;
@@ -262,8 +263,10 @@ void Supervisor::arm_timer() {
 
 /// By when surely nobody of the task was left: the supervisor may have learnt it late.
 std::int64_t Supervisor::ended_by_ns(std::int64_t now_ns) const {
-    const auto gone_ns = fence_.gone_at_ns();
-    return gone_ns != 0 ? std::min(gone_ns, now_ns) : now_ns;
+    const auto gone_ns = fence_.gone_at_ns() != 0 ? fence_.gone_at_ns() : never_ns;
+    // Daemons that outlive the last rank are killed at once, but not before its end is known.
+    const auto last_rank_ns = all_ranks_ended() && !fence_.fell() ? later(last_end_ns_, second_ns) : never_ns;
+    return std::min({now_ns, gone_ns, last_rank_ns});
 }
 
 void Supervisor::wait_for_events() {
@@ -286,8 +289,12 @@ void Supervisor::wait_for_events() {
     for (std::size_t i = 0; i < streams; ++i) {
         if (sources[first_stream + i].revents != 0) take_output(i);
     }
-    if (sources[0].revents != 0) take_signals();
-    if (sources[2].revents != 0) take_reports();
+    // Then the ends, also those that came since the poll: a write to a log may have taken hours. Who has ended by himself is neither told
+    // to stop nor stopped for the time.
+    take_signals();
+    take_reports();
+    settle();
+    if (over_) return;
     if (sources[1].revents != 0) take_time();
     if (sources[3].revents != 0) control_.accept();
     take_commands();
@@ -370,6 +377,7 @@ void Supervisor::take_report(const InitReport& report) {
     auto& end = status_.ends[report.rank];
     if (end.kind != RankEnd::Kind::none) return;
     ++ended_ranks_;
+    last_end_ns_ = std::max(last_end_ns_, report.at_ns);
     const bool exited = WIFEXITED(report.value);
     end.kind = exited ? RankEnd::Kind::exited : RankEnd::Kind::signalled;
     end.code = exited ? WEXITSTATUS(report.value) : WTERMSIG(report.value);
@@ -511,9 +519,9 @@ void Supervisor::name_the_killed() {
 
 void Supervisor::finish() {
     const auto memory_kills = count_memory_kills(spec_);
-    while (kill_everybody(spec_) != Left::nobody) {
+    for (int look_ms = 5; kill_everybody(spec_) != Left::nobody; look_ms = std::min(2 * look_ms, 1000)) {
         pollfd source{.fd = signals_.get(), .events = POLLIN, .revents = 0};
-        (void)poll(&source, 1, 5);
+        (void)poll(&source, 1, look_ms);
         signalfd_siginfo caught{};
         while (read(signals_.get(), &caught, sizeof caught) > 0) {
         }

@@ -265,6 +265,21 @@ TEST(Supervise, ATaskThatEndsWhileItsSupervisorHangsHasEndedByItself) {
     });
 }
 
+// Found by a review: killed one by one, they were born faster than they died.
+TEST(Supervise, ATaskThatForksWithoutEndIsGoneAllTheSame) {
+    Rig rig;
+    rig.make_fifo("born");
+    rig.set("kill_grace_s", "0").run(
+        "trap '' TERM; ulimit -u 300; for i in 1 2 3 4 5 6 7 8; do (trap '' TERM; while :; do (:) & done) & done; echo > "
+        "$WEIR_OUTPUT_DIR/born; while :; do wait; done");
+    ASSERT_EQ(rig.start(), "running");
+    (void)rig.await_line("born");
+    EXPECT_EQ(rig.command("kill"), "ok");
+    const auto status = rig.end_status();
+    EXPECT_EQ(status.reason, Reason::stopped);
+    EXPECT_EQ(status.ends[0].code, SIGKILL);
+}
+
 TEST(Supervise, WhenTheLeaseEndsEvenADeafDaemonIsGone) {
     with_short_leases([](Rig& rig, std::int64_t lease_ns) {
         rig.make_fifo("born");

@@ -2,8 +2,8 @@
 //
 // It answers one question: a generation is ordered here and was not begun here; may it run under another agent of this site? The leases
 // that such an agent was granted outlive its last word, those of work that runs on by hours. So what was ordered before this agent was
-// first heard waits for their end, unless the server says that nobody spoke before but agents of this root which were in no doubt
-// themselves, or nobody at all. How long leases are is the server's to say, what runs here the reconciler's to look at.
+// first heard waits for their end and is then told as lost, unless the server says that nobody spoke before but agents of this root which
+// were in no doubt themselves, or nobody at all. How long leases are is the server's to say, what runs here the reconciler's to look at.
 //
 // A session vouches for the root's next one only once nothing is in doubt: an agent that dies in doubt leaves the doubt to its successor.
 // Nothing vouches beyond the host's boot: a root that was copied to a standby machine says nothing of what the first one began since.
@@ -23,6 +23,13 @@
 #include <vector>
 
 namespace weir::agent {
+
+/// Whether a generation that is ordered here may be begun here.
+enum class Doubt : std::uint8_t {
+    none = 1,
+    waits = 2,  ///< It may run under another agent.
+    over = 3,   ///< It may have, and can no more: what became of it nobody knows. It is never begun here.
+};
 
 class Doubts {
 public:
@@ -50,9 +57,15 @@ public:
     /// A whole list: what it names may have been ordered of another agent, until one was heard that has all that was ordered before this
     /// one's first word.
     void hear_list(const Desired& list) {
-        if (!lists_too_) return;
-        for (const auto& task : list.tasks) doubtful_.emplace(task.job, task.generation);
-        hear_revision(list.revision);
+        if (lists_too_) {
+            for (const auto& task : list.tasks) doubtful_.emplace(task.job, task.generation);
+            return hear_revision(list.revision);
+        }
+        if (doubtful_.empty()) return;
+        std::set<GenerationKey> ordered;
+        for (const auto& task : list.tasks) ordered.emplace(task.job, task.generation);
+        std::erase_if(doubtful_, [&](const auto& key) { return !ordered.contains(key); });
+        if (doubtful_.empty() && state_ == State::certain) another_ = false;
     }
     /// The list that was heard last is all that there is up to this revision.
     void hear_revision(std::uint64_t revision) {
@@ -63,18 +76,22 @@ public:
         if (state_ != State::doubting) return false;
         if (!spoke_at_) spoke_at_ = now;
         if (now < over(std::max(out_.lease_ms, out_.run_on_lease_ms))) return false;
-        end();
+        state_ = State::certain;
+        lists_too_ = false;
         return true;
     }
 
-    /// Until every lease of it that another agent may have been granted is over, and what it ran is gone. What has a record here is ours,
-    /// unless another agent certainly spoke: then that is true only of what was begun here.
-    [[nodiscard]] bool holds(const GenerationKey& key, bool has_record, bool run_on, ports::BootInstant now) const {
-        if (!doubtful_.contains(key) || (has_record && !another_)) return false;
-        return !spoke_at_ || now < over(run_on ? out_.run_on_lease_ms : out_.lease_ms);
+    /// It waits until every lease of it that another agent may have been granted is over, and what it ran is gone. What has a record here
+    /// is ours, unless another agent certainly spoke: then that is true only of what was begun here.
+    [[nodiscard]] Doubt of(const GenerationKey& key, bool has_record, bool run_on, ports::BootInstant now) const {
+        if (!doubtful_.contains(key) || (has_record && !another_)) return Doubt::none;
+        if (state_ == State::certain) return Doubt::over;
+        return !spoke_at_ || now < over(run_on ? out_.run_on_lease_ms : out_.lease_ms) ? Doubt::waits : Doubt::over;
     }
-    /// The sessions after which the root's next agent need doubt nothing.
-    [[nodiscard]] std::vector<std::string> vouching() const { return state_ == State::doubting ? std::vector<std::string>{} : ours_; }
+    /// The sessions after which the root's next agent need doubt nothing: none as long as anything that was in doubt is still ordered.
+    [[nodiscard]] std::vector<std::string> vouching() const {
+        return state_ == State::doubting || !doubtful_.empty() ? std::vector<std::string>{} : ours_;
+    }
 
 private:
     enum class State : std::uint8_t { unheard = 1, doubting = 2, certain = 3 };

@@ -155,6 +155,7 @@ void Reconciler::step(ports::BootInstant now, std::int64_t now_s) {
         gangs_.clear();
         desired_ = std::exchange(heard_, std::nullopt);
         doubts_.hear_list(*desired_);
+        remember_vouching();
     }
     if (doubts_.look(now_)) remember_vouching();
     for (int looks = 0; looks < looks_max; ++looks) {
@@ -262,6 +263,7 @@ Reconciler::Closing Reconciler::why_closed(const GenerationKey& key, const Gang&
     if (std::ranges::any_of(gang.ranks, has_ended_badly)) return Closing::failed;
     if (record != nullptr && !record->disk_used_up.empty()) return Closing::disk_used_up;
     if (record != nullptr && record->end_known) return Closing::told;
+    if (doubt_of(key, gang) == Doubt::over) return Closing::lost;
     return paused_ ? Closing::paused : Closing::none;
 }
 
@@ -287,7 +289,8 @@ bool Reconciler::close(const GenerationKey& key, Gang& gang) {
                                                        "one of its ranks failed",
                                                        "its end was told",
                                                        "the site is paused",
-                                                       "its files take more than it may use of the disk"};
+                                                       "its files take more than it may use of the disk",
+                                                       "an agent that spoke before may have run it"};
         spdlog::info("task.stop job={} generation={} why=\"{}\"", key.job.text(), key.generation,
                      reasons[static_cast<std::size_t>(gang.closing)]);
         memory.logged = gang.closing;
@@ -333,7 +336,7 @@ bool Reconciler::open(const GenerationKey& key, Gang& gang) {
     if (!deadline || *deadline <= now_) return false;
     if (older_lives(key)) return false;
     if (is_doubtful(key, gang)) {
-        complain(key, "start", "an agent that spoke for this site before may still run it; waits until that one's lease is over");
+        complain(key, "start", "an agent that spoke for this site before may still run it; is told as lost once that one's lease is over");
         return false;
     }
     const auto* record = make_record(key, *gang.desired);
@@ -356,9 +359,10 @@ bool Reconciler::open(const GenerationKey& key, Gang& gang) {
 bool Reconciler::list_is_current() const { return !book_.is_new() && desired_->revision >= terms_->desired_revision; }
 
 /// It may run under another agent of this site.
-bool Reconciler::is_doubtful(const GenerationKey& key, const Gang& gang) const {
-    if (gang.view.any_here || gang.desired == nullptr) return false;
-    return doubts_.holds(key, records_.find(key) != nullptr, gang.desired->run_on, now_);
+Doubt Reconciler::doubt_of(const GenerationKey& key, const Gang& gang) const {
+    const bool any_here = std::ranges::any_of(gang.ranks, [](const auto* rank) { return rank != nullptr; });
+    if (any_here || gang.desired == nullptr) return Doubt::none;
+    return doubts_.of(key, records_.find(key) != nullptr, gang.desired->run_on, now_);
 }
 
 bool Reconciler::older_lives(const GenerationKey& key) const {

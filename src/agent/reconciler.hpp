@@ -117,7 +117,8 @@ private:
         failed = 5,
         told = 6,
         paused = 7,
-        disk_used_up = 8
+        disk_used_up = 8,
+        lost = 9  ///< To an agent that spoke before this one.
     };
 
     /// A generation in one look.
@@ -162,7 +163,8 @@ private:
     [[nodiscard]] bool waits_for_checkpoint(const GenerationKey& key, const Gang& gang);
     bool open(const GenerationKey& key, Gang& gang);
     [[nodiscard]] bool list_is_current() const;
-    [[nodiscard]] bool is_doubtful(const GenerationKey& key, const Gang& gang) const;
+    [[nodiscard]] Doubt doubt_of(const GenerationKey& key, const Gang& gang) const;
+    [[nodiscard]] bool is_doubtful(const GenerationKey& key, const Gang& gang) const { return doubt_of(key, gang) == Doubt::waits; }
     [[nodiscard]] bool older_lives(const GenerationKey& key) const;
     [[nodiscard]] const GenerationRecord* make_record(const GenerationKey& key, const DesiredTask& desired);
     [[nodiscard]] bool is_prepared(const GenerationKey& key, const GenerationRecord& record, const DesiredTask& desired);
@@ -179,7 +181,7 @@ private:
     void drop_copies(const GenerationKey& key, const Gang& gang);
     [[nodiscard]] bool checkpoints_settled(const GenerationKey& key, const Gang& gang) const;
 
-    void begin_session(Instant wall);
+    bool begin_session(Instant wall);
     bool begin_next_session();
     void remember_vouching();
     bool open_book(const Result<std::string, std::string>& session);

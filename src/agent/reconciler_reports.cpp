@@ -25,9 +25,9 @@ std::optional<NodeName> node_of(const GenerationRecord* record, std::int32_t ran
 
 }  // namespace
 
-void Reconciler::begin_session(Instant wall) {
+bool Reconciler::begin_session(Instant wall) {
     const auto skip = refused_sessions_ == 0 ? Duration{} : skip_after(refused_sessions_ - 1);
-    open_book(records_.begin_session(wall, skip, random_.next(), random_.next()));
+    return open_book(records_.begin_session(wall, skip, random_.next(), random_.next()));
 }
 
 /// As little later than the one before as can be.
@@ -58,7 +58,7 @@ void Reconciler::tell_everything_anew() {
 }
 
 void Reconciler::begin_first_session(Instant wall) {
-    if (!stands_back_ && !book_.has_session()) begin_session(wall);
+    if (!stands_back_ && !book_.has_session()) (void)begin_session(wall);
 }
 
 const SiteReport* Reconciler::report(Instant wall) {
@@ -199,7 +199,7 @@ void Reconciler::hear_stale(const std::string& why, Instant wall) {
         return;
     }
     ++refused_sessions_;
-    begin_session(wall);
+    if (!begin_session(wall)) --refused_sessions_;
 }
 
 /// Nothing of the report was taken in, and a copy of it that is late must not be: its session ends. What was taken in before still is.
@@ -213,13 +213,19 @@ void Reconciler::hear_refusal(const std::string& why, Instant wall) {
         if (!book_.is_new() || !records_.session_is_ahead_of(wall)) return;
         refused_sessions_ = 0;
         records_.forget_session();
-        return begin_session(wall);
+        (void)begin_session(wall);
+        return;
     }
     spdlog::error("report.refused site={} nodes={} meters={} checkpoints={} tasks={} why=\"{}\" what_next=\"renews the leases, and sends "
                   "it again in parts\"",
                   options_.site.text(), refused.nodes ? refused.nodes->size() : 0, refused.meters.size(), refused.checkpoints.size(),
                   refused.tasks.size(), why);
-    begin_session(wall);
+    // Not later than need be: one that began meanwhile is this site's agent then.
+    if (was_taken_) {
+        begin_next_session();
+    } else {
+        begin_session(wall);
+    }
 }
 
 void Reconciler::acknowledge(const SiteReport& report) {

@@ -28,6 +28,9 @@ ledger::AccountSpec redeemed_at(const OpenedProgramme& p, const OrganisationName
 }
 ledger::AccountId expired(const OpenedProgramme& p) { return account_id_of(p.voucher_ledger, AccountCode::expired, "expired"); }
 ledger::AccountId cap_source(const OpenedProgramme& p) { return account_id_of(p.cap_ledger, AccountCode::cap_source, "caps"); }
+std::string group_of(const Organisation& organisation) {
+    return organisation.control_group.empty() ? organisation.name.value : organisation.control_group;
+}
 ledger::AccountId entity_cap(const OpenedProgramme& p, const std::string& group) {
     return account_id_of(p.cap_ledger, AccountCode::entity_cap, group);
 }

@@ -27,6 +27,8 @@ namespace account {
 [[nodiscard]] ledger::AccountSpec redeemed_at(const OpenedProgramme& programme, const OrganisationName& owner);
 [[nodiscard]] ledger::AccountId expired(const OpenedProgramme& programme);
 [[nodiscard]] ledger::AccountId cap_source(const OpenedProgramme& programme);
+/// Whose awards count together against a programme's cap: the organisation's control group, or itself where it has none.
+[[nodiscard]] std::string group_of(const Organisation& organisation);
 [[nodiscard]] ledger::AccountId entity_cap(const OpenedProgramme& programme, const std::string& control_group);
 [[nodiscard]] ledger::AccountId cap_used(const OpenedProgramme& programme);
 }  // namespace account

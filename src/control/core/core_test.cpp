@@ -117,6 +117,24 @@ TEST(Voucher, IsAwardedByWhoAskedAndEndsWithACivilDayInChina) {
     EXPECT_EQ(named, 2U) << "face value and cap";
 }
 
+// Found by a review: an organisation that had used its cap was renamed into another group, and had the whole cap again.
+TEST(Voucher, TheCapOfAGroupIsNotLeftByLeavingTheGroup) {
+    Town town;
+    auto lab = town.core.state.organisations.at(OrganisationName{"lab"});
+    lab.control_group = "group-1";
+    town.must(SetOrganisation{lab});
+    town.award(100'000);
+    auto moved = lab;
+    moved.control_group = "group-2";
+    const auto refused = town.refused(SetOrganisation{moved});
+    EXPECT_EQ(refused.field, "control_group");
+    EXPECT_EQ(refused.message, "the control group group-1 has awards of programme chengdu-2026, which count against the cap of that group; "
+                               "lab cannot leave it for group-2");
+    moved = lab;
+    moved.title = "Another name";
+    town.must(SetOrganisation{moved});
+}
+
 TEST(Voucher, EndsWithItsFinalFiguresOnceItsIdIsTooOldToComeAgain) {
     Town town;
     town.deposit(10'000);
@@ -553,7 +571,7 @@ TEST(Job, IsNotGivenUpWhileAnAgentBeforeTheSitesPresentOneMayRunIt) {
     town.must(Tick{});
     EXPECT_TRUE(town.core.state.jobs.contains(job));
     EXPECT_FALSE(town.core.state.jobs.contains(own)) << "the present agent began it, and has had its time to stop it";
-    const auto lease_and_grace = hours(6) + town.core.policy.kill_grace;
+    const auto lease_and_grace = hours(6) + town.core.policy.kill_grace + town.core.policy.clock_tolerance;
     town.now = since + lease_and_grace + seconds(21);
     town.must(Tick{});
     EXPECT_TRUE(town.core.state.jobs.contains(job)) << "and a thousandth for the clocks";

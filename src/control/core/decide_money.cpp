@@ -54,10 +54,6 @@ std::vector<ledger::AccountSpec> accounts_of(const State& state, const OpenedPro
     return accounts;
 }
 
-std::string group_of(const Organisation& organisation) {
-    return organisation.control_group.empty() ? organisation.name.value : organisation.control_group;
-}
-
 }  // namespace
 
 Decision decide(const Core& core, const Actor& actor, const OpenProgramme& command, Instant now) {
@@ -125,7 +121,7 @@ Decision decide(const Core& core, const Actor& actor, const AwardVoucher& comman
         return refuse(RefusalCode::bad_value,
                       fmt::format("amount is {} fen and must be from 1 to {}", command.amount.value, limits::fen_max), "amount");
     }
-    const auto group = group_of(organisation->second);
+    const auto group = account::group_of(organisation->second);
     const auto cap = account::entity_cap(opened->second, group);
     const bool first_of_group = core.state.ledger.account(cap) == nullptr;
     const Fen cap_left = first_of_group ? programme.entity_cap : free_in(core.state, cap);

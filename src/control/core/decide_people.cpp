@@ -1,5 +1,6 @@
 // Who takes part: organisations, projects, members, tokens. Each is named by its maker, so that setting the same
 // thing twice is setting it once.
+#include "control/core/accounts.hpp"
 #include "control/core/rules.hpp"
 
 #include <fmt/format.h>
@@ -7,13 +8,35 @@
 #include <algorithm>
 
 namespace weir::control {
+namespace {
+
+/// A control group that has awards keeps its members: in another one they would have the yearly cap of a programme once more.
+std::optional<Refusal> group_is_fixed(const State& state, const Organisation& now, const Organisation& wanted) {
+    const auto group = account::group_of(now);
+    if (group == account::group_of(wanted)) return std::nullopt;
+    for (const auto& [name, opened] : state.programmes) {
+        if (state.ledger.account(account::entity_cap(opened, group)) == nullptr) continue;
+        return Refusal{RefusalCode::already_exists_different,
+                       fmt::format("the control group {} has awards of programme {}, which count against the cap of that group; {} cannot "
+                                   "leave it for {}",
+                                   group, name.value, now.name.value, account::group_of(wanted)),
+                       "control_group",
+                       {}};
+    }
+    return std::nullopt;
+}
+
+}  // namespace
 
 Decision decide(const Core& core, const Actor& actor, const SetOrganisation& command, Instant) {
     if (auto allowed = permit(core.state, actor, Action::manage_network); !allowed) return refuse(allowed.error());
     if (auto flaw = first_of(flaws(command.organisation), "organisation")) return refuse(*flaw);
     const auto& name = command.organisation.name;
     const auto known = core.state.organisations.find(name);
-    if (known != core.state.organisations.end() && known->second == command.organisation) return repeat(name.value);
+    if (known != core.state.organisations.end()) {
+        if (known->second == command.organisation) return repeat(name.value);
+        if (auto fixed = group_is_fixed(core.state, known->second, command.organisation)) return refuse(*std::move(fixed));
+    }
     return accept(name.value, {OrganisationSet{command.organisation}});
 }
 

@@ -33,12 +33,13 @@ LeaseTerms terms_to_respect(const State& state, const Policy& policy, Instant no
 bool former_agent_may_run(const Core& core, const LiveJob& job, Instant now) {
     const auto& site = core.state.sites.at(job.placement->site);
     const auto ordered_by = job.started_at.value_or(job.since);
-    if (ordered_by > site.session_since) return false;
+    if (ordered_by >= site.session_since) return false;
     const auto terms = longer_of(terms_of(core.policy), terms_to_respect(core.state, core.policy, now));
     const auto span = seconds((runs_on(*job.spec) ? terms.run_on_lease : terms.task_lease).value + terms.kill_grace.value);
-    // Where the server was started since, its wall clock may have been set, by as much as is tolerated.
-    const auto clocks = site.session_since < core.state.leader.started_at ? core.policy.clock_tolerance : Duration{};
-    return now < site.session_since + span + drift_over(core.policy, span) + clocks;
+    // An agent whose sessions follow each other does not put it off for ever: one that spoke until after the deadline has had its time.
+    const auto spoke_until = job.deadline ? std::min(site.session_since, *job.deadline) : site.session_since;
+    // The wall clock may have been set meanwhile, by as much as is tolerated.
+    return now < spoke_until + span + drift_over(core.policy, span) + core.policy.clock_tolerance;
 }
 
 }  // namespace weir::control

@@ -9,7 +9,7 @@ using ports::JournalError;
 using ports::JournalFault;
 
 constexpr std::string_view restore_advice =
-    "stop, copy all files of the store aside, and restore from the newest backup (docs/recovery.md says how)";
+    "stop, copy all files of the store aside, and restore from the newest backup and then on from this file (docs/recovery.md says how)";
 
 }  // namespace
 

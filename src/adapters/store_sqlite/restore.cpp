@@ -149,6 +149,11 @@ JournalResult<Head> copy_all(std::vector<Source>& sources, const RestoreOptions&
         copied = WEIR_TRY(copy_records(sources[i], options, target, copied.head));
     }
     const auto head = copied.head;
+    if (head.revision == 0) {
+        return fail(JournalError{JournalFault::not_found, fmt::format("{} begins after what is asked for, and nothing of it would be left; "
+                                                                      "ask for a later moment or revision",
+                                                                      sources.front().path)});
+    }
     if (options.until_revision && !options.keep && head.revision < *options.until_revision) {
         return fail(
             JournalError{JournalFault::not_found, fmt::format("{} ends at revision {}, before revision {}; ask for {} or less",

@@ -86,7 +86,16 @@ TEST_F(Restore, UpToARevisionLaterRecordsAndSnapshotsAreLeftOut) {
     auto journal = open_journal({.path = target_}).value();
     EXPECT_EQ(journal->head()->revision, 24U);
     EXPECT_EQ(journal->latest_snapshot(1)->found->revision, 10U);
-    EXPECT_EQ(restore_store({.source = backup_, .target = directory_.file("empty.db"), .until_revision = 0})->head, ports::Head{});
+}
+
+// Found by a review: a restore to a moment before the first record made an empty network, and said that all was well.
+TEST_F(Restore, OfNothingIsRefused) {
+    make_backup(30);
+    const auto report = restore_store({.source = backup_, .target = target_, .until_revision = 0});
+    ASSERT_FALSE(report);
+    EXPECT_EQ(report.error().fault, JournalFault::not_found);
+    EXPECT_NE(report.error().message.find("begins after what is asked for"), std::string::npos) << report.error().message;
+    EXPECT_FALSE(std::filesystem::exists(target_));
 }
 
 TEST_F(Restore, UpToAMomentThatTheCallerReadsFromTheText) {

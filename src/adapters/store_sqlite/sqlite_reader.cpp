@@ -13,6 +13,10 @@
 namespace weir::store {
 namespace {
 
+/// What comes after the damage is good as a rule, and a backup that reaches past it saves that.
+constexpr std::string_view rather_go_on =
+    "restore a backup that reaches past it and go on from this file (weir-server restore --from BACKUP --then FILE), or without one";
+
 using ports::Head;
 using ports::JournalError;
 using ports::JournalFault;
@@ -121,8 +125,8 @@ JournalResult<bool> SqliteReader::verify_some(Verification& so_far, std::uint64_
         const int code = range_.step();
         if (is_damage(code)) {
             return bad({}, {},
-                       fmt::format("{}: revision {} cannot be read: {}; restore until revision {}", path_, expected, connection_.message(),
-                                   expected - 1));
+                       fmt::format("{}: revision {} cannot be read: {}; {} restore until revision {}", path_, expected,
+                                   connection_.message(), rather_go_on, expected - 1));
         }
         if (code == SQLITE_DONE)
             return bad({}, {}, fmt::format("{}: revision {} is missing before {}; restore from a backup", path_, expected, to));
@@ -130,15 +134,15 @@ JournalResult<bool> SqliteReader::verify_some(Verification& so_far, std::uint64_
         const auto revision = static_cast<std::uint64_t>(range_.integer(0));
         if (revision != expected) {
             return bad({}, {},
-                       fmt::format("{}: revision {} is missing, the next is {}; restore until revision {}", path_, expected, revision,
-                                   expected - 1));
+                       fmt::format("{}: revision {} is missing, the next is {}; {} restore until revision {}", path_, expected, revision,
+                                   rather_go_on, expected - 1));
         }
         const auto stored = digest_of(range_.bytes(2)).value_or(Digest{});
         const auto computed = chain(so_far.end.hash, range_.bytes(1));
         if (stored != computed) {
             return bad(stored, computed,
-                       fmt::format("{}: revision {} is stored with hash {}, its text gives {}; restore until revision {}", path_, expected,
-                                   stored.text(), computed.text(), expected - 1));
+                       fmt::format("{}: revision {} is stored with hash {}, its text gives {}; {} restore until revision {}", path_,
+                                   expected, stored.text(), computed.text(), rather_go_on, expected - 1));
         }
         so_far.end = {revision, computed};
         ++so_far.records;

@@ -98,9 +98,10 @@ void answer_page(Context& context, const SiteName& site, const control::DesiredA
 void get_desired(Context& context, http::Request request, http::Reply reply) {
     const auto now = context.world.wall();
     const SiteName site{std::string{request.parameter("site")}};
-    const auto allowed = context.world.reader.ask([&](const control::Core& core) -> Result<void, Refusal> {
+    const auto allowed = context.world.reader.ask([&](const control::Core& core) -> Result<TokenId, Refusal> {
         const auto actor = WEIR_TRY(actor_of(core.state, request, now));
-        return is_agent_of(core.state, actor, site);
+        WEIR_CHECK(is_agent_of(core.state, actor, site));
+        return actor.token;
     });
     if (!allowed) return reply(refuse(allowed.error(), request.target));
     auto protocol = protocol_of(request);
@@ -121,7 +122,8 @@ void get_desired(Context& context, http::Request request, http::Reply reply) {
     const Duration longest =
         since ? std::min(seconds(static_cast<std::int64_t>(natural(request, "wait_s").value_or(0))), context.options.desired_wait)
               : Duration{};
-    const auto is_due = [since, ask, site, whole, session = *session](const control::Core& core) {
+    const auto is_due = [since, ask, site, whole, session = *session, token = *allowed](const control::Core& core) {
+        if (!core.state.tokens.contains(token)) return true;
         if (is_superseded(core.state, site, session)) return true;
         if (whole) return !since || control::desired_changed(core.state, site) != *since;
         return ask.after || control::has_desired_news(core.state, site, ask.since);
@@ -129,6 +131,10 @@ void get_desired(Context& context, http::Request request, http::Reply reply) {
     context.waker.wait(is_due, longest,
                        [&context, site, ask, whole, session = std::move(*session), request = std::move(request),
                         reply = std::move(reply)](bool) mutable {
+                           // The token may have ended while the question waited.
+                           const auto still = context.world.reader.ask(
+                               [&, then = context.world.wall()](const control::Core& core) { return actor_of(core.state, request, then); });
+                           if (!still) return reply(refuse(still.error(), request.target));
                            if (whole) return answer_whole_list(context, site, request, std::move(reply));
                            answer_page(context, site, ask, session, request, std::move(reply));
                        });

@@ -91,7 +91,11 @@ std::optional<http::Response> admit(Context& context, http::Request& request, co
     auto actor = context.world.reader.ask([&](const control::Core& core) {
         auto found = actor_of(core.state, request, now);
         if (!found) return found;
-        request.holder = {.name = found->text(), .privileged = is_privileged(core.state, *found)};
+        // An agent needs three connections. What should run may be megabytes, which wait in memory for who does not read.
+        constexpr std::size_t of_an_agent = 32;
+        request.holder = {.name = found->text(),
+                          .privileged = is_privileged(core.state, *found),
+                          .connections_max = found->kind == control::Actor::Kind::agent ? of_an_agent : 0};
         if (allowed != context.allowed.end()) permitted = allowed->second(core.state, *found, request);
         return found;
     });

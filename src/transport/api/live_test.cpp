@@ -319,6 +319,21 @@ TEST(Agent, IsToldNothingMoreOnceALaterOneSpeaks) {
     EXPECT_EQ(ask(2).status, 200);
 }
 
+// Found by a review: a token that was revoked went on hearing orders, with all that a job is given to run.
+TEST(Agent, IsToldNothingMoreOnceItsTokenIsRevoked) {
+    Town town;
+    const auto made = town.post("root", "/v1/sites/east/agent-token", "{}");
+    const auto secret = text_of(made.body, "secret");
+    const auto ask = [&](const std::string& more) {
+        return town.ask(secret, http::Method::get, desired_of_east + more, {}, {{std::string{agent_protocol::header}, "3"}});
+    };
+    const auto heard = codec::decode_json<DesiredPage>(ask("").body, "desired").value();
+    auto asking = std::async(std::launch::async, [&] { return ask(fmt::format("&since={}&wait_s=60", heard.revision)); });
+    while (town.get("", "/metrics").body.find("weir_api_waiting 1") == std::string::npos) std::this_thread::yield();
+    ASSERT_EQ(town.ask("root", http::Method::del, "/v1/tokens/" + text_of(made.body, "id"), {}).status, 200);
+    EXPECT_EQ(asking.get().status, 401);
+}
+
 TEST(Agent, ALongPollEndsWhenTheServerStops) {
     auto town = std::make_unique<Town>();
     auto peer = town->client("agent");

@@ -20,6 +20,7 @@ namespace weir::http {
 struct Holder {
     std::string name;         ///< Empty: nobody's; such requests have no share of their own and are not held to one.
     bool privileged = false;  ///< May take what is kept of each thing for those without whom nothing works.
+    std::size_t connections_max = 0;  ///< Fewer than everybody may have; 0: as many.
 
     [[nodiscard]] FairShare::Reach reach() const {
         return name.empty() ? FairShare::Reach::all : privileged ? FairShare::Reach::kept : FairShare::Reach::common;

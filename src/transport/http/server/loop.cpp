@@ -157,7 +157,8 @@ bool Loop::hold(ConnectionId id, const Holder& holder) {
     if (holder.name.empty()) return true;
     const auto& limits = shared_.options.limits;
     const auto threads = static_cast<std::size_t>(std::clamp(shared_.options.io_threads, 1, 16));
-    const auto most = std::max<std::size_t>(1, std::min(limits.connections_each, limits.connections - limits.connections / 4) / threads);
+    const auto each = holder.connections_max == 0 ? limits.connections_each : std::min(limits.connections_each, holder.connections_max);
+    const auto most = std::max<std::size_t>(1, std::min(each, limits.connections - limits.connections / 4) / threads);
     Held& held = holders_[holder.name];
     held.privileged = holder.privileged;
     slots_[id.slot].holder = holder.name;

@@ -75,7 +75,11 @@ def prove(found, job):
 
 
 def main():
-    found = entries(sys.stdin)
+    try:
+        found = entries(sys.stdin)
+    except (ValueError, KeyError, TypeError) as wrong:
+        print(f"prove_bill: the input is no list of journal entries ({wrong}); give it what weir audit log --json prints", file=sys.stderr)
+        return 2
     jobs = {entry["event"]["job"] for entry in found if entry["type"] == FINISHED}
     job = sys.argv[1] if len(sys.argv) > 1 else next(iter(jobs), None)
     if job is None or (len(jobs) > 1 and len(sys.argv) < 2):

@@ -19,11 +19,11 @@ std::string side(const codec::Value& value, std::string_view key) {
 }  // namespace
 
 Done list_accounts(Session& session, const AccountsAsk& ask) {
-    Table table{{{.title = "ACCOUNT"},
-                 {.title = "NAME", .rank = 2, .least = 22, .align = Align::left, .keeps_end = true},
-                 {.title = "KIND", .rank = 4},
-                 {.title = "DEBITS HELD", .rank = 5, .align = Align::right},
-                 {.title = "CREDITS HELD", .rank = 5, .align = Align::right},
+    Table table{{{.title = "ACCOUNT", .rank = 3},
+                 {.title = "NAME", .rank = 1, .least = 36, .align = Align::left, .keeps_end = true},
+                 {.title = "KIND", .rank = 5},
+                 {.title = "DEBITS HELD", .rank = 4, .align = Align::right},
+                 {.title = "CREDITS HELD", .rank = 4, .align = Align::right},
                  {.title = "DEBITS", .align = Align::right},
                  {.title = "CREDITS", .align = Align::right}}};
     WEIR_CHECK(each_item(session, "/v1/ledger/accounts", {{"owner", ask.owner}}, ask.most, [&](const codec::Value& one) {

@@ -493,6 +493,18 @@ TEST(Sites, NodesShowEmulatedCards) {
               "pidu-core  n1    8 x H800 (emulated) in fractions, 2 x cpu    64  512GiB  healthy  a, r1\n");
 }
 
+// Found by a review: the option made a body that was no JSON.
+TEST(People, AProjectsBoundOfLiveJobsIsSentWithTheRest) {
+    Rig rig;
+    std::string sent;
+    rig.on("POST /v1/projects", [&](const http::Request& request) {
+        sent = request.body;
+        return Response::json(201, R"({"id":"vision","repeated":false,"revision":7})");
+    });
+    EXPECT_EQ(rig.run({"project", "set", "vision", "--organisation", "lab", "--live-jobs-max", "5"}), 0) << rig.err;
+    EXPECT_EQ(sent, R"({"name":"vision","organisation":"lab","live_jobs_max":5})");
+}
+
 TEST(Sites, OneWhoseAgentNeverReportedHasNotJoined) {
     Rig rig;
     rig.on("GET /v1/sites/pidu-core", R"({"name":"pidu-core","reachable":false,"reachable_since":"1970-01-01T00:00:00Z","open":true})");

@@ -74,7 +74,7 @@ void print(const Failure& failure, std::ostream& to) {
                        ? "  use a token that is in force with: weir login, --token-file or WEIR_TOKEN\n"
                        : "  see what your token allows with: weir whoami; use another one with: weir login\n");
             break;
-        case Exit::unknown_outcome: to << "  the change may have been made; repeat it with the same id, which does no harm\n"; break;
+        case Exit::unknown_outcome: to << "  the change may have been made; look before you make it again\n"; break;
         case Exit::ok:
         case Exit::refused:
         case Exit::usage:

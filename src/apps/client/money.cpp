@@ -76,7 +76,9 @@ Done award_voucher(Session& session, const AwardAsk& ask) {
     auto reply = session.change(
         Method::post, "/v1/vouchers",
         Object{}.text("id", id).text("programme", ask.programme).text("organisation", ask.organisation).number("amount", fen).json(), true);
-    if (!reply && reply.error().exit == Exit::unknown_outcome) reply.error().message += fmt::format("; repeat with: --id {}", id);
+    if (!reply && reply.error().exit == Exit::unknown_outcome)
+        reply.error().message += fmt::format("; repeat with: weir voucher award {} {} \"{} fen\" --id {}, which does no harm",
+                                             ask.programme, ask.organisation, fen, id);
     if (!reply) return fail(std::move(reply).error());
     print_made(session, *reply, "voucher");
     return {};
@@ -124,10 +126,13 @@ Done show_voucher(Session& session, const OneAsk& ask) {
 
 Done deposit(Session& session, const DepositAsk& ask) {
     const auto fen = WEIR_TRY(fen_of(ask.amount));
-    const auto id = ask.id.empty() ? format_uid(session.console().new_uid()) : ask.id;
+    constexpr std::string_view prefix = "trf-";
+    const auto given = ask.id.starts_with(prefix) ? ask.id.substr(prefix.size()) : ask.id;
+    const auto id = given.empty() ? format_uid(session.console().new_uid()) : given;
     auto reply = session.change(Method::post, "/v1/deposits",
                                 Object{}.text("transfer", id).text("organisation", ask.organisation).number("amount", fen).json(), true);
-    if (!reply && reply.error().exit == Exit::unknown_outcome) reply.error().message += fmt::format("; repeat with: --id {}", id);
+    if (!reply && reply.error().exit == Exit::unknown_outcome) reply.error().message +=
+            fmt::format("; repeat with: weir deposit {} \"{} fen\" --id {}{}, which does no harm", ask.organisation, fen, prefix, id);
     if (!reply) return fail(std::move(reply).error());
     print_made(session, *reply, "deposit");
     return {};

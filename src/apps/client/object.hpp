@@ -13,18 +13,18 @@ namespace weir::cli {
 class Object {
 public:
     /// Texts and lists that are empty are left out.
-    Object&& text(std::string_view name, std::string_view value) && {
+    Object text(std::string_view name, std::string_view value) && {
         if (!value.empty()) codec::append_quoted(key(name), value);
         return std::move(*this);
     }
-    Object&& number(std::string_view name, std::int64_t value) && {
+    Object number(std::string_view name, std::int64_t value) && {
         codec::append_integer(key(name), value);
         return std::move(*this);
     }
-    Object&& list(std::string_view name, const std::vector<std::string>& values) && {
+    Object list(std::string_view name, const std::vector<std::string>& values) && {
         return values.empty() ? std::move(*this) : std::move(*this).list_even_if_empty(name, values);
     }
-    Object&& list_even_if_empty(std::string_view name, const std::vector<std::string>& values) && {
+    Object list_even_if_empty(std::string_view name, const std::vector<std::string>& values) && {
         auto& out = key(name);
         out += '[';
         for (const auto& value : values) {
@@ -35,7 +35,7 @@ public:
         return std::move(*this);
     }
     /// JSON as it stands; empty: left out.
-    Object&& raw(std::string_view name, std::string_view json) && {
+    Object raw(std::string_view name, std::string_view json) && {
         if (!json.empty()) key(name) += json;
         return std::move(*this);
     }

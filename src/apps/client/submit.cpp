@@ -8,6 +8,8 @@
 
 #include <fmt/format.h>
 
+#include <utility>
+
 namespace weir::cli {
 namespace {
 
@@ -78,14 +80,16 @@ Done submit(Session& session, const SubmitAsk& ask) {
         const bool in_file = ask.funding.empty() || failure.field.find("funding") == std::string::npos;
         if (in_file) failure = placed(job.source, std::move(failure));
         if (failure.exit == Exit::unknown_outcome)
-            failure.message += fmt::format("; repeat with: weir submit {} --project {} --id {}", ask.file, project, id);
+            failure.message += fmt::format("; repeat with: weir submit {} --project {} --id {}, which does no harm", ask.file, project, id);
         return fail(std::move(failure));
     }
     auto& console = session.console();
     if (!session.printed(*reply)) {
         console.out << id << '\n' << std::flush;
+        bool said = false;
         for (const auto& warning : items_of(reply->value, "warnings")) {
-            const auto* about = text_of(warning, "code") == "funding_unused" ? "" : "as things are no site can run it: ";
+            const bool of_sites = text_of(warning, "code") != "funding_unused";
+            const auto* about = of_sites && !std::exchange(said, true) ? "as things are no site can run it: " : "";
             console.err << fmt::format("warning: {}{}\n", about, visible(text_of(warning, "text")));
         }
     }

@@ -97,15 +97,20 @@ Done issue_token(Session& session, const TokenAsk& ask) {
     if (!ask.to.empty()) {
         if (auto wrong = private_file_fault(ask.to)) return fail(usage(*std::move(wrong)));
     }
-    auto body = Object{}.text("id", TokenId{session.console().new_uid()}.text()).text("expires_at", expires_at);
-    if (!ask.site.empty()) {
-        const auto reply = WEIR_TRY(
-            session.change(Method::post, fmt::format("/v1/sites/{}/agent-token", percent_encode(ask.site)), std::move(body).json(), true));
-        return hand_over(session, ask, reply);
+    const auto id = TokenId{session.console().new_uid()}.text();
+    auto body = Object{}.text("id", id).text("expires_at", expires_at);
+    auto target = fmt::format("/v1/sites/{}/agent-token", percent_encode(ask.site));
+    if (ask.site.empty()) {
+        target = "/v1/tokens";
+        body = std::move(body).text("subject", ask.subject).list("scopes", ask.scopes);
     }
-    const auto reply = WEIR_TRY(
-        session.change(Method::post, "/v1/tokens", std::move(body).text("subject", ask.subject).list("scopes", ask.scopes).json(), true));
-    return hand_over(session, ask, reply);
+    auto reply = session.change(Method::post, std::move(target), std::move(body).json(), true);
+    if (reply) return hand_over(session, ask, *reply);
+    // Its secret is shown once, and was not: to repeat would leave a token in force that nobody has.
+    if (reply.error().exit == Exit::unknown_outcome)
+        reply.error().message += fmt::format("; a token may have been made whose secret is lost: end it with: weir token revoke {}, then "
+                                             "issue another", id);
+    return fail(std::move(reply).error());
 }
 
 Done list_tokens(Session& session, const TokenListAsk& ask) {

@@ -96,7 +96,7 @@ std::string of_the_site(const Reason& r) {
         case ReasonCode::outside_residency:
             return fmt::format("the site is in {}, outside the job's residency; widen the residency to use it", r.text);
         case ReasonCode::tier_differs:
-            return fmt::format("tier {} is required, the site is {}; prefer the tier instead of requiring it", tier_name(r.asked),
+            return fmt::format("tier {} is required, the site is {}; leave the tier out to run at any", tier_name(r.asked),
                                tier_name(r.has));
         case ReasonCode::funding_refused:
             return fmt::format("the job's funding may not pay for {} here ({}); add a source that may", name_of_model(r.model), clauses(r));

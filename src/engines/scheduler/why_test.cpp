@@ -89,7 +89,7 @@ TEST(Why, EveryConstraintRefusesByItsName) {
         {ReasonCode::outside_residency, [](Ask& a, SiteSet&, Scheduler&) { a.residency = {"cn/sichuan/cheng"}; },
          "chengdu: the site is in cn/sichuan/chengdu, outside the job's residency; widen the residency to use it"},
         {ReasonCode::tier_differs, [](Ask& a, SiteSet&, Scheduler&) { a.required_tier = Tier::core; },
-         "chengdu: tier core is required, the site is cloud; prefer the tier instead of requiring it"},
+         "chengdu: tier core is required, the site is cloud; leave the tier out to run at any"},
         {ReasonCode::funding_unanswered, [](Ask& a, SiteSet&, Scheduler&) { a.funding = "voucher"; },
          "chengdu: the site has no price for H800; ask for a model that it lists"},
         {ReasonCode::funding_refused,

@@ -163,9 +163,10 @@ std::optional<Ending> obstacle_to_listening(const std::string& address, std::uin
     addrinfo* place = nullptr;
     if (::getaddrinfo(address.c_str(), std::to_string(port).c_str(), &numeric, &place) != 0) return std::nullopt;
     const int socket = ::socket(place->ai_family, place->ai_socktype | SOCK_CLOEXEC, 0);
+    int error = socket < 0 ? errno : 0;
     const int yes = 1;
-    ::setsockopt(socket, SOL_SOCKET, SO_REUSEADDR, &yes, sizeof yes);
-    const int error = ::bind(socket, place->ai_addr, place->ai_addrlen) == 0 ? 0 : errno;
+    if (socket >= 0) ::setsockopt(socket, SOL_SOCKET, SO_REUSEADDR, &yes, sizeof yes);
+    if (socket >= 0 && ::bind(socket, place->ai_addr, place->ai_addrlen) != 0) error = errno;
     if (socket >= 0) ::close(socket);
     ::freeaddrinfo(place);
     if (error == 0) return std::nullopt;

@@ -7,6 +7,7 @@
 
 #include <poll.h>
 #include <sys/mman.h>
+#include <sys/resource.h>
 #include <sys/timerfd.h>
 #include <unistd.h>
 
@@ -64,6 +65,8 @@ void Fence::wait(int longest_ms) const {
 }
 
 void Fence::keep() {
+    // Before a task that forks without end: of this thread alone, and not of what the supervisor starts. Only root may.
+    (void)setpriority(PRIO_PROCESS, 0, -20);
     while (boot_now_ns() < until_ns_.load()) wait(-1);
     int look_ms = first_look_ms;
     while (!down_ && who_is_left(*spec_) == Left::living) {

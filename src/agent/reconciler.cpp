@@ -358,7 +358,7 @@ bool Reconciler::open(const GenerationKey& key, Gang& gang) {
 /// another site, and would have it run twice. And before a session's first answer nobody knows who spoke since the one before.
 bool Reconciler::list_is_current() const { return !book_.is_new() && desired_->revision >= terms_->desired_revision; }
 
-/// It may run under another agent of this site.
+/// Whether it may have been begun by another agent of this site.
 Doubt Reconciler::doubt_of(const GenerationKey& key, const Gang& gang) const {
     const bool any_here = std::ranges::any_of(gang.ranks, [](const auto* rank) { return rank != nullptr; });
     if (any_here || gang.desired == nullptr) return Doubt::none;

@@ -14,7 +14,6 @@
 namespace weir::supervisor {
 namespace {
 
-constexpr std::int64_t second_ns = 1'000'000'000;
 constexpr std::size_t stack_bytes = 256U << 10U;
 constexpr int first_look_ms = 5;
 constexpr int last_look_ms = 1000;  ///< Who cannot die (in a disk that hangs) is looked at that often.
@@ -45,10 +44,7 @@ Fence::~Fence() {
 
 void Fence::set(std::int64_t until_ns) {
     if (until_ns_.exchange(until_ns) == until_ns) return;
-    itimerspec when{};
-    when.it_value.tv_sec = until_ns / second_ns;
-    when.it_value.tv_nsec = until_ns % second_ns;
-    timerfd_settime(timer_.get(), TFD_TIMER_ABSTIME, &when, nullptr);
+    set_timer(timer_.get(), until_ns);
 }
 
 void* Fence::keep(void* self) {

@@ -254,10 +254,7 @@ void Supervisor::loop() {
 void Supervisor::arm_timer() {
     const bool stopping = status_.phase == Phase::stopping;
     const auto next_ns = stopping ? std::min(grace_ns_, beat_ns_) : std::min({ask_at_ns(), lease_ns_, stop_ns_, beat_ns_});
-    itimerspec when{};
-    when.it_value.tv_sec = next_ns / second_ns;
-    when.it_value.tv_nsec = next_ns % second_ns;
-    timerfd_settime(timer_.get(), TFD_TIMER_ABSTIME, &when, nullptr);
+    set_timer(timer_.get(), next_ns);
     fence_.set(later(stopping ? grace_ns_ : last_ns(), fence_after_ns));
 }
 

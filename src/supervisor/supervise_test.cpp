@@ -216,21 +216,28 @@ bool hold(pid_t supervisor) {
     return true;
 }
 
+/// A task that waits for a word on `go` and then ends with 3, under a lease until then, and its supervisor held. Its first process, or
+/// nothing where the start took too long.
+std::optional<pid_t> held_task(Rig& rig, std::int64_t deadline_ns) {
+    rig.make_fifo("born");
+    rig.make_fifo("go");
+    rig.set("kill_grace_s", "0").run("echo $$ > $WEIR_OUTPUT_DIR/born; read x < $WEIR_OUTPUT_DIR/go; exit 3");
+    rig.lease_until_ns(deadline_ns);
+    if (rig.start() != "running") return std::nullopt;
+    const auto tenant = static_cast<pid_t>(std::stol(rig.await_line("born")));
+    return hold(rig.supervisor()) ? std::optional{tenant} : std::nullopt;
+}
+
 void let_go(pid_t supervisor) { EXPECT_EQ(ptrace(PTRACE_DETACH, supervisor, nullptr, nullptr), 0); }
 
 // Found by a review: a disk that did not answer held the supervisor in a write to a log, and the task ran on after its lease.
 TEST(Supervise, WhenTheLeaseEndsATaskIsGoneThoughItsSupervisorHangs) {
     if (geteuid() != 0) GTEST_SKIP() << "only root may hold a supervisor's thread";
     with_short_leases([](Rig& rig, std::int64_t lease_ns) {
-        rig.make_fifo("born");
-        rig.make_fifo("never");
-        rig.set("kill_grace_s", "0").run("echo $$ > $WEIR_OUTPUT_DIR/born; read x < $WEIR_OUTPUT_DIR/never");
-        rig.lease_until_ns(boot_now_ns() + lease_ns);
-        if (rig.start() != "running") return false;
-        const auto tenant = static_cast<pid_t>(std::stol(rig.await_line("born")));
-        if (!hold(rig.supervisor())) return false;
-        const bool in_time = process_lives(tenant);
-        EXPECT_TRUE(eventually([&] { return !process_lives(tenant); }));
+        const auto tenant = held_task(rig, boot_now_ns() + lease_ns);
+        if (!tenant) return false;
+        const bool in_time = process_lives(*tenant);
+        EXPECT_TRUE(eventually([&] { return !process_lives(*tenant); }));
         let_go(rig.supervisor());
         const auto status = rig.end_status();
         EXPECT_EQ(status.reason, Reason::lease_ended) << "no fault of the task";
@@ -243,16 +250,11 @@ TEST(Supervise, WhenTheLeaseEndsATaskIsGoneThoughItsSupervisorHangs) {
 TEST(Supervise, ATaskThatEndsWhileItsSupervisorHangsHasEndedByItself) {
     if (geteuid() != 0) GTEST_SKIP() << "only root may hold a supervisor's thread";
     with_short_leases([](Rig& rig, std::int64_t lease_ns) {
-        rig.make_fifo("born");
-        rig.make_fifo("go");
-        rig.set("kill_grace_s", "0").run("echo $$ > $WEIR_OUTPUT_DIR/born; read x < $WEIR_OUTPUT_DIR/go; exit 3");
         const auto deadline_ns = boot_now_ns() + lease_ns;
-        rig.lease_until_ns(deadline_ns);
-        if (rig.start() != "running") return false;
-        const auto tenant = static_cast<pid_t>(std::stol(rig.await_line("born")));
-        if (!hold(rig.supervisor())) return false;
+        const auto tenant = held_task(rig, deadline_ns);
+        if (!tenant) return false;
         std::ofstream{rig.path("outputs/go")} << "x\n";
-        EXPECT_TRUE(eventually([&] { return !process_lives(tenant); }));
+        EXPECT_TRUE(eventually([&] { return !process_lives(*tenant); }));
         const bool in_time = boot_now_ns() < deadline_ns;
         // Until the lease and what the fence waits beyond it are over.
         EXPECT_TRUE(eventually([&] { return boot_now_ns() > deadline_ns + 300'000'000; }));

@@ -9,6 +9,7 @@
 
 #include <fcntl.h>
 #include <sys/stat.h>
+#include <sys/timerfd.h>
 #include <unistd.h>
 
 namespace weir::supervisor {
@@ -22,6 +23,14 @@ std::int64_t boot_now_ns() {
     timespec now{};
     clock_gettime(CLOCK_BOOTTIME, &now);
     return std::int64_t{now.tv_sec} * 1'000'000'000 + now.tv_nsec;
+}
+
+void set_timer(int timer, std::int64_t due_ns) {
+    constexpr std::int64_t second_ns = 1'000'000'000;
+    itimerspec when{};
+    when.it_value.tv_sec = due_ns / second_ns;
+    when.it_value.tv_nsec = due_ns % second_ns;
+    timerfd_settime(timer, TFD_TIMER_ABSTIME, &when, nullptr);
 }
 
 std::int64_t wall_now_s() {

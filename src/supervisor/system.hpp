@@ -42,6 +42,8 @@ private:
 
 /// CLOCK_BOOTTIME: counts on through suspend and knows no step of the wall clock.
 [[nodiscard]] std::int64_t boot_now_ns();
+/// Makes a timer of the boot clock due at that moment; one that has passed is due at once.
+void set_timer(int timer, std::int64_t due_ns);
 /// Whole seconds since 1970, rounded down.
 [[nodiscard]] std::int64_t wall_now_s();
 

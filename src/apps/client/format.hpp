@@ -48,9 +48,9 @@ namespace weir::cli {
 /// An instant of the answer as zoned_text(); empty where there is none.
 [[nodiscard]] std::string zoned_time_of(const Console& console, const codec::Value& value, std::string_view key);
 /// Of the beginning or end of something that lasts: on a terminal the day with its year, 2026-12-31; off it as time_of().
-/// The last day before a moment that is no longer part of what is told.
-[[nodiscard]] std::string last_day_of(const Console& console, const codec::Value& value, std::string_view key);
 [[nodiscard]] std::string day_of(const Console& console, const codec::Value& value, std::string_view key);
+/// The same of the last day before a moment that is no longer part of what is told.
+[[nodiscard]] std::string last_day_of(const Console& console, const codec::Value& value, std::string_view key);
 /// model_label() of the members `model` and `emulated`; empty where there is no model.
 [[nodiscard]] std::string model_of(const codec::Value& value);
 

@@ -131,7 +131,8 @@ Done deposit(Session& session, const DepositAsk& ask) {
     const auto id = given.empty() ? format_uid(session.console().new_uid()) : given;
     auto reply = session.change(Method::post, "/v1/deposits",
                                 Object{}.text("transfer", id).text("organisation", ask.organisation).number("amount", fen).json(), true);
-    if (!reply && reply.error().exit == Exit::unknown_outcome) reply.error().message +=
+    if (!reply && reply.error().exit == Exit::unknown_outcome)
+        reply.error().message +=
             fmt::format("; repeat with: weir deposit {} \"{} fen\" --id {}{}, which does no harm", ask.organisation, fen, prefix, id);
     if (!reply) return fail(std::move(reply).error());
     print_made(session, *reply, "deposit");

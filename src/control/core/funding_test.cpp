@@ -344,13 +344,18 @@ TEST(Funding, WhatAPurseCanPayIsFoundToTheFen) {
     EXPECT_EQ(most_payable({}, {}, all), Fen{0});
 }
 
-TEST(Funding, ARunThatAVoucherSharesInBeginsSoThatItEndsWithIt) {
-    Market market;
+/// A job of which a voucher pays 90 %, waiting for the only site.
+std::pair<VoucherId, JobId> waits_with_a_voucher(Market& market) {
     market.site("east", {{"A100", Fen{3600}}});
     market.nodes("east", {Market::node("n1", {"A100"})});
     market.deposit(100'000);
     const auto voucher = market.award(Market::programme({{{}, {}, 900, "all: 90 %"}}), 50'000);
-    const auto job = market.submit(Market::spec({"A100"}, {{voucher}, {}}));
+    return {voucher, market.submit(Market::spec({"A100"}, {{voucher}, {}}))};
+}
+
+TEST(Funding, ARunThatAVoucherSharesInBeginsSoThatItEndsWithIt) {
+    Market market;
+    const auto [voucher, job] = waits_with_a_voucher(market);
     market.now = market.core.state.vouchers.at(voucher).valid_to - hours(1) - seconds(600);
     market.place();
     EXPECT_EQ(market.live(job).deadline, market.now + seconds(600)) << "later it would run on when the voucher has ended";
@@ -360,11 +365,7 @@ TEST(Funding, ARunThatAVoucherSharesInBeginsSoThatItEndsWithIt) {
 TEST(Funding, WhetherAVoucherHadEndedIsJudgedByOurClock) {
     for (const std::int64_t ahead_s : {0L, 4L * 366 * 86'400, -86'400L}) {
         Market market;
-        market.site("east", {{"A100", Fen{3600}}});
-        market.nodes("east", {Market::node("n1", {"A100"})});
-        market.deposit(100'000);
-        const auto voucher = market.award(Market::programme({{{}, {}, 900, "all: 90 %"}}), 50'000);
-        const auto job = market.submit(Market::spec({"A100"}, {{voucher}, {}}));
+        const auto [voucher, job] = waits_with_a_voucher(market);
         market.place();
         market.run(job);
         const auto from = floor_seconds(market.now) + ahead_s;

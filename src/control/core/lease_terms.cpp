@@ -30,11 +30,15 @@ LeaseTerms terms_to_respect(const State& state, const Policy& policy, Instant no
     return longer_of(last.grants, {Seconds{0}, Seconds{0}, last.respects.kill_grace});
 }
 
+LeaseTerms longest_out(const Core& core, Instant now) {
+    return longer_of(terms_of(core.policy), terms_to_respect(core.state, core.policy, now));
+}
+
 bool former_agent_may_run(const Core& core, const LiveJob& job, Instant now) {
     const auto& site = core.state.sites.at(job.placement->site);
     const auto ordered_by = job.started_at.value_or(job.since);
     if (ordered_by >= site.session_since) return false;
-    const auto terms = longer_of(terms_of(core.policy), terms_to_respect(core.state, core.policy, now));
+    const auto terms = longest_out(core, now);
     const auto span = seconds((runs_on(*job.spec) ? terms.run_on_lease : terms.task_lease).value + terms.kill_grace.value);
     // An agent whose sessions follow each other does not put it off for ever: one that spoke until after the deadline has had its time.
     const auto spoke_until = job.deadline ? std::min(site.session_since, *job.deadline) : site.session_since;

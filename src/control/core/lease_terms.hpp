@@ -22,6 +22,9 @@ namespace weir::control {
 /// supervisors that have heard nothing since count on what was promised to them.
 [[nodiscard]] LeaseTerms terms_to_respect(const State& state, const Policy& policy, Instant now);
 
+/// The longest that anybody was granted, by this leader or one before, and that may still run.
+[[nodiscard]] LeaseTerms longest_out(const Core& core, Instant now);
+
 /// Whether an agent that spoke for the site before its present one may still run the job's present generation: it was ordered of that one,
 /// and the lease that it was granted outlives its last word. Of a job that is placed.
 [[nodiscard]] bool former_agent_may_run(const Core& core, const LiveJob& job, Instant now);

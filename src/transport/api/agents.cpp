@@ -149,10 +149,8 @@ ReportAnswer answer_of(const control::Core& core, const SiteName& site, std::uin
     answer.desired_revision = control::desired_changed(core.state, site);
     if (protocol >= agent_protocol::names_session) {
         answer.session_before = core.state.sites.at(site).session_before;
-        const auto out = terms_to_respect(core.state, core.policy, now);
-        answer.leases_out = LeaseLengths{std::max(answer.lease_ms, 1000 * out.task_lease.value),
-                                         std::max(answer.run_on_lease_ms, 1000 * out.run_on_lease.value),
-                                         std::max(answer.kill_grace_ms, 1000 * out.kill_grace.value)};
+        const auto out = longest_out(core, now);
+        answer.leases_out = LeaseLengths{1000 * out.task_lease.value, 1000 * out.run_on_lease.value, 1000 * out.kill_grace.value};
     }
     return answer;
 }

@@ -120,8 +120,8 @@ std::optional<WhyReason> silence_of(const control::Core& core, const LiveJob& jo
     view.text = fmt::format(
         "site {} has not been heard since about {}; the lease of this task {} {}, and unless the site is heard before {} the job goes back "
         "to the queue, or ends where its restarts are used up",
-        job.placement->site.value, format_utc({floor_seconds(heard) * 1'000'000'000}), ends > now ? "ends at" : "ended at",
-        format_utc({floor_seconds(ends) * 1'000'000'000}), format_utc({floor_seconds(lost) * 1'000'000'000}));
+        job.placement->site.value, control::moment(heard), ends > now ? "ends at" : "ended at",
+        control::moment(ends), control::moment(lost));
     return view;
 }
 

@@ -170,9 +170,9 @@ std::optional<Ending> obstacle_to_listening(const std::string& address, std::uin
     if (socket >= 0) ::close(socket);
     ::freeaddrinfo(place);
     if (error == 0) return std::nullopt;
-    const auto* todo = error == EADDRINUSE ? "stop what listens there, or name another --port" : "name another --address or --port";
+    const auto* advice = error == EADDRINUSE ? "stop what listens there, or name another --port" : "name another --address or --port";
     return Ending{no_listen, fmt::format("cannot listen on {} port {}: {}; {}", address, port,
-                                         error == EADDRINUSE ? "it is in use" : std::strerror(error), todo)};
+                                         error == EADDRINUSE ? "it is in use" : std::strerror(error), advice)};
 }
 
 Result<std::unique_ptr<server::Network>, Ending> open_network(const Arguments& arguments, const Settings& settings) {

@@ -133,6 +133,31 @@ TEST(JobFlaws, NumbersOutOfBoundsAreNamedWithBothNumbers) {
     EXPECT_EQ(found[2].path, "retry.max_restarts");
 }
 
+TEST(JobFlaws, AmountsAreToldInTheUnitsThatTheyAreWrittenIn) {
+    JobSpec spec;
+    spec.name = "a";
+    spec.run = "x";
+    spec.resources.accelerators = {{"H800", MilliCards{0}, ""}};
+    spec.resources.cpus = MilliCpus{4'096'500};
+    spec.resources.memory = MiB{(std::int64_t{64} << 20) + 1};
+    spec.retry.backoff = Seconds{3601};
+    spec.max_duration = Seconds{32 * 86'400};
+    spec.estimated_duration = Seconds{33 * 86'400};
+    spec.budget = Budget{Fen{0}};
+    std::vector<std::string> messages;
+    for (const auto& flaw : flaws(spec, catalogue())) messages.push_back(flaw.path + ": " + flaw.message);
+    const std::vector<std::string> expected{
+        "resources.accelerators[0].per_node: is 0 cards and must be from 0.001 cards to 64 cards",
+        "resources.cpus: is 4096.5 cpus and must be from 0 cpus to 4096 cpus",
+        "resources.memory: is 67108865 MiB and must be from 1 MiB to 65536 GiB",
+        "retry.backoff: is 3601 s and must be from 0 s to 1 h",
+        "max_duration: is 32 d and must be from 1 s to 31 d",
+        "estimated_duration: is 33 d and must be from 1 s to 31 d",
+        "estimated_duration: is 33 d, longer than max_duration, which is 32 d; raise max_duration or lower the estimate",
+        "budget: is 0.00 yuan and must be from 0.01 yuan to 100000000000.00 yuan"};
+    EXPECT_EQ(messages, expected);
+}
+
 TEST(JobFlaws, AnUnknownModelNamesItsNearest) {
     JobSpec spec;
     spec.name = "a";

@@ -3,15 +3,45 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <cstdlib>
 #include <set>
 #include <utility>
 
 namespace weir {
 namespace {
 
+/// Thousandths as people write them: 0.5, 8.
+std::string thousandths(std::int64_t milli) {
+    auto text = fmt::format("{}{}.{:03}", milli < 0 ? "-" : "", std::abs(milli / 1000), std::abs(milli % 1000));
+    text.erase(text.find_last_not_of('0') + 1);
+    if (text.back() == '.') text.pop_back();
+    return text;
+}
+
+// Amounts in the units that jobs and nodes are written in, and exact: whoever is refused compares the numbers.
+std::string shown(MilliCards cards) { return thousandths(cards.value) + " cards"; }
+std::string shown(MilliCpus cpus) { return thousandths(cpus.value) + " cpus"; }
+std::string shown(MiB memory) {
+    return memory.value % 1024 == 0 ? fmt::format("{} GiB", memory.value / 1024) : fmt::format("{} MiB", memory.value);
+}
+std::string shown(Fen fen) {
+    return fmt::format("{}{}.{:02} yuan", fen.value < 0 ? "-" : "", std::abs(fen.value / 100), std::abs(fen.value % 100));
+}
+std::string shown(Seconds time) {
+    constexpr std::pair<std::int64_t, const char*> units[] = {{86'400, "d"}, {3600, "h"}, {60, "min"}};
+    for (const auto& [size, name] : units) {
+        if (time.value != 0 && time.value % size == 0) return fmt::format("{} {}", time.value / size, name);
+    }
+    return fmt::format("{} s", time.value);
+}
+
 /// Collects flaws; each check reads as a sentence.
 class Checker {
 public:
+    template <class Amount>
+    void within(std::string_view path, Amount value, Amount low, Amount high) {
+        if (value < low || value > high) add(path, fmt::format("is {} and must be from {} to {}", shown(value), shown(low), shown(high)));
+    }
     void range(std::string_view path, std::int64_t value, std::int64_t low, std::int64_t high, std::string_view unit = "") {
         if (value < low || value > high) {
             add(path, fmt::format("is {}{} and must be from {} to {}", value, unit, low, high));
@@ -70,6 +100,8 @@ private:
     std::vector<Flaw> flaws_;
 };
 
+constexpr Seconds longest_duration{limits::duration_s_max};
+
 void check_accelerators(Checker& check, const ResourceAsk& ask, const Catalogue& catalogue) {
     if (ask.accelerators.empty()) check.add("resources.accelerators", "is empty; name at least one model, such as H800:8 or cpu:1");
     check.size("resources.accelerators", ask.accelerators.size(), limits::alternatives_max, "alternatives");
@@ -79,7 +111,7 @@ void check_accelerators(Checker& check, const ResourceAsk& ask, const Catalogue&
         const auto path = fmt::format("resources.accelerators[{}]", i);
         check.model(path, one.model, catalogue);
         const auto milli = one.per_node.value;
-        check.range(path + ".per_node", milli, 1, limits::cards_per_node_max * 1000, " milli-cards");
+        check.within(path + ".per_node", one.per_node, MilliCards{1}, MilliCards{limits::cards_per_node_max * 1000});
         if (milli > 1000 && milli % 1000 != 0) {
             check.add(path + ".per_node",
                       fmt::format("asks for {}.{:03} cards; more than one card must be a whole number, ask for {} or {}", milli / 1000,
@@ -122,7 +154,7 @@ void check_scripts(Checker& check, const JobSpec& spec) {
 void check_retry(Checker& check, const RetryAsk& retry) {
     check.range("retry.max_restarts", retry.max_restarts, 0, limits::restarts_max);
     check.range("retry.max_restarts_on_site_fault", retry.max_restarts_on_site_fault, 0, limits::restarts_max);
-    check.range("retry.backoff", retry.backoff.value, 0, 3600, " s");
+    check.within("retry.backoff", retry.backoff, Seconds{0}, Seconds{3600});
     check.size("retry.exit_codes", retry.exit_codes.size(), limits::list_max, "codes");
     for (std::size_t i = 0; i < retry.exit_codes.size() && !check.full(); ++i) check.range("retry.exit_codes", retry.exit_codes[i], 1, 255);
 }
@@ -140,9 +172,9 @@ std::vector<Flaw> flaws(const JobSpec& spec, const Catalogue& catalogue) {
     Checker check;
     check.name("name", spec.name);
     check_accelerators(check, spec.resources, catalogue);
-    check.range("resources.cpus", spec.resources.cpus.value, 0, limits::cpus_milli_max, " milli-cpus");
-    check.range("resources.memory", spec.resources.memory.value, 1, limits::memory_mib_max, " MiB");
-    check.range("resources.accelerator_memory", spec.resources.accelerator_memory.value, 0, limits::memory_mib_max, " MiB");
+    check.within("resources.cpus", spec.resources.cpus, MilliCpus{0}, MilliCpus{limits::cpus_milli_max});
+    check.within("resources.memory", spec.resources.memory, MiB{1}, MiB{limits::memory_mib_max});
+    check.within("resources.accelerator_memory", spec.resources.accelerator_memory, MiB{0}, MiB{limits::memory_mib_max});
     check.range("num_nodes", spec.num_nodes, 1, limits::nodes_max);
     check.range("processes_per_node", spec.processes_per_node, 1, limits::processes_per_node_max);
     check_scripts(check, spec);
@@ -153,19 +185,19 @@ std::vector<Flaw> flaws(const JobSpec& spec, const Catalogue& catalogue) {
     check_envs(check, spec.envs);
     check.region("residency", spec.residency);
     check.size("trust", spec.trust.size(), limits::list_max, "sites");
-    check.range("checkpoint.interval", spec.checkpoint.interval.value, 0, limits::duration_s_max, " s");
+    check.within("checkpoint.interval", spec.checkpoint.interval, Seconds{0}, longest_duration);
     check_retry(check, spec.retry);
     check.size("after", spec.after.size(), limits::list_max, "jobs");
-    check.range("max_duration", spec.max_duration.value, 1, limits::duration_s_max, " s");
+    check.within("max_duration", spec.max_duration, Seconds{1}, longest_duration);
     if (spec.estimated_duration) {
-        check.range("estimated_duration", spec.estimated_duration->value, 1, limits::duration_s_max, " s");
+        check.within("estimated_duration", *spec.estimated_duration, Seconds{1}, longest_duration);
         if (*spec.estimated_duration > spec.max_duration) {
             check.add("estimated_duration",
-                      fmt::format("is {} s, longer than max_duration, which is {} s; raise max_duration or lower the estimate",
-                                  spec.estimated_duration->value, spec.max_duration.value));
+                      fmt::format("is {}, longer than max_duration, which is {}; raise max_duration or lower the estimate",
+                                  shown(*spec.estimated_duration), shown(spec.max_duration)));
         }
     }
-    if (spec.budget) check.range("budget", spec.budget->fen.value, 1, limits::fen_max, " fen");
+    if (spec.budget) check.within("budget", spec.budget->fen, Fen{1}, Fen{limits::fen_max});
     check.size("funding", spec.funding.size(), limits::list_max, "sources");
     std::set<std::optional<VoucherId>> sources;
     for (std::size_t i = 0; i < spec.funding.size() && !check.full(); ++i) {
@@ -246,15 +278,15 @@ std::vector<Flaw> flaws(const Node& node) {
     for (std::size_t i = 0; i < node.cards.size() && !check.full(); ++i) {
         const auto path = fmt::format("cards[{}]", i);
         check.range(path + ".count", node.cards[i].count, 1, limits::cards_per_node_max);
-        check.range(path + ".memory", node.cards[i].memory.value, 0, limits::memory_mib_max, " MiB");
+        check.within(path + ".memory", node.cards[i].memory, MiB{0}, MiB{limits::memory_mib_max});
         check.size(path + ".model", node.cards[i].model.size(), 64, "bytes");
         if (!models.insert(node.cards[i].model).second) {
             check.add(path + ".model",
                       fmt::format("names {} a second time; the cards of one model in a node are one group", node.cards[i].model));
         }
     }
-    check.range("cpus", node.cpus.value, 0, limits::cpus_milli_max, " milli-cpus");
-    check.range("memory", node.memory.value, 0, limits::memory_mib_max, " MiB");
+    check.within("cpus", node.cpus, MilliCpus{0}, MilliCpus{limits::cpus_milli_max});
+    check.within("memory", node.memory, MiB{0}, MiB{limits::memory_mib_max});
     check.size("position", node.position.size(), 8, "levels");
     for (const auto& level : node.position) check.name("position", level);
     check.address("address", node.address);

@@ -67,6 +67,7 @@ Result<std::unique_ptr<Network>, std::string> Network::open(NetworkOptions optio
     auto watch = store::StoreWatch::open(self.options_.store);
     if (!watch) return fail(watch.error().message);
     self.watch_.emplace(std::move(*watch));
+    self.diary_.emplace(*self.reader_);
     self.housekeeper_ = std::thread{[&self] { self.keep_house(); }};
     return network;
 }
@@ -123,6 +124,7 @@ void Network::keep_house() {
             return;
         }
         look_at_clock();
+        diary_->follow(options_.say);
         if (journal_->checkpoint_due()) {
             if (auto moved = journal_->checkpoint(); !moved) options_.say(moved.error().message);
         }

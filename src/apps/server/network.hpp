@@ -5,6 +5,7 @@
 #pragma once
 
 #include "adapters/store_sqlite/store_watch.hpp"
+#include "apps/server/site_diary.hpp"
 #include "control/loop.hpp"
 #include "control/reader.hpp"
 #include "control/recover.hpp"
@@ -70,6 +71,7 @@ private:
     std::unique_ptr<control::SnapshotKeeper> snapshots_;
     std::unique_ptr<control::Loop> loop_;
 
+    std::optional<SiteDiary> diary_;  ///< The housekeeper's alone.
     std::optional<store::StoreWatch> watch_;
     mutable std::mutex mutex_;
     std::condition_variable wake_;

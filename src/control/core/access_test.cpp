@@ -34,6 +34,18 @@ TEST(Access, AnotherTenantsThingsAreNotFound) {
     EXPECT_FALSE(authenticate(town.core.state, sha256("secret"), town.now));
 }
 
+TEST(Access, AProjectTrustsSitesThatAreKnown) {
+    Town town;
+    auto project = town.core.state.projects.at(ProjectName{"vision"});
+    project.trusted = {SiteName{"east"}, SiteName{"weat"}};
+    const auto refusal = town.refused(SetProject{project});
+    EXPECT_EQ(refusal.code, RefusalCode::not_found);
+    EXPECT_EQ(refusal.field, "trusted");
+    EXPECT_EQ(refusal.message, "trusted names the site weat, which is not known; register it first: weir site set weat");
+    project.trusted = {SiteName{"east"}, SiteName{"west"}};
+    town.must(SetProject{project});
+}
+
 TEST(Access, AnOperatorWhoMayOnlyLookAtAProjectCancelsForTheNetwork) {
     Town town;
     town.deposit(10'000);

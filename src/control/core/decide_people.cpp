@@ -56,6 +56,13 @@ Decision decide(const Core& core, const Actor& actor, const SetProject& command,
                           fmt::format("the catalogue has no model '{}'; list the models with: weir catalog", line.model), "quota");
         }
     }
+    for (const auto& site : project.trusted) {
+        if (core.state.sites.contains(site)) continue;
+        return refuse(
+            RefusalCode::not_found,
+            fmt::format("trusted names the site {}, which is not known; register it first: weir site set {}", site.value, site.value),
+            "trusted");
+    }
     const auto known = core.state.projects.find(project.name);
     if (known != core.state.projects.end()) {
         if (known->second == project) return repeat(project.name.value);

@@ -70,6 +70,9 @@ void Jury::entry(const Entry& entry) {
     if (const auto* stop = std::get_if<JobStopOrdered>(&entry.event)) {
         if (stop->reason == Reason::max_duration_reached) probes_.hit("job stopped at its longest duration");
         if (stop->reason == Reason::cancelled_by_operator) probes_.hit("job cancelled while running");
+        if (stop->reason == Reason::cancelled_by_operator && given_up_.contains(stop->job))
+            probes_.hit("job cancelled after its start was given up");
+        if (stop->reason == Reason::start_failed) given_up_.insert(stop->job);
         if (stop->reason == Reason::budget_reached) probes_.hit("job stopped at its budget");
     }
     if (const auto* one = std::get_if<JobFinished>(&entry.event)) finished(*one);
@@ -80,6 +83,8 @@ void Jury::placed(const JobPlaced& placed, Instant at) {
     if (placed.generation != generation + 1)
         break_law(fmt::format("{} goes from generation {} to {}", placed.job.text(), generation, placed.generation));
     generation = placed.generation;
+    given_up_.erase(placed.job);
+    if (cancelled_.contains(placed.job)) break_law(fmt::format("{} was cancelled and is placed again", placed.job.text()));
     const auto before = last_site_.find(placed.job);
     if (before != last_site_.end() && before->second != placed.placement.site) probes_.hit("task lost and placed again on another site");
     last_site_[placed.job] = placed.placement.site;
@@ -118,7 +123,7 @@ void Jury::metered(const TaskMetered& meter) {
                                      floor_seconds(placed_at_.at({meter.job, meter.generation})));
         const auto timely = std::clamp<std::int64_t>(end_s - from_s, 0, length);
         if (timely < meter.to_s - meter.from_s) probes_.hit("use came after its voucher's end");
-        timely_[{meter.job, *source.voucher}] += meter.used.value / (meter.to_s - meter.from_s) * timely * price;
+        timely_[{meter.job, *source.voucher}] += *mul_div(meter.used.value * price, timely, length, Rounding::up);
     }
 }
 

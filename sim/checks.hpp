@@ -24,11 +24,14 @@ public:
     void task_ended(JobId job, std::uint32_t generation, const SiteName& site, Duration ran) override;
     void entry(const control::Entry& entry);
     void acknowledged(JobId job) { acknowledged_.insert(job); }
+    /// Somebody was told that the job is cancelled.
+    void cancelled(JobId job) { cancelled_.insert(job); }
 
     // ---- what it asks
     /// Cheap questions, after every step.
     void look(const Server& server);
-    /// Dear ones: rebuilt from scratch, both instances, the whole ledger, every wait has a reason.
+    /// Dear ones, now and then, and in some cities after every step: rebuilt from scratch, both instances, the whole ledger, every wait has
+    /// a reason.
     void look_closely(const Server& server);
     /// At the end, when nothing is wrong any more: nothing waits that could run, nothing is held for nobody.
     void look_at_rest(const Server& server);
@@ -70,6 +73,8 @@ private:
     std::map<std::optional<VoucherId>, Fen> captured_;  ///< What bills took of a voucher, or of prepaid money.
     std::set<JobId> finished_;
     std::set<JobId> acknowledged_;
+    std::set<JobId> cancelled_;
+    std::set<JobId> given_up_;  ///< Whose present start was given up.
     std::map<std::tuple<JobId, std::uint32_t, std::uint32_t>, std::int64_t> metered_to_;
     std::map<std::tuple<JobId, std::uint32_t, std::uint32_t>, std::int64_t> metered_s_;
     std::map<std::tuple<JobId, std::uint32_t, std::uint32_t>, MilliCardSeconds> counted_;

@@ -23,6 +23,8 @@ Policy sim_policy() {
     policy.kill_grace = seconds(5);
     policy.drift_bound = seconds(2);
     policy.site_silence = seconds(12);
+    policy.start_within = seconds(90);  // Shorter than sites are cut off for: starts are given up while their agents know nothing of it.
+    policy.stop_within = seconds(60);
     policy.remember = hours(6);  // so that a voucher of yesterday is forgotten while we look
     return policy;
 }
@@ -35,6 +37,9 @@ Catalogue sim_catalogue() {
     }
     return catalogue;
 }
+
+/// One city of so many is looked at from scratch after each of its changes, the others once a minute: it takes thirty times as long.
+constexpr std::uint64_t looked_at_closely = 100;
 
 /// Vouchers end with a civil day: each city begins some minutes before midnight.
 Instant evening(const CityOptions& options) {
@@ -52,7 +57,8 @@ public:
           faults_{options.seed, "faults"},
           council_{options.seed, "council"},
           server_{timeline_, Random{options.seed, "server"}, probes_, sim_policy(), sim_catalogue()},
-          jury_{timeline_, probes_, options.trace} {
+          jury_{timeline_, probes_, options.trace},
+          closely_{options.seed % looked_at_closely == 0} {
         server_.on_entry = [this](const Entry& entry) { jury_.entry(entry); };
     }
 
@@ -67,6 +73,7 @@ public:
         go(&City::tenant, seconds(4));
         go(&City::fault, seconds(20));
         go(&City::council, seconds(25));
+        go(&City::storm, seconds(400));
         go(&City::inspect, seconds(60));
         go(&City::keep, seconds(60));
         live(timeline_.now() + seconds(options_.minutes * 60));
@@ -94,7 +101,16 @@ private:
     }
 
     void live(Instant end) {
-        while (jury_.verdict().empty() && timeline_.step(end)) jury_.look(server_);
+        while (jury_.verdict().empty() && timeline_.step(end)) {
+            jury_.look(server_);
+            if (closely_) look_at_change();
+        }
+    }
+
+    void look_at_change() {
+        if (!server_.up() || server_.core().state.revision == looked_at_) return;
+        looked_at_ = server_.core().state.revision;
+        jury_.look_closely(server_);
     }
 
     void go(void (City::*what)(), Duration mean) {
@@ -253,10 +269,33 @@ private:
                        });
     }
 
+    void cancel(JobId job) {
+        if (!server_.up()) return;
+        server_.submit(Request{Actor{}, CancelJob{job}}, [this, job](const Answer& answer) {
+            if (answer) jury_.cancelled(job);
+        });
+    }
+
+    /// Many jobs at one moment that would all run longer than they may: their timers are due together.
+    void storm() {
+        for (auto left = tenants_.between(8, 30); left > 0; --left) {
+            const JobId id{make_uid(timeline_.now(), 0, ++made_)};
+            auto& spec = orders_[id].spec;
+            spec.name = "storm";
+            spec.run = "work";
+            spec.resources.accelerators = {{"A100", MilliCards{100}, ""}, {"Ascend910B3", MilliCards{100}, ""}};
+            spec.max_duration = Seconds{60};
+            spec.retry.max_restarts_on_site_fault = 10;
+            behaviours_[id].work_s = 1000;
+            order(id);
+        }
+    }
+
     void tenant() {
         const auto what = tenants_.below(10);
         if (what == 0 && !known_.empty()) {
-            must(CancelJob{known_[tenants_.below(known_.size())]});
+            const auto late = std::min<std::size_t>(known_.size(), tenants_.chance(1, 2) ? 25 : known_.size());
+            cancel(known_[known_.size() - 1 - tenants_.below(late)]);
         } else if (what == 1) {
             // Whoever got no answer asks again, with the same id and body.
             std::vector<JobId> unanswered;
@@ -430,6 +469,8 @@ private:
     bool university_ = true;
     std::uint64_t made_ = 0;
     bool mended_ = false;
+    bool closely_;                  ///< Every law is checked after every step that changed anything.
+    std::uint64_t looked_at_ = 0;   ///< Revision.
 };
 
 }  // namespace

@@ -164,6 +164,7 @@ void SimSite::reconcile() {
 }
 
 void SimSite::begin(const DesiredTask& desired) {
+    if (!list_.is_whole() || list_.revision() < news_) return;  // what it says may have been taken back
     const auto end_of_lease = lease_end(desired);
     if (boot() >= end_of_lease) return;
     for (auto& [key, task] : tasks_) {
@@ -254,16 +255,28 @@ void SimSite::answered(const SiteReport& report, Instant sent_boot, const Result
         return;
     }
     if (sent_boot < lease_base_) probes_.hit("report came out of order");
-    lease_base_ = std::max(lease_base_, sent_boot);
-    lease_ = milliseconds(answer->lease_ms);
-    run_on_lease_ = milliseconds(answer->run_on_lease_ms);
-    grace_ = milliseconds(answer->kill_grace_ms);
-    for (auto& [key, task] : tasks_) {
-        if (task.phase == Phase::starting || task.phase == Phase::running) task.lease = std::max(task.lease, lease_end(task.desired));
-    }
+    grants_to_come_.push_back({sent_boot, *answer});
+    take_grants();
     if (pending_ && pending_->session == report.session && pending_->sequence == report.sequence) acknowledge(report);
     news_ = answer->desired_revision;
     if (!list_.is_whole() || list_.revision() < news_) ask_desired();
+}
+
+/// As the agent has it: whoever hears no orders any more, and still reports, renews nothing.
+void SimSite::take_grants() {
+    std::erase_if(grants_to_come_, [this](const Grant& grant) {
+        if (!list_.is_whole() || list_.revision() < grant.terms.desired_revision) return false;
+        if (grant.sent_boot < lease_base_) return true;
+        lease_base_ = grant.sent_boot;
+        lease_ = milliseconds(grant.terms.lease_ms);
+        run_on_lease_ = milliseconds(grant.terms.run_on_lease_ms);
+        grace_ = milliseconds(grant.terms.kill_grace_ms);
+        return true;
+    });
+    if (!grants_to_come_.empty()) probes_.hit("lease not renewed for what should run was not heard");
+    for (auto& [key, task] : tasks_) {
+        if (task.phase == Phase::starting || task.phase == Phase::running) task.lease = std::max(task.lease, lease_end(task.desired));
+    }
 }
 
 /// Asks for what should run, and asks again when no answer came for so long: whoever gives up a question hears no answer to it.
@@ -305,6 +318,7 @@ void SimSite::hear_desired(std::uint64_t number, DesiredPage page) {
         case DesiredList::Heard::differs: probes_.hit("digest differed and the full list was asked for"); break;
     }
     asked_at_.reset();
+    take_grants();
     if (!list_.is_whole() || list_.revision() < news_) ask_desired();
 }
 
@@ -334,6 +348,7 @@ void SimSite::forget_memory() {
     asked_at_.reset();
     desired_.reset();
     lease_base_ = Instant{};
+    grants_to_come_.clear();
     new_session();
 }
 

@@ -93,6 +93,7 @@ private:
     void deliver(const std::shared_ptr<const SiteReport>& report, Instant sent_boot);
     void answered(const SiteReport& report, Instant sent_boot, const Result<ReportAnswer, control::Refusal>& answer);
     void acknowledge(const SiteReport& report);
+    void take_grants();
     void ask_desired();
     void hear_desired(std::uint64_t number, DesiredPage page);
     void new_session();
@@ -128,7 +129,12 @@ private:
     std::uint64_t news_ = 0;              ///< Revision of the server's last change, as far as it was told.
     std::optional<Instant> asked_at_;     ///< Of the question that waits for its answer.
     std::optional<Desired> desired_;      ///< The last whole list.
-    Instant lease_base_;                  ///< Boot time at which the last acknowledged report was sent.
+    struct Grant {
+        Instant sent_boot;
+        ReportAnswer terms;
+    };
+    std::vector<Grant> grants_to_come_;   ///< Answers that renew leases once the list has all that they tell of.
+    Instant lease_base_;                  ///< Boot time at which the report was sent that the last such answer is to.
     Duration lease_;
     Duration run_on_lease_;
     Duration grace_;

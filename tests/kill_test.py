@@ -338,6 +338,9 @@ class Network:
         programme = pathlib.Path(self.source, "examples/programmes/demo-2026.yaml").read_text()
         # The example's terms hold for one year; this test's for as long as there are tests.
         programme = programme.replace('effective_to: "2027', 'effective_to: "2200')
+        for site, tier in SITES.items():
+            post("/v1/organisations", {"name": f"{site}-owner", "kind": "enterprise", "registered_in": "cn/sichuan/chengdu"})
+            self.operator.must("POST", "/v1/sites", SITE.format(name=site, tier=tier), "application/yaml")
         self.operator.must("POST", "/v1/programmes", programme, "application/yaml")
         vouchers = {}
         for project in PROJECTS:
@@ -347,9 +350,7 @@ class Network:
             post("/v1/deposits", {"organisation": f"{project}-org", "amount": 10_000_000_000})
             award = {"programme": "demo-2026", "organisation": f"{project}-org", "amount": 100_000_000}
             vouchers[project] = post("/v1/vouchers", award)["id"]
-        for number, (site, tier) in enumerate(SITES.items()):
-            post("/v1/organisations", {"name": f"{site}-owner", "kind": "enterprise", "registered_in": "cn/sichuan/chengdu"})
-            self.operator.must("POST", "/v1/sites", SITE.format(name=site, tier=tier), "application/yaml")
+        for number, site in enumerate(SITES):
             self.add_agent(site, number, post(f"/v1/sites/{site}/agent-token", {})["secret"])
         for site in SITES:
             until(f"{site} to join", lambda: self.agents[site].check() or self.nodes_of(site) > 0, 30)

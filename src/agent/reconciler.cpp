@@ -157,6 +157,7 @@ void Reconciler::step(ports::BootInstant now, std::int64_t now_s) {
         doubts_.hear_list(*desired_);
         remember_vouching();
     }
+    take_grants();
     if (doubts_.look(now_)) remember_vouching();
     for (int looks = 0; looks < looks_max; ++looks) {
         take_answers();
@@ -456,8 +457,8 @@ void Reconciler::renew(const GenerationKey& key, const ports::TaskObserved& rank
 }
 
 std::optional<ports::BootInstant> Reconciler::deadline_of(bool run_on) const {
-    if (!terms_) return std::nullopt;
-    return ports::BootInstant{terms_from_.ns + (run_on ? terms_->run_on_lease_ms : terms_->lease_ms) * 1'000'000};
+    if (!grant_) return std::nullopt;
+    return ports::BootInstant{grant_->sent_at.ns + (run_on ? grant_->terms.run_on_lease_ms : grant_->terms.lease_ms) * 1'000'000};
 }
 
 // ---- checkpoints ----

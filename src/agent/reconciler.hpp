@@ -170,6 +170,7 @@ private:
     [[nodiscard]] bool is_prepared(const GenerationKey& key, const GenerationRecord& record, const DesiredTask& desired);
     bool start(const GenerationKey& key, const Gang& gang, std::int32_t rank, ports::BootInstant deadline);
     void renew(const GenerationKey& key, const ports::TaskObserved& rank, ports::BootInstant deadline);
+    void take_grants();
     [[nodiscard]] std::optional<ports::BootInstant> deadline_of(bool run_on) const;
     void refuse_for_good(const GenerationKey& key, const std::string& reason);
 
@@ -226,6 +227,14 @@ private:
     bool was_silent_ = false;  ///< The nodes are told again with the next report.
     std::optional<ReportAnswer> terms_;
     ports::BootInstant terms_from_;              ///< When the report was sent that they answer.
+    /// An answer, and when what it answers was sent. It renews leases once the list has all that it tells of: whoever hears no orders any
+    /// more, and still reports, has tasks that the fence stops.
+    struct Grant {
+        ports::BootInstant sent_at;
+        ReportAnswer terms;
+    };
+    std::optional<Grant> grant_;                 ///< The last one that renews.
+    std::vector<Grant> grants_to_come_;          ///< Whose news the list does not have yet, in order of coming; the last few.
     std::uint32_t refused_sessions_ = 0;         ///< In a row.
     bool was_taken_ = false;                     ///< A session of this life.
     bool is_next_ = false;                       ///< The session comes right after one that was taken.

@@ -168,7 +168,18 @@ void Reconciler::hear_answer(ports::BootInstant sent_at, const Result<ReportAnsw
         terms_ = *answer;
         terms_from_ = sent_at;
     }
+    constexpr std::size_t grants_most = 32;  // A lease is asked for three times while it lasts: older ones are worth nothing.
+    if (grants_to_come_.size() >= grants_most) grants_to_come_.erase(grants_to_come_.begin());
+    grants_to_come_.push_back({sent_at, *answer});
     if (const auto report = book_.acknowledge(answer->sequence)) acknowledge(*report);
+}
+
+void Reconciler::take_grants() {
+    std::erase_if(grants_to_come_, [this](const Grant& grant) {
+        if (!desired_ || grant.terms.desired_revision > desired_->revision) return false;
+        if (!grant_ || grant.sent_at >= grant_->sent_at) grant_ = grant;
+        return true;
+    });
 }
 
 void Reconciler::hear_first_answer(const ReportAnswer& answer) {
@@ -186,6 +197,8 @@ void Reconciler::hear_stale(const std::string& why, Instant wall) {
     if (is_next_) {
         stands_back_ = true;
         terms_.reset();
+        grant_.reset();
+        grants_to_come_.clear();
         spdlog::error("agent.superseded site={} why=\"another agent speaks for this site: it has this site's token and began after this "
                       "one\" what_next=\"starts nothing and says nothing; what runs here ends with its lease; stop that agent and start "
                       "this one again, or stop this one\"",

@@ -77,6 +77,10 @@ public:
         size(path, value.size(), most, "bytes");
         if (value.find('\0') != std::string_view::npos) add(path, "holds a zero byte, which no program can be given");
     }
+    void clause(std::string_view path, std::string_view text) {
+        if (text.empty()) add(path, "is empty; give the clause, which whoever is refused by it is told");
+        this->text(path, text, limits::title_bytes_max);
+    }
     void add(std::string_view path, std::string message) {
         if (!full()) flaws_.push_back({std::string{path}, std::move(message)});
     }
@@ -99,6 +103,12 @@ private:
     }
     std::vector<Flaw> flaws_;
 };
+
+template <class T>
+void check_allowed(Checker& check, const std::string& path, const Allowed<T>& allowed) {
+    check.size(path, allowed.any_of.size(), limits::list_max, "lines");
+    if (!allowed.any_of.empty()) check.clause(path + ".clause", allowed.clause);
+}
 
 constexpr Seconds longest_duration{limits::duration_s_max};
 
@@ -297,6 +307,7 @@ std::vector<Flaw> flaws(const Programme& programme) {
     Checker check;
     check.name("name", programme.name.value);
     check.text("title", programme.title, limits::title_bytes_max);
+    check.text("legal_ref", programme.legal_ref, limits::title_bytes_max);
     check.name("funder", programme.funder);
     check.range("fiscal_year", programme.fiscal_year, 2000, 2200);
     check.range("budget", programme.budget.value, 0, limits::fen_max, " fen");
@@ -309,9 +320,15 @@ std::vector<Flaw> flaws(const Programme& programme) {
     }
     if (programme.ratio.empty()) check.add("ratio", "is empty; say what part of a charge the programme pays");
     check.size("ratio", programme.ratio.size(), limits::list_max, "lines");
-    for (std::size_t i = 0; i < programme.ratio.size(); ++i) {
+    for (std::size_t i = 0; i < programme.ratio.size() && !check.full(); ++i) {
         check.range(fmt::format("ratio[{}].per_mille", i), programme.ratio[i].per_mille, 0, 1000);
+        check.clause(fmt::format("ratio[{}].clause", i), programme.ratio[i].clause);
     }
+    check_allowed(check, "kinds", programme.kinds);
+    check_allowed(check, "registered_in", programme.registered_in);
+    check_allowed(check, "sites", programme.sites);
+    check_allowed(check, "tiers", programme.tiers);
+    check_allowed(check, "models", programme.models);
     for (const auto& region : programme.registered_in.any_of) check.region("registered_in", region);
     return check.take();
 }

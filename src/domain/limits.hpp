@@ -41,6 +41,13 @@ inline constexpr std::size_t keys_per_project_max = 10'000; ///< Idempotency key
 inline constexpr std::size_t keys_per_sender_max = 10'000;  ///< Those of one sender about no project.
 inline constexpr std::size_t tokens_per_subject_max = 64;
 inline constexpr std::size_t quota_lines_max = 64;
+inline constexpr std::size_t organisations_max = 100'000;
+inline constexpr std::size_t projects_max = 100'000;
+inline constexpr std::size_t members_per_project_max = 1'000;
+inline constexpr std::size_t people_max = 10'000;  ///< With a role of the network.
+inline constexpr std::size_t sites_max = 10'000;
+inline constexpr std::size_t programmes_max = 10'000;  ///< Each has accounts for every owner of a site.
+inline constexpr std::size_t vouchers_max = 1'000'000;  ///< That are valid or remembered.
 inline constexpr std::int64_t quota_milli_max = 1'000'000'000'000;  ///< A milliard cards.
 }  // namespace limits
 

@@ -2,6 +2,8 @@
 // Method: a small town; each test plays commands as somebody and reads the answer.
 #include "control/core/test_town.hpp"
 
+#include <fmt/format.h>
+
 namespace weir::control {
 namespace {
 
@@ -41,9 +43,24 @@ TEST(Access, AProjectTrustsSitesThatAreKnown) {
     const auto refusal = town.refused(SetProject{project});
     EXPECT_EQ(refusal.code, RefusalCode::not_found);
     EXPECT_EQ(refusal.field, "trusted");
-    EXPECT_EQ(refusal.message, "trusted names the site weat, which is not known; register it first: weir site set weat");
+    EXPECT_EQ(refusal.message, "trusted names the site weat, which is not known; register it first: weir site set -f FILE");
     project.trusted = {SiteName{"east"}, SiteName{"west"}};
     town.must(SetProject{project});
+}
+
+TEST(Access, TheMembersOfAProjectAreBounded) {
+    Town town;
+    const ProjectName vision{"vision"};
+    auto& members = town.core.state.members[vision];
+    for (std::size_t i = 0; members.size() < limits::members_per_project_max; ++i)
+        members[SubjectName{fmt::format("m{}", i)}] = {Role::viewer};
+    const auto refusal = town.refused(SetRoles{SubjectName{"one-more"}, vision, {Role::viewer}});
+    EXPECT_EQ(refusal.code, RefusalCode::limit_reached);
+    EXPECT_EQ(refusal.message, "there are 1000 members of project vision, at most 1000 are kept; remove one who no longer takes part: weir "
+                               "project member PROJECT SUBJECT --none");
+    town.must(SetRoles{SubjectName{"m0"}, vision, {Role::member}});
+    town.must(SetRoles{SubjectName{"m0"}, vision, {}});
+    town.must(SetRoles{SubjectName{"one-more"}, vision, {Role::viewer}});
 }
 
 TEST(Access, AnOperatorWhoMayOnlyLookAtAProjectCancelsForTheNetwork) {

@@ -122,6 +122,51 @@ TEST(Bounds, AJobThatDoesNotBeginIsStoppedAndTriedAgain) {
     EXPECT_EQ(town.live(job).fault_restarts, 1U);
 }
 
+TEST(Bounds, AJobWhoseLeaseEndedBeforeItsTimeWasOverBeginsAnew) {
+    StrictTown town;
+    const auto job = town.run_one(Town::spec());
+    town.meter(job, "east", 1, 10);
+    town.tick_after(3590);  // the server was away: it knows nothing of what the site lost meanwhile
+    ASSERT_EQ(town.live(job).stop_ordered, Reason::max_duration_reached);
+    town.end(job, "east", Reason::lease_lost, 143);
+    EXPECT_EQ(town.live(job).state, JobState::queued);
+    EXPECT_EQ(town.live(job).reason, Reason::lease_lost);
+    EXPECT_EQ(town.live(job).usage[0].lost.at("lease_lost"), MilliCardSeconds{10'000});
+
+    const auto whole = town.run_one(Town::spec());
+    town.meter(whole, "east", 1, 3600);
+    town.tick_after(1);
+    ASSERT_EQ(town.live(whole).stop_ordered, Reason::max_duration_reached);
+    town.end(whole, "east", Reason::lease_lost, 143);
+    EXPECT_EQ(town.outcome(whole), JobState::failed) << "it had its time";
+}
+
+TEST(Bounds, AnOrderToStopHasTheTimeThatTheFenceTakes) {
+    StrictTown town;
+    town.core.policy.stop_within = seconds(1);
+    town.core.policy.task_lease = seconds(60);
+    town.core.policy.kill_grace = seconds(10);
+    town.core.policy.drift_bound = seconds(2);
+    const auto job = town.run_one(Town::spec());
+    town.must(CancelJob{job});
+    EXPECT_EQ(*town.live(job).deadline, town.now + seconds(72)) << "an agent that does not hear it renews no lease any more";
+}
+
+TEST(Bounds, ACancelHoldsAlsoWhereTheStartWasGivenUp) {
+    StrictTown town;
+    const auto job = town.submit(Town::spec());
+    town.place();
+    town.tick_after(3600);
+    ASSERT_EQ(town.live(job).stop_ordered, Reason::start_failed);
+    const auto cancel = town.play(CancelJob{job});
+    ASSERT_TRUE(cancel.answer);
+    EXPECT_FALSE(cancel.answer->repeated);
+    EXPECT_EQ(town.live(job).stop_ordered, Reason::cancelled_by_operator);
+    EXPECT_TRUE(town.play(CancelJob{job}).answer->repeated);
+    town.end(job, "east", Reason::site_lost_task);
+    EXPECT_EQ(town.outcome(job), JobState::cancelled) << "it does not begin anew";
+}
+
 TEST(Bounds, AnOrderToStopThatASiteDoesNotObeyEndsTheJobThere) {
     StrictTown town;
     const auto job = town.run_one(Town::spec());

@@ -83,6 +83,11 @@ std::optional<Refusal> first_of(const std::vector<Flaw>& flaws, std::string_view
     return Refusal{RefusalCode::bad_value, fmt::format("{}: {}", what, message), flaws.front().path, {}};
 }
 
+std::optional<Refusal> no_room(std::size_t have, std::size_t most, std::string_view what, std::string_view advice) {
+    if (have < most) return std::nullopt;
+    return Refusal{RefusalCode::limit_reached, fmt::format("there are {} {}, at most {} are kept; {}", have, what, most, advice), {}, {}};
+}
+
 Result<void, Refusal> check_new_id(const Core& core, Uid uid, std::string_view text, Instant now) {
     const auto made = time_of(uid);
     const auto oldest = std::max(core.state.forgotten_before, now - core.policy.remember);

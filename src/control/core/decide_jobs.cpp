@@ -1,13 +1,13 @@
 // Jobs come, end, come back, leave.
 #include "codec/encode.hpp"
 #include "control/core/funding.hpp"
+#include "control/core/lease_terms.hpp"
 #include "control/core/rules.hpp"
 #include "control/core/settle.hpp"
 
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <cassert>
 
 namespace weir::control {
 namespace {
@@ -101,6 +101,28 @@ JobState outcome_of_stop(Reason ordered) {
 LossCause cause_of_stop(Reason ordered) {
     if (ordered == Reason::cancelled_by_operator) return LossCause::network_cancel;
     return ordered == Reason::cancelled_by_tenant ? LossCause::tenant_cancel : LossCause::tenant_error;
+}
+
+bool is_site_fault(Reason reason) {
+    return reason == Reason::lease_lost || reason == Reason::node_lost || reason == Reason::site_lost_task;
+}
+
+/// Seconds that the present generation is known to have run.
+std::int64_t known_to_have_run_s(const LiveJob& job) {
+    std::int64_t most = 0;
+    for (const auto& meter : job.meters) {
+        if (meter.generation == job.generation) most = std::max(most, meter.used.value / job.placement->per_node.value);
+    }
+    return most;
+}
+
+/// The network says that a job's time is over by its own clock, also of one whose site was cut off and whose lease ended long before: that
+/// one has not had its time, and begins anew as if nothing had been ordered.
+bool was_cut_short(const Core& core, const LiveJob& job, const TaskEnd& end) {
+    const bool time_is_over = job.stop_ordered == Reason::max_duration_reached || job.stop_ordered == Reason::budget_reached;
+    if (!time_is_over || !is_site_fault(end.reason)) return false;
+    const bool spent = job.placement->fen_per_card_hour.value > 0 && is_spent(core, job);
+    return !spent && known_to_have_run_s(job) < job.run_for.value;
 }
 
 }  // namespace
@@ -197,7 +219,8 @@ Decision decide(const Core& core, const Actor& actor, const CancelJob& command, 
         finish(core, job->second, JobState::cancelled, reason, 0, cause_of_stop(reason), now, events);
         return accept(command.job.text(), std::move(events));
     }
-    if (job->second.stop_ordered) return repeat(command.job.text());
+    // After an order of the network's own the job may begin anew; after this one it does not.
+    if (job->second.stop_ordered && outcome_of_stop(*job->second.stop_ordered) == JobState::cancelled) return repeat(command.job.text());
     events.push_back(stop_order(core, job->second, reason, now));
     return accept(command.job.text(), std::move(events));
 }
@@ -217,19 +240,21 @@ Reason longest_run_reached(const LiveJob& job) {
 }
 
 JobStopOrdered stop_order(const Core& core, const LiveJob& job, Reason reason, Instant now) {
-    return {job.id, job.generation, reason, now + core.policy.stop_within};
+    // An agent that does not hear the order renews no lease after it: the fence has stopped the task by then.
+    return {job.id, job.generation, reason, now + std::max(core.policy.stop_within, fence_span(core, job, now))};
 }
 
 void end_generation(const Core& core, const LiveJob& job, const TaskEnd& end, Instant now, std::vector<Event>& events) {
     const bool was_done = end.reason == Reason::exited && end.exit_code == 0;
-    const bool never_began = job.stop_ordered == Reason::start_failed && !was_done;
-    if (job.stop_ordered && !never_began) {
+    // It may have begun since, too late: the site had its time, and the job begins anew.
+    const bool start_given_up = job.stop_ordered == Reason::start_failed && !was_done;
+    if (job.stop_ordered && !start_given_up && !was_cut_short(core, job, end)) {
         // A program that was done before the order reached it has succeeded, unless somebody wanted it gone.
         if (!was_done || outcome_of_stop(*job.stop_ordered) == JobState::cancelled)
             return finish(core, job, outcome_of_stop(*job.stop_ordered), *job.stop_ordered, end.exit_code, cause_of_stop(*job.stop_ordered),
                           now, events);
     }
-    const auto reason = never_began ? Reason::start_failed : end.reason;
+    const auto reason = start_given_up ? Reason::start_failed : end.reason;
     const auto& retry = job.spec->retry;
     const auto requeue = [&](LossCause cause, Instant not_before) {
         if (!pays_again(core, job, cause, now))
@@ -270,9 +295,8 @@ void finish(const Core& core, const LiveJob& job, JobState outcome, Reason reaso
     if (!settlement.transfers.empty()) {
         auto facts = post(core, settlement.transfers, now);
         // The holds were made for this: a capture within them and payments from it cannot be refused (ledger, M3; the ledger keeps
-        // room for what settles its holds). A job that left without it would be billed for what nobody paid.
-        assert(facts);
-        events.push_back(std::move(*facts));
+        // room for what settles its holds). A job that left without it would be billed for what nobody paid: rather the process ends.
+        events.push_back(std::move(facts).value());
     }
     events.push_back(JobFinished{job.id, outcome, reason, exit_code, std::move(settlement.bill), std::move(settlement.paid)});
 }

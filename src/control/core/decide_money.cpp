@@ -54,6 +54,14 @@ std::vector<ledger::AccountSpec> accounts_of(const State& state, const OpenedPro
     return accounts;
 }
 
+/// Whether a transfer of that id and all that it moves was booked before, only not by this actor. Money that arrived once is booked once,
+/// whoever repeats it.
+bool was_booked_by_another(const Core& core, const ledger::Transfer& entry, Instant now) {
+    if (core.state.ledger.seen(entry.id) == nullptr) return false;
+    const auto judged = core.state.ledger.decide(std::vector{entry}, now);
+    return judged.outcomes.front() == ledger::TransferOutcome::exists_with_different_body;
+}
+
 }  // namespace
 
 Decision decide(const Core& core, const Actor& actor, const OpenProgramme& command, Instant now) {
@@ -68,6 +76,23 @@ Decision decide(const Core& core, const Actor& actor, const OpenProgramme& comma
                                   "terms under a new name",
                                   programme.name.value),
                       "name");
+    }
+    for (const auto& model : programme.models.any_of) {
+        if (core.catalogue.contains(model)) continue;
+        return refuse(RefusalCode::unknown_model,
+                      fmt::format("models names '{}', which the catalogue does not have; list the models with: weir catalog", model),
+                      "models");
+    }
+    for (const auto& site : programme.sites.any_of) {
+        if (core.state.sites.contains(site)) continue;
+        return refuse(RefusalCode::not_found,
+                      fmt::format("sites names {}, which is not known, and the terms of an open programme cannot be changed; register it "
+                                  "first: weir site set -f FILE",
+                                  site.value),
+                      "sites");
+    }
+    if (auto full = no_room(core.state.programmes.size(), limits::programmes_max, "programmes", "use one that is open")) {
+        return refuse(*std::move(full));
     }
     // Two ledgers for each programme-year, numbered from 100 in the order of opening: face value, then caps.
     const auto first = static_cast<std::uint32_t>(100 + 2 * core.state.programmes.size());
@@ -104,6 +129,10 @@ Decision decide(const Core& core, const Actor& actor, const AwardVoucher& comman
                       fmt::format("{} was awarded before with other terms; make a new id", command.id.text()), "id");
     }
     if (auto fresh = check_new_id(core, command.id.uid, command.id.text(), now); !fresh) return refuse(fresh.error());
+    if (auto full =
+            no_room(core.state.vouchers.size(), limits::vouchers_max, "vouchers", "award fewer and larger ones, or wait for some to end")) {
+        return refuse(*std::move(full));
+    }
     if (now < programme.effective_from || now >= programme.effective_to) {
         return refuse(RefusalCode::funding_not_eligible,
                       fmt::format("programme {} awards from {} to before {}, and now it is {}", programme.name.value,
@@ -177,6 +206,7 @@ Decision decide(const Core& core, const Actor& actor, const Deposit& command, In
         {account::bank(), cash_ledger, AccountCode::bank, Bound::none},
         {account::prepaid(command.organisation), cash_ledger, AccountCode::buyer_prepaid, Bound::debits_may_not_exceed_credits},
     };
+    if (was_booked_by_another(core, entry, now)) return repeat(id.text());
     auto facts = open_and_post(core, accounts, {entry}, now);
     if (!facts) return refuse(facts.error());
     if (facts->empty()) return repeat(id.text());

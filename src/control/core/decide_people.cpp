@@ -10,6 +10,8 @@
 namespace weir::control {
 namespace {
 
+constexpr std::string_view another_network = "use one that there is, or run another network";
+
 /// A control group that has awards keeps its members: in another one they would have the yearly cap of a programme once more.
 std::optional<Refusal> group_is_fixed(const State& state, const Organisation& now, const Organisation& wanted) {
     const auto group = account::group_of(now);
@@ -36,6 +38,8 @@ Decision decide(const Core& core, const Actor& actor, const SetOrganisation& com
     if (known != core.state.organisations.end()) {
         if (known->second == command.organisation) return repeat(name.value);
         if (auto fixed = group_is_fixed(core.state, known->second, command.organisation)) return refuse(*std::move(fixed));
+    } else if (auto full = no_room(core.state.organisations.size(), limits::organisations_max, "organisations", another_network)) {
+        return refuse(*std::move(full));
     }
     return accept(name.value, {OrganisationSet{command.organisation}});
 }
@@ -60,7 +64,7 @@ Decision decide(const Core& core, const Actor& actor, const SetProject& command,
         if (core.state.sites.contains(site)) continue;
         return refuse(
             RefusalCode::not_found,
-            fmt::format("trusted names the site {}, which is not known; register it first: weir site set {}", site.value, site.value),
+            fmt::format("trusted names the site {}, which is not known; register it first: weir site set -f FILE", site.value),
             "trusted");
     }
     const auto known = core.state.projects.find(project.name);
@@ -72,6 +76,8 @@ Decision decide(const Core& core, const Actor& actor, const SetProject& command,
                                       project.name.value, known->second.organisation.value, project.organisation.value),
                           "organisation");
         }
+    } else if (auto full = no_room(core.state.projects.size(), limits::projects_max, "projects", another_network)) {
+        return refuse(*std::move(full));
     }
     return accept(project.name.value, {ProjectSet{project}});
 }
@@ -99,17 +105,20 @@ Decision decide(const Core& core, const Actor& actor, const SetRoles& command, I
                           "roles");
         }
     }
-    const auto held = [&]() -> std::vector<Role> {
-        if (command.project.empty()) {
-            const auto known = core.state.network_roles.find(command.subject);
-            return known == core.state.network_roles.end() ? std::vector<Role>{} : known->second;
-        }
-        const auto members = core.state.members.find(command.project);
-        if (members == core.state.members.end()) return {};
-        const auto known = members->second.find(command.subject);
-        return known == members->second.end() ? std::vector<Role>{} : known->second;
-    }();
+    static const std::map<SubjectName, std::vector<Role>> nobody;
+    const auto members = core.state.members.find(command.project);
+    const auto& all = command.project.empty() ? core.state.network_roles : members == core.state.members.end() ? nobody : members->second;
+    const auto known = all.find(command.subject);
+    const auto held = known == all.end() ? std::vector<Role>{} : known->second;
     if (held == roles) return repeat(command.subject.value);
+    if (held.empty()) {
+        auto full = command.project.empty()
+                        ? no_room(all.size(), limits::people_max, "people with a role of the network",
+                                  "take the role from one who no longer needs it")
+                        : no_room(all.size(), limits::members_per_project_max, "members of project " + command.project.value,
+                                  "remove one who no longer takes part: weir project member PROJECT SUBJECT --none");
+        if (full) return refuse(*std::move(full));
+    }
     const auto gives_up = [&](Role role) {
         return std::ranges::find(held, role) != held.end() && std::ranges::find(roles, role) == roles.end();
     };

@@ -1,5 +1,6 @@
 // Where work runs: sites as operators set them, and what their agents report. A report is level, not edge: it may be
 // lost, repeated or late, and changes nothing the second time.
+#include "codec/encode.hpp"
 #include "control/core/funding.hpp"
 #include "control/core/job_use.hpp"
 #include "control/core/rules.hpp"
@@ -200,6 +201,15 @@ Result<bool, Refusal> is_next(const SiteState& site, const SiteReport& report, I
 constexpr std::size_t lines_max = 1000;                            ///< Of each kind in a report.
 constexpr std::int64_t checkpoint_bytes_max = std::int64_t{1} << 50;  ///< Sites take less (agent/config.hpp).
 
+constexpr std::int64_t exit_code_most = 255;
+
+/// Whether the reason of a task's end and its exit code agree.
+bool is_sound(const TaskReport& task) {
+    if (task.exit_code < -exit_code_most || task.exit_code > exit_code_most) return false;
+    if (task.reason == Reason::exited) return task.exit_code == 0;
+    return task.reason != Reason::exit_code || task.exit_code > 0;
+}
+
 /// At most so many lines of each kind; each as it can be.
 std::optional<Refusal> check_lines(const SiteReport& report) {
     const std::pair<const char*, std::size_t> kinds[] = {
@@ -211,6 +221,16 @@ std::optional<Refusal> check_lines(const SiteReport& report) {
                                    lines_max),
                        kind,
                        {}};
+    }
+    for (const auto& task : report.tasks) {
+        if (task.state != TaskState::ended || is_sound(task)) continue;
+        return Refusal{
+            RefusalCode::bad_value,
+            fmt::format("{} is told to have ended with the reason {} and the exit code {}: exited means 0, exit_code from 1 to 255, "
+                        "and no code is beyond {}",
+                        task.job.text(), codec::name_of(task.reason), task.exit_code, exit_code_most),
+            "tasks",
+            {}};
     }
     for (const auto& point : report.checkpoints) {
         if (point.bytes >= 0 && point.bytes <= checkpoint_bytes_max) continue;
@@ -241,6 +261,9 @@ Decision decide(const Core& core, const Actor& actor, const SetSite& command, In
                                       known->second.site.owner.value, site.owner.value),
                           "owner");
         }
+    } else if (auto full =
+                   no_room(core.state.sites.size(), limits::sites_max, "sites", "join those of one owner, or run another network")) {
+        return refuse(*std::move(full));
     }
     std::vector<Event> events{SiteSet{site}};
     std::vector<ledger::AccountSpec> accounts{

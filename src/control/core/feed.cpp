@@ -395,7 +395,7 @@ std::vector<Event> decide_placements(Core& core, Instant now) {
         placed.placement.per_node = ask.per_node;
         const auto& tariff = core.state.sites.at(site).site.tariff;
         const auto price = std::ranges::find(tariff, ask.model, &TariffLine::model);
-        assert(price != tariff.end());  // What is not priced has no funding answer and is no candidate.
+        if (price == tariff.end()) continue;  // What is not priced has no funding answer and is no candidate.
         placed.placement.fen_per_card_hour = price->fen_per_card_hour;
         const auto longest = run_for(core, job, ask, price->fen_per_card_hour, placed.shares);
         placed.run_for = longest;

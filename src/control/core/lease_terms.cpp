@@ -34,16 +34,20 @@ LeaseTerms longest_out(const Core& core, Instant now) {
     return longer_of(terms_of(core.policy), terms_to_respect(core.state, core.policy, now));
 }
 
+Duration fence_span(const Core& core, const LiveJob& job, Instant now) {
+    const auto terms = longest_out(core, now);
+    const auto span = seconds((runs_on(*job.spec) ? terms.run_on_lease : terms.task_lease).value + terms.kill_grace.value);
+    return span + drift_over(core.policy, span);
+}
+
 bool former_agent_may_run(const Core& core, const LiveJob& job, Instant now) {
     const auto& site = core.state.sites.at(job.placement->site);
     const auto ordered_by = job.started_at.value_or(job.since);
     if (ordered_by >= site.session_since) return false;
-    const auto terms = longest_out(core, now);
-    const auto span = seconds((runs_on(*job.spec) ? terms.run_on_lease : terms.task_lease).value + terms.kill_grace.value);
     // An agent whose sessions follow each other does not put it off for ever: one that spoke until after the deadline has had its time.
     const auto spoke_until = job.deadline ? std::min(site.session_since, *job.deadline) : site.session_since;
     // The wall clock may have been set meanwhile, by as much as is tolerated.
-    return now < spoke_until + span + drift_over(core.policy, span) + core.policy.clock_tolerance;
+    return now < spoke_until + fence_span(core, job, now) + core.policy.clock_tolerance;
 }
 
 }  // namespace weir::control

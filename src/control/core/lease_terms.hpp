@@ -25,6 +25,9 @@ namespace weir::control {
 /// The longest that anybody was granted, by this leader or one before, and that may still run.
 [[nodiscard]] LeaseTerms longest_out(const Core& core, Instant now);
 
+/// How long a process of the job may live on after the last word that renewed its lease: lease, kill grace and the drift of clocks.
+[[nodiscard]] Duration fence_span(const Core& core, const LiveJob& job, Instant now);
+
 /// Whether an agent that spoke for the site before its present one may still run the job's present generation: it was ordered of that one,
 /// and the lease that it was granted outlives its last word. Of a job that is placed.
 [[nodiscard]] bool former_agent_may_run(const Core& core, const LiveJob& job, Instant now);

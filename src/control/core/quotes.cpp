@@ -85,6 +85,13 @@ std::string per_cent(std::int64_t per_mille) {
     return per_mille % 10 == 0 ? fmt::format("{}", per_mille / 10) : fmt::format("{}.{}", per_mille / 10, per_mille % 10);
 }
 
+/// How long a run may hold its cards, as a tenant can check it.
+std::string longest_text(const Policy& policy, const JobSpec& spec) {
+    const auto grace = grace_s(policy);
+    return grace == 0 ? fmt::format("up to {} s", spec.max_duration.value)
+                      : fmt::format("up to {} s and the {} s of grace in which it is stopped", spec.max_duration.value, grace);
+}
+
 /// A refusal where even full purses could not pay this quote, because no source may pay the rest: what each may pay, and the rest.
 std::optional<Refusal> shares_too_small(const Asked& asked, const Quote& quote) {
     const auto& site = asked.core.state.sites.at(quote.site).site;
@@ -103,10 +110,10 @@ std::optional<Refusal> shares_too_small(const Asked& asked, const Quote& quote) 
     }
     if (rest.value == 0) return std::nullopt;
     return Refusal{RefusalCode::insufficient_funds,
-                   fmt::format("up to {} s on {} node(s) with {} at {} can cost {} yuan{}; nobody is named who pays the other {} yuan: "
+                   fmt::format("{} on {} node(s) with {} at {} can cost {} yuan{}; nobody is named who pays the other {} yuan: "
                                "name prepaid as the last source (funding: [{}prepaid]), or choose an accelerator of which more is paid",
-                               asked.spec.max_duration.value, asked.spec.num_nodes, quote.model, quote.site.value, yuan(quote.cost_max),
-                               shares, yuan(rest), named),
+                               longest_text(asked.core.policy, asked.spec), asked.spec.num_nodes, quote.model, quote.site.value,
+                               yuan(quote.cost_max), shares, yuan(rest), named),
                    "funding", clause};
 }
 
@@ -231,11 +238,16 @@ Refusal cannot_pay(const Core& core, const Project& project, const JobSpec& spec
                 "funding", cheapest->clauses.front().clause};
     }
     if (auto refusal = shares_too_small({core, project.organisation, spec, free, now}, *cheapest)) return *std::move(refusal);
+    // Each source pays its part alone: what they have together is more than what they can pay together.
+    const auto payable = most_payable_at(*cheapest, free, Fen{limits::fen_max});
+    const bool capped = spec.budget && spec.budget->fen == cheapest->cost_max;
+    const auto budget = payable < cheapest->cost_least ? std::string{"or add a source"}
+                                                       : fmt::format("{} {} yuan at most, or add a source",
+                                                                     capped ? "lower the budget to" : "set a budget of", yuan(payable));
     return {RefusalCode::insufficient_funds,
-            fmt::format("up to {} s on {} node(s) with {} at {} can cost {} yuan and the funding sources cover {} yuan; lower "
-                        "max_duration, set a budget, or add a source",
-                        spec.max_duration.value, spec.num_nodes, cheapest->model, cheapest->site.value, yuan(cheapest->cost_max),
-                        yuan(cheapest->cost_max - cheapest->uncovered)),
+            fmt::format("{} on {} node(s) with {} at {} can cost {} yuan{} and the funding sources cover {} yuan; lower max_duration, {}",
+                        longest_text(core.policy, spec), spec.num_nodes, cheapest->model, cheapest->site.value, yuan(cheapest->cost_max),
+                        capped ? ", its budget," : "", yuan(cheapest->cost_max - cheapest->uncovered), budget),
             "funding",
             {}};
 }

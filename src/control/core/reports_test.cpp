@@ -216,5 +216,33 @@ TEST(Report, MetersAreTakenOnceInOrderAndWithoutOverlap) {
     EXPECT_EQ(used(), 20'000);
 }
 
+TEST(Report, AnEndWhoseReasonAndCodeContradictEachOtherIsRefused) {
+    const struct {
+        Reason reason;
+        std::int64_t code;
+        bool taken;
+    } rows[]{{Reason::exited, 0, true},      {Reason::exited, 1, false},     {Reason::exit_code, 1, true},
+             {Reason::exit_code, 255, true}, {Reason::exit_code, 0, false},  {Reason::exit_code, 256, false},
+             {Reason::signalled, 137, true}, {Reason::exit_code, INT64_MAX, false}};
+    for (const auto& row : rows) {
+        Town town;
+        town.deposit(10'000);
+        const auto job = town.submit(Town::spec());
+        town.place();
+        town.run(job, "east");
+        SiteReport report;
+        report.site = SiteName{"east"};
+        report.session = Town::session();
+        report.sequence = town.core.state.sites.at(report.site).sequence + 1;
+        report.tasks = {{job, 1, TaskState::ended, row.reason, row.code, std::nullopt}};
+        const auto answer = town.play(report).answer;
+        EXPECT_EQ(answer.has_value(), row.taken) << row.code;
+        if (!answer) {
+            EXPECT_EQ(answer.error().field, "tasks");
+            EXPECT_EQ(town.live(job).state, JobState::running);
+        }
+    }
+}
+
 }  // namespace
 }  // namespace weir::control

@@ -25,6 +25,9 @@ namespace weir::control {
 /// The first flaw as a refusal, all of them in its message; nothing where there is none.
 [[nodiscard]] std::optional<Refusal> first_of(const std::vector<Flaw>& flaws, std::string_view what);
 
+/// Everything has a limit: the refusal of one more where there are as many as are kept. `what` names them, `advice` what to do.
+[[nodiscard]] std::optional<Refusal> no_room(std::size_t have, std::size_t most, std::string_view what, std::string_view advice);
+
 /// Whether an id that the core does not know may be new: not older than what is remembered, not from the future.
 [[nodiscard]] Result<void, Refusal> check_new_id(const Core& core, Uid uid, std::string_view text, Instant now);
 

@@ -233,7 +233,12 @@ Why State::why(Uid uid, Instant now) const {
     const Waiting& waiting = *job->second.waiting;
     if (waiting.dependencies > 0) answer.reasons.push_back({.code = ReasonCode::dependency_unresolved, .asked = waiting.dependencies});
     if (waiting.not_before > now) answer.reasons.push_back({.code = ReasonCode::backing_off, .until = waiting.not_before});
-    for (Reason& reason : explain(room.ask_of(waiting), Condition::present)) answer.reasons.push_back(std::move(reason));
+    const bool may_not_yet = !answer.reasons.empty();
+    for (Reason& reason : explain(room.ask_of(waiting), Condition::present)) {
+        // Where there is room no plan takes a job that waits for something else.
+        if (may_not_yet && reason.code == ReasonCode::awaits_plan) continue;
+        answer.reasons.push_back(std::move(reason));
+    }
     return answer;
 }
 

@@ -1,6 +1,6 @@
 // The agent link: what a site is told, and what it tells. An agent's token is good for its own site alone.
-#include "control/core/lease_terms.hpp"
 #include "control/desired.hpp"
+#include "control/site_talk.hpp"
 #include "transport/api/context.hpp"
 
 #include <charconv>
@@ -140,17 +140,12 @@ void get_desired(Context& context, http::Request request, http::Reply reply) {
                        });
 }
 
+/// What agents of that protocol know of it.
 ReportAnswer answer_of(const control::Core& core, const SiteName& site, std::uint32_t protocol, Instant now) {
-    ReportAnswer answer;
-    answer.sequence = core.state.sites.at(site).sequence;
-    answer.lease_ms = core.policy.task_lease.ns / 1'000'000;
-    answer.run_on_lease_ms = core.policy.run_on_lease.ns / 1'000'000;
-    answer.kill_grace_ms = core.policy.kill_grace.ns / 1'000'000;
-    answer.desired_revision = control::desired_changed(core.state, site);
-    if (protocol >= agent_protocol::names_session) {
-        answer.session_before = core.state.sites.at(site).session_before;
-        const auto out = longest_out(core, now);
-        answer.leases_out = LeaseLengths{1000 * out.task_lease.value, 1000 * out.run_on_lease.value, 1000 * out.kill_grace.value};
+    auto answer = control::answer_to_report(core, site, now);
+    if (protocol < agent_protocol::names_session) {
+        answer.session_before = ReportAnswer{}.session_before;
+        answer.leases_out = ReportAnswer{}.leases_out;
     }
     return answer;
 }
@@ -165,10 +160,6 @@ http::Response acknowledge(Context& context, const SiteName& site, std::uint32_t
     return http::Response::json(200, std::move(text)).with_header("Weir-Revision", std::to_string(revision));
 }
 
-bool is_empty(const SiteReport& report) {
-    return !report.nodes && report.meters.empty() && report.checkpoints.empty() && report.tasks.empty();
-}
-
 constexpr Parameter protocol_parameter{.name = agent_protocol::header,
                                        .kind = Parameter::Kind::natural,
                                        .doc = "protocol that the agent speaks; absent: 1, which is answered by a Desired",
@@ -179,10 +170,7 @@ enum class Standing : std::uint8_t { heartbeat = 1, news = 2 };
 Result<std::pair<Actor, Standing>, Refusal> judge(const State& state, const http::Request& request, const SiteReport& report, Instant now) {
     auto actor = WEIR_TRY(actor_of(state, request, now));
     WEIR_CHECK(is_agent_of(state, actor, report.site));
-    const auto& site = state.sites.at(report.site);
-    const bool nothing_new = is_empty(report) && site.reachable && !report.session.empty() && report.session == site.session &&
-                             report.sequence == site.sequence;
-    return std::pair{std::move(actor), nothing_new ? Standing::heartbeat : Standing::news};
+    return std::pair{std::move(actor), control::is_heartbeat(state, report) ? Standing::heartbeat : Standing::news};
 }
 
 /// A report that brings nothing new to a site that is known to be there renews its leases and writes nothing.

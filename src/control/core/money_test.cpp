@@ -1,0 +1,60 @@
+// Goal: money that arrives is booked once, and a programme opens with terms that can be kept.
+// Method: a small town; each test plays commands and reads the answer and the books.
+#include "control/core/test_town.hpp"
+
+#include <gmock/gmock.h>
+
+namespace weir::control {
+namespace {
+
+TEST(Money, ADepositThatAColleagueRepeatsIsBookedOnce) {
+    Town town;
+    const auto finance = [&](const std::string& name) {
+        town.must(SetRoles{SubjectName{name}, {}, {Role::finance}});
+        Token token;
+        token.id = {make_uid(town.now, 3, ++town.ids)};
+        token.subject = SubjectName{name};
+        token.hash = sha256(name);
+        token.scopes = {Scope::admin};
+        town.must(IssueToken{token});
+        return Actor{Actor::Kind::subject, SubjectName{name}, token.id, {}};
+    };
+    const Deposit deposit{make_uid(town.now, 1, ++town.ids), OrganisationName{"lab"}, Fen{900}};
+    const auto ask = [&](const Actor& actor, const Deposit& asked) {
+        auto decision = decide(town.core, Request{actor, asked, "", {}}, town.now);
+        for (const auto& event : decision.events) apply(town.core, event, ++town.revision, town.now);
+        return decision.answer;
+    };
+    const auto wen = finance("wen");
+    const auto lin = finance("lin");
+    EXPECT_FALSE(ask(wen, deposit)->repeated);
+    EXPECT_TRUE(ask(wen, deposit)->repeated);
+    EXPECT_TRUE(ask(lin, deposit)->repeated);
+    EXPECT_EQ(ask(lin, Deposit{deposit.transfer, deposit.organisation, Fen{901}}).error().code, RefusalCode::already_exists_different);
+    EXPECT_EQ(town.prepaid(), Fen{900});
+}
+
+TEST(Money, AProgrammeNamesWhatThereIs) {
+    Town town;
+    Programme programme;
+    programme.name = ProgrammeName{"p"};
+    programme.funder = "city";
+    programme.fiscal_year = 2026;
+    programme.effective_from = start;
+    programme.effective_to = start + hours(1);
+    programme.ratio = {{{}, std::nullopt, 500, "half"}};
+    const auto refused = [&](auto change) {
+        auto other = programme;
+        change(other);
+        return town.refused(OpenProgramme{other}).message;
+    };
+    using testing::HasSubstr;
+    EXPECT_THAT(refused([](Programme& p) { p.models = {{"H801"}, "article 1"}; }), HasSubstr("models names 'H801'"));
+    EXPECT_THAT(refused([](Programme& p) { p.sites = {{SiteName{"nosite"}}, "article 2"}; }), HasSubstr("sites names nosite"));
+    EXPECT_THAT(refused([](Programme& p) { p.tiers = {{Tier::core}, ""}; }), HasSubstr("tiers.clause is empty"));
+    EXPECT_THAT(refused([](Programme& p) { p.ratio.front().clause.clear(); }), HasSubstr("ratio[0].clause is empty"));
+    town.must(OpenProgramme{programme});
+}
+
+}  // namespace
+}  // namespace weir::control

@@ -284,13 +284,15 @@ class Generations:
     def check_alive(self):
         found = self.look()
         for job, generation in list(found):
-            if (job, generation - 1) not in found:
+            others = [other for same, other in found if same == job and other < generation]
+            if not others:
                 continue
             # One look at /proc takes a while: what is still there at a second look was there together with the other.
             again = self.look()
-            if (job, generation) in again and (job, generation - 1) in again:
-                raise Broken(f"{job}: generations {generation - 1} and {generation} run at once, "
-                             f"pids {again[job, generation - 1]} and {again[job, generation]}")
+            for other in others:
+                if (job, generation) in again and (job, other) in again:
+                    raise Broken(f"{job}: generations {other} and {generation} run at once, "
+                                 f"pids {again[job, other]} and {again[job, generation]}")
 
     def collect(self):
         self.unended = {}
@@ -309,7 +311,7 @@ class Generations:
         for job, generations in self.ended.items():
             ran = sorted((number, times) for number, times in generations.items() if times[0] > 0)
             for (first, (_, ended, site)), (second, (started, _, later_site)) in zip(ran, ran[1:]):
-                if started < ended - 1:
+                if started < ended:  # both in whole seconds, rounded down
                     raise Broken(f"{job}: generation {second} began at {started} at {later_site}, and {first} ended at {ended} at {site}")
 
 

@@ -339,5 +339,26 @@ TEST_F(ReconcilerTest, WhatAnotherAgentMayHaveBegunBetweenTwoOfItsSessionsIsInDo
     EXPECT_THAT(words(), testing::EndsWith("1:ended(site_lost_task,0)"));
 }
 
+// Found by the simulator (seed 170): an agent whose questions for what should run were lost renewed the lease of a task that had been
+// stopped, for as long as its reports came through; the network gave the cards to another.
+TEST_F(ReconcilerTest, AnAnswerRenewsNoLeaseBeforeWhatItTellsOfIsHeard) {
+    greet();
+    desire({task(1)});
+    EXPECT_EQ(at(105), (Calls{"start 1/0"}));
+    tell();
+    EXPECT_EQ(at(106), (Calls{"renew 1/0 until 135"}));
+
+    ++revision;  // something changed, and the agent was not told what
+    at(115);
+    tell();
+    EXPECT_EQ(at(116), Calls{}) << "it may be an order to stop";
+    at(120);
+    tell();
+    EXPECT_EQ(at(121), Calls{});
+
+    agent->hear_revision(revision);
+    EXPECT_EQ(at(122), (Calls{"renew 1/0 until 150"})) << "it was not: all answers count from when they were asked for";
+}
+
 }  // namespace
 }  // namespace weir::agent

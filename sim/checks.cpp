@@ -199,6 +199,18 @@ std::vector<std::pair<JobId, Placement>> plan_of(Core& core) {
     return plan;
 }
 
+std::string text_of(const std::vector<std::pair<JobId, Placement>>& plan) {
+    std::string text;
+    for (const auto& [job, placement] : plan) {
+        text += fmt::format("{}{} at {}", text.empty() ? "" : ", ", job.text(), placement.site.value);
+        for (const auto& node : placement.nodes) {
+            text += " " + node.node.value;
+            for (const auto& card : node.cards) text += fmt::format("/{}:{}", card.index, card.share.value);
+        }
+    }
+    return text.empty() ? "nothing" : text;
+}
+
 /// Projects without a live job may or may not be listed.
 auto counted(std::map<ProjectName, std::uint32_t> live) {
     std::erase_if(live, [](const auto& entry) { return entry.second == 0; });
@@ -254,7 +266,11 @@ void Jury::compare_with_scratch(Core& core) {
             break_law(fmt::format("{} waits for other reasons than from scratch", id.text()));
         if (why.reasons.empty()) break_law(fmt::format("{} waits without a reason", id.text()));
     }
-    if (plan_of(scratch) != plan_of(core)) break_law("from scratch other jobs are placed, or elsewhere");
+    const auto anew = plan_of(scratch);
+    const auto as_told = plan_of(core);
+    if (anew != as_told)
+        break_law(
+            fmt::format("from scratch other jobs are placed, or elsewhere: {}, and step by step {}", text_of(anew), text_of(as_told)));
 }
 
 void Jury::look_closely(const Server& server) {

@@ -5,7 +5,6 @@
 #include "domain/limits.hpp"
 
 #include <algorithm>
-#include <cassert>
 #include <set>
 #include <utility>
 #include <variant>

@@ -185,10 +185,10 @@ private:
 
     void say(const Delta& delta) { (void)told_.apply(delta); }
 
-    /// Plans, and commits all, some or none of it; a full plan leaves nobody behind who fits.
+    /// Plans, at times a few placements only, and commits all, some or none of it; a full plan leaves nobody behind who fits.
     void plan() {
         now_ = now_ + seconds(chance_.between(0, 3));
-        const Plan made = told_.plan(now_);
+        const Plan made = told_.plan(now_, {.placements_max = chance_.chance(1, 2) ? 1 + chance_.below(3) : 100U, .waiting_max = 0});
         check_plan(told_.facts(), made, now_);
         const std::uint64_t some = chance_.below(3);
         std::uint64_t generation = 10 + now_.ns % 1'000;
@@ -197,7 +197,7 @@ private:
             if (some == 2) return;
             while (!told_.apply(JobPlaced{placement.job, generation, placement.allocation})) ++generation;
         }
-        if (some != 0) return;
+        if (some != 0 || made.counts.cut_short) return;
         for (std::uint64_t n = 0; n < 24; ++n) {
             const Why why = told_.why(uid(n), now_);
             for (const Reason& reason : why.reasons) RC_ASSERT(reason.code != ReasonCode::awaits_plan);

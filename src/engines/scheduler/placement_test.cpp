@@ -256,5 +256,26 @@ TEST(Placement, PackingDecidesBetweenSitesThatAreElseEqual) {
     EXPECT_EQ(scheduler.plan({}).placements.at(0).score.packing, -75);
 }
 
+// Found by the simulator (seed 11763): the class that a job had left stood in the list of a pool under that job's place in the queue. The
+// class that the job came back in, with the same need, was taken for it and never looked at again.
+TEST(Placement, AJobThatWaitsAnewWithOtherTermsKeepsItsTurn) {
+    Scheduler scheduler;
+    tell(scheduler, site("chengdu"));
+    tell(scheduler, node("chengdu", "a", 1));
+    tell(scheduler, queued(1, ask(1, 1)));
+    commit(scheduler, scheduler.plan(Instant{}));
+    tell(scheduler, queued(2, ask(1, 1)));
+    tell(scheduler, queued(3, ask(1, 1)));
+    EXPECT_TRUE(scheduler.plan(Instant{}).placements.empty());
+    auto other_terms = ask(1, 1);
+    other_terms.trusted_sites = {"chengdu"};
+    tell(scheduler, queued(2, other_terms));
+    EXPECT_TRUE(scheduler.plan(Instant{}).placements.empty());
+    tell(scheduler, JobRemoved{uid(1)});
+    const auto plan = scheduler.plan(Instant{});
+    ASSERT_EQ(plan.placements.size(), 1U);
+    EXPECT_EQ(plan.placements.front().job, uid(2));
+}
+
 }  // namespace
 }  // namespace weir::scheduler

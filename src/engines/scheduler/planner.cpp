@@ -197,12 +197,8 @@ void Pass::try_list(const Head& head) {
     if (is_shut({.pool = head.pool, .need = head.need})) return;
     const AskClass& one = state_.room.at(head.ask_class);
     if (one.blocked && one.listed_as == head.key) {
-        if (*one.ready.begin() == head.key) {
-            state_.room.unblock(head.ask_class);
-            push_class(head.ask_class);
-        } else {
-            state_.room.list_anew(head.ask_class);
-        }
+        state_.room.unblock(head.ask_class);
+        push_class(head.ask_class);
     }
     push_list(head.pool, head.need, &head.key);
 }

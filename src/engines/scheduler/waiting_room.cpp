@@ -93,6 +93,8 @@ void WaitingRoom::leave(const Waiting& waiting) {
         --ready_;
     }
     if (one.blocked && one.ready.empty()) unblock(waiting.ask_class);
+    // Who leaves may come back in another class of the same need, whose place in the list must be free.
+    if (one.blocked && one.listed_as == waiting.key) list_anew(waiting.ask_class);
     if (--one.jobs == 0) close_class(waiting.ask_class);
 }
 

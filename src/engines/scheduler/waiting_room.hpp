@@ -50,7 +50,7 @@ struct AskClass {
     std::uint64_t epoch = UINT64_MAX;  ///< Of the inventory, when the candidates were listed.
     std::vector<Candidate> candidates{};  ///< Best score first.
     std::vector<Shut> shut{};  ///< Where it had no room, while blocked.
-    QueueKey listed_as{};      ///< In the lists of `shut`: not behind its first ready job.
+    QueueKey listed_as{};      ///< In the lists of `shut`: its first ready job.
     bool watches_project = false;
 };
 

@@ -527,6 +527,14 @@ TEST(Audit, IsPickedByJobAndProject) {
     EXPECT_EQ(town.get("aud", "/v1/audit?job=job-1").status, 400);
 }
 
+TEST(Audit, OfTheNilJobHasNothing) {
+    Town town;
+    town.must(control::OpenProgramme{Town::programme("p1")});  // Its budget is booked, and no job caused that.
+    const auto answer = town.get("aud", "/v1/audit?job=job-00000000000000000000000000");
+    EXPECT_EQ(answer.status, 200);
+    EXPECT_THAT(answer.body, HasSubstr(R"("items":[])"));
+}
+
 TEST(Audit, AKindThatIsNoneIsRefusedWithTheNearest) {
     Town town;
     const auto answer = town.get("aud", "/v1/audit?type=job_place");

@@ -52,6 +52,7 @@ std::set<JobId> jobs_of(const control::Event& event) {
             if constexpr (requires { one.postings; }) {
                 for (const auto& posting : one.postings) jobs.insert(JobId{posting.cause});
             }
+            jobs.erase(JobId{});  // What no job caused.
             return jobs;
         },
         event);

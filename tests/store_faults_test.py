@@ -304,6 +304,28 @@ def damaged_tail(house):
         raise Broken(f"{len(kept)} of {len(house.jobs)} jobs lie before the damage")
 
 
+def cut_off(house):
+    """The end of the file is gone, as when a copy was broken off."""
+    house.start().found().submit_many(5)
+    house.end()
+    house.start()
+    backup = f"{house.folder}/backup.db"
+    tool(house.arguments, 0, "backup", "--data", house.data, "--to", backup)
+    house.submit_many(200)
+    house.end()
+    written, store = house.journal(), f"{house.data}/weir.db"
+    os.truncate(store, os.path.getsize(store) - 9000)
+    house.refuses("is damaged", "restore from the newest backup")
+    said = tool(house.arguments, STORE_TROUBLE, "audit", "--data", house.data, *catalogue(house.arguments), says=("FAIL", "restore until"))
+    good = said.split("restore until revision ")[1].split()[0]
+    kept = [job for job in house.jobs if any(job in text for revision, text in written if revision <= int(good))]
+    if not 5 < len(kept) < len(house.jobs):
+        raise Broken(f"{len(kept)} of {len(house.jobs)} jobs lie before the cut")
+    tool(house.arguments, STORE_TROUBLE, "restore", "--from", store, "--to", f"{house.folder}/none", says=(f"--until-revision {good}",))
+    restored(house, "alone", "--from", store, "--until-revision", good, jobs=kept)
+    restored(house, "then", "--from", backup, "--then", store, "--until-revision", good, jobs=kept)
+
+
 def damaged_middle(house):
     """A page far behind the tail: the server starts from its snapshot, and the audit finds what no start looks for."""
     house.start().found().submit_many(5)
@@ -493,7 +515,7 @@ def directory_of_somebody(house):
         raise Broken(f"the modes are {[(name, oct(mode)) for name, mode in modes.items()]}")
 
 
-CASES = (backup_and_a_moment, full_disk, failing_sync, read_only_store, damaged_tail, damaged_middle, snapshots_of_another_build,
+CASES = (backup_and_a_moment, full_disk, failing_sync, read_only_store, damaged_tail, cut_off, damaged_middle, snapshots_of_another_build,
          unknown_event, books_that_do_not_balance, newer_format, two_servers, missing_store,
          store_removed_below_a_running_server, no_file_at_all, damaged_views, taken_port, wrong_arguments,
          directory_of_somebody)

@@ -185,9 +185,7 @@ JournalResult<RestoreReport> build(const RestoreOptions& options, const Parts& p
     for (const auto& path : {options.source, options.then}) {
         if (path.empty()) continue;
         sources.push_back({path, WEIR_TRY(SqliteReader::open(path, {}))});
-        auto connection = Connection::open({.path = path});
-        if (!connection) return fail(fault_of(connection, Stage::reading, path, "read the source"));
-        epoch = std::max(epoch, WEIR_TRY(read_epoch(connection, path)));
+        epoch = std::max(epoch, WEIR_TRY(sources.back().reader->epoch()));
     }
     const auto origin = WEIR_TRY(sources.front().reader->identity());
     // The lineage names the revision, which is known only at the end.

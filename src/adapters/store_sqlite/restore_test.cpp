@@ -168,6 +168,26 @@ TEST_F(Restore, WhereTheBackupEndsTheDamagedStoreGoesOn) {
     EXPECT_GT(journal->epoch(), epoch_);
 }
 
+TEST_F(Restore, AFileThatIsCutOffIsReadUpToTheCut) {
+    make_backup(30);
+    append(2'000);
+    std::filesystem::resize_file(store_, std::filesystem::file_size(store_) - 9'000);
+    const auto checked = open_reader(store_).value()->verify(1, 2'000).value();
+    ASSERT_TRUE(checked.bad);
+    const auto good = checked.end.revision;
+    EXPECT_TRUE(30 < good && good < 2'000) << good;
+    EXPECT_EQ(fault({.source = backup_, .then = store_, .target = target_}), JournalFault::damaged);
+    EXPECT_NE(message_.find(fmt::format("--until-revision {}", good)), std::string::npos) << message_;
+
+    for (const auto& options : {RestoreOptions{.source = store_, .target = target_, .until_revision = good},
+                                RestoreOptions{.source = backup_, .then = store_, .target = target_ + "2", .until_revision = good}}) {
+        const auto report = restore_store(options);
+        ASSERT_TRUE(report) << report.error().message;
+        EXPECT_EQ(report->head, checked.end);
+        EXPECT_FALSE(open_journal({.path = options.target}).value()->verify(1, good)->bad);
+    }
+}
+
 TEST_F(Restore, AStoppingPointMayLieInEitherSource) {
     make_backup(30);
     append(60);

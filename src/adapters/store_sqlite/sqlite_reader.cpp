@@ -63,6 +63,8 @@ JournalResult<std::unique_ptr<SqliteReader>> SqliteReader::open(const std::strin
     if (*size == 0) return fail(damaged(path, "the file is empty (0 bytes)"));
     auto connection = Connection::open({.path = path, .vfs = vfs});
     if (!connection) return fail(fault_of(connection, Stage::reading, path, "open the store for reading"));
+    // A file that is cut off is read up to the cut: without this SQLite refuses all of it, and each record is verified by its hash.
+    if (connection.run("PRAGMA writable_schema=ON") != SQLITE_OK) return fail(fault_of(connection, Stage::reading, path, "open the store"));
     auto identity = WEIR_TRY(read_identity(connection, path));
     return std::make_unique<SqliteReader>(std::move(connection), path, vfs, std::move(identity));
 }
@@ -181,6 +183,8 @@ JournalResult<ports::SnapshotSearch> SqliteReader::latest_snapshot(std::uint32_t
     return shelf->search(version, std::min(at_most, last.revision), last.revision,
                          [this](std::uint64_t revision) { return hash_at(revision); });
 }
+
+JournalResult<ports::Epoch> SqliteReader::epoch() { return read_epoch(connection_, path_); }
 
 JournalResult<std::optional<std::string>> SqliteReader::meta(const std::string& key) { return read_meta(connection_, path_, key); }
 

@@ -25,6 +25,9 @@ public:
     [[nodiscard]] ports::JournalResult<ports::SnapshotSearch> latest_snapshot(std::uint32_t version, std::uint64_t at_most) override;
     [[nodiscard]] ports::JournalResult<std::optional<std::string>> meta(const std::string& key) override;
 
+    /// The highest epoch that a writer of this store has had.
+    [[nodiscard]] ports::JournalResult<ports::Epoch> epoch();
+
     /// The stored hash of a revision; all zeros for 0; nothing if there is no such record.
     [[nodiscard]] ports::JournalResult<std::optional<Digest>> hash_at(std::uint64_t revision);
 

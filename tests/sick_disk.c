@@ -2,7 +2,8 @@
  *
  * Loaded before the C library (LD_PRELOAD) it stands in for the calls by which a program writes files, and lets them through while
  * the file named by WEIR_SICK_DISK is empty or missing. The first letter in that file says what is wrong with everything below the
- * folder WEIR_SICK_BELOW: `f` full (writes that make a file longer: ENOSPC), `s` sync (EIO), `r` read-only (opening for writing: EROFS).
+ * folder WEIR_SICK_BELOW: `f` full (writes that make a file longer: ENOSPC), `s` sync (EIO), `r` read-only (opening for writing
+ * and new folders: EROFS).
  * The answers are the kernel's own, so what is tested is the program and its libraries as they are. */
 #define _GNU_SOURCE
 #include <dlfcn.h>
@@ -94,5 +95,13 @@ SYNC(fdatasync)
         errno = EROFS;                                    \
         return -1;                                        \
     }
+
+char* mkdtemp(char* path) {
+    REAL(mkdtemp);
+    if (!refuses(path, O_CREAT)) return real(path);
+    errno = EROFS;
+    return NULL;
+}
+
 OPEN(open)
 OPEN(open64)

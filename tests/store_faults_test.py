@@ -149,9 +149,10 @@ def must_say(who, run, code, *words):
             raise Broken(f"{who} did not say '{word}': {said}")
 
 
-def tool(arguments, code, *words_of_command, says=()):
+def tool(arguments, code, *words_of_command, says=(), environment=None):
     """A command of weir-server that must end with `code`."""
-    run = subprocess.run([f"{arguments.programs}/weir-server", *words_of_command], capture_output=True, text=True, timeout=300, check=False)
+    run = subprocess.run([f"{arguments.programs}/weir-server", *words_of_command], capture_output=True, text=True, timeout=300, check=False,
+                         env=environment)
     must_say(f"weir-server {' '.join(words_of_command)}", run, code, *says)
     return run.stdout
 
@@ -277,10 +278,30 @@ def failing_sync(house):
 
 
 def read_only_store(house):
+    """It cannot be served; at rest it can be proved, copied and restored. With events in its log it can only be copied away."""
     house.start().found().submit_many(5)
     house.end()
     house.sick("r")
     house.refuses("Read-only file system", "permissions")
+    backup = f"{house.folder}/backup.db"
+    ways = (("audit", "--data", house.data, *catalogue(house.arguments)), ("backup", "--data", house.data, "--to", backup),
+            ("restore", "--from", f"{house.data}/weir.db", "--to", f"{house.folder}/elsewhere"))
+    for way in ways:
+        tool(house.arguments, 0, *way, environment=house.environment())
+    for name in ("weir.db-wal", "weir.db-shm"):
+        if os.path.exists(f"{house.data}/{name}"):
+            raise Broken(f"{name} was written on a disk that can only be read")
+    house.sick("")
+    restored(house, "again", "--from", backup, jobs=house.jobs)
+    house.start().must_have(house.jobs)
+    house.submit_many(1)
+    house.end(signal.SIGKILL)
+    os.remove(f"{house.data}/weir.db-shm")
+    os.remove(backup)
+    shutil.rmtree(f"{house.folder}/elsewhere")
+    house.sick("r")
+    for way in ways:
+        tool(house.arguments, STORE_TROUBLE, *way, says=("can only be read", "with its -wal"), environment=house.environment())
     house.sick("")
     house.start().must_have(house.jobs)
 

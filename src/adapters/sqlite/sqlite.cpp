@@ -1,6 +1,29 @@
 #include "adapters/sqlite/sqlite.hpp"
 
 namespace weir::store {
+namespace {
+
+/// Whether the log of a database is missing or empty: nobody is writing it, and all of it is in the file.
+bool has_no_log(const Connection::Options& options) {
+    sqlite3_vfs* vfs = sqlite3_vfs_find(options.vfs.empty() ? nullptr : options.vfs.c_str());
+    int exists = 1;  // Of an empty file SQLite says that it does not exist.
+    return vfs != nullptr && vfs->xAccess(vfs, (options.path + "-wal").c_str(), SQLITE_ACCESS_EXISTS, &exists) == SQLITE_OK && exists == 0;
+}
+
+std::string immutable_uri(const std::string& path) {
+    std::string uri = "file:";
+    for (const char letter : path) {
+        switch (letter) {
+            case '%': uri += "%25"; break;
+            case '?': uri += "%3f"; break;
+            case '#': uri += "%23"; break;
+            default: uri += letter; break;
+        }
+    }
+    return uri + "?immutable=1";
+}
+
+}  // namespace
 
 int Statement::run() {
     int code = sqlite3_step(handle_.get());
@@ -15,16 +38,22 @@ std::string_view Statement::bytes(int column) const {
     return data == nullptr ? std::string_view{} : std::string_view{static_cast<const char*>(data), size};
 }
 
+Connection::Connection(const std::string& name, const std::string& vfs, int flags) {
+    sqlite3* handle = nullptr;
+    open_code_ = sqlite3_open_v2(name.c_str(), &handle, flags, vfs.empty() ? nullptr : vfs.c_str());
+    handle_.reset(handle);
+    if (handle != nullptr) sqlite3_busy_timeout(handle, 10'000);
+}
+
 Connection Connection::open(const Options& options) {
-    Connection connection;
     int flags = SQLITE_OPEN_NOMUTEX | SQLITE_OPEN_EXRESCODE;
     flags |= options.writable ? SQLITE_OPEN_READWRITE : SQLITE_OPEN_READONLY;
     if (options.create) flags |= SQLITE_OPEN_CREATE;
-    sqlite3* handle = nullptr;
-    connection.open_code_ = sqlite3_open_v2(options.path.c_str(), &handle, flags, options.vfs.empty() ? nullptr : options.vfs.c_str());
-    connection.handle_.reset(handle);
-    if (handle != nullptr) sqlite3_busy_timeout(handle, 10'000);
-    return connection;
+    Connection connection{options.path, options.vfs, flags};
+    if (!connection || options.writable) return connection;
+    const bool shares_no_memory = (connection.run("PRAGMA schema_version") & 0xFF) == SQLITE_CANTOPEN;
+    if (!shares_no_memory || !has_no_log(options)) return connection;
+    return Connection{immutable_uri(options.path), options.vfs, flags | SQLITE_OPEN_URI};
 }
 
 int Connection::code() const {

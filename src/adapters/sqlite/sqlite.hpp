@@ -64,6 +64,8 @@ public:
     };
 
     /// A closed connection with the code of the failure in code(), or an open one.
+    /// WAL mode wants shared memory in a file beside the database even of a reader. Where that cannot be made, on a disk that can only
+    /// be read, a database without a log is read as a file that nobody changes.
     [[nodiscard]] static Connection open(const Options& options);
     Connection() = default;
 
@@ -80,6 +82,8 @@ public:
     [[nodiscard]] bool in_transaction() const { return sqlite3_get_autocommit(handle_.get()) == 0; }
 
 private:
+    Connection(const std::string& name, const std::string& vfs, int flags);
+
     struct Close {
         void operator()(sqlite3* handle) const { sqlite3_close_v2(handle); }
     };

@@ -33,6 +33,13 @@ JournalError fault_of(int code, Stage stage, std::string_view path, std::string_
         case SQLITE_PERM:
             return {JournalFault::read_only,
                     fmt::format("cannot {}: {} refuses writes ({}); remount it or fix its permissions", doing, path, said)};
+        case SQLITE_CANTOPEN:
+            if (stage == Stage::writing) break;
+            return {
+                JournalFault::unavailable,
+                fmt::format("cannot {}: {} on {}; look at the disk and at the permissions; what is on a disk that can only be read, copy "
+                            "with its -wal and -shm to one that can be written, and name the copy",
+                            doing, said, path)};
         default: break;
     }
     if (stage == Stage::writing) {

@@ -8,12 +8,11 @@
 
 #include <algorithm>
 #include <cstdint>
+#include <cstdlib>
 #include <filesystem>
 #include <optional>
 #include <utility>
 #include <vector>
-
-#include <unistd.h>
 
 namespace weir::server {
 
@@ -51,17 +50,26 @@ std::vector<std::string> expected_lines(const control::State& state) {
     return lines;
 }
 
-/// Files of the views for the time of an audit; gone with it.
+/// A folder for copies of the views for the time of an audit, beside them or, where their disk can only be read, where the system keeps
+/// what is temporary; gone with it.
 class ViewsAside {
 public:
-    explicit ViewsAside(std::string path) : path_{std::move(path)} {}
+    explicit ViewsAside(const std::string& views) {
+        if (views.empty()) return;
+        std::error_code ignored;
+        for (const auto& place : {views, (std::filesystem::temp_directory_path(ignored) / "weir-views").string()}) {
+            path_ = place + ".audit.XXXXXX";
+            if (::mkdtemp(path_.data()) != nullptr) return;
+        }
+    }
     ViewsAside(const ViewsAside&) = delete;
     ViewsAside& operator=(const ViewsAside&) = delete;
     ~ViewsAside() {
         std::error_code ignored;
-        for (const auto* part : {"", "-wal", "-shm"}) std::filesystem::remove(path_ + part, ignored);
+        std::filesystem::remove_all(path_, ignored);
     }
-    [[nodiscard]] const std::string& path() const { return path_; }
+    [[nodiscard]] std::string copy() const { return path_ + "/views.db"; }
+    [[nodiscard]] std::string anew() const { return path_ + "/anew.db"; }
 
 private:
     std::string path_;
@@ -98,12 +106,11 @@ Result<std::optional<std::string>, std::string> difference(views::Views& views, 
 
 /// The copy against views that are built of the journal anew, column by column, and those against the state, which was folded by other
 /// code than theirs.
-Result<std::string, std::string> prove_views(const ViewsAside& copy, const ViewsAside& anew, ports::JournalReader& journal,
-                                             const control::State& state) {
-    const auto watermark = WEIR_TRY(views::Views::open(copy.path()))->watermark();
-    auto rebuilt = WEIR_TRY(views::Views::open(anew.path()));
+Result<std::string, std::string> prove_views(const ViewsAside& aside, ports::JournalReader& journal, const control::State& state) {
+    const auto watermark = WEIR_TRY(views::Views::open(aside.copy()))->watermark();
+    auto rebuilt = WEIR_TRY(views::Views::open(aside.anew()));
     WEIR_CHECK(catch_up(*rebuilt, journal, watermark));
-    if (const auto found = WEIR_TRY(views::Views::first_difference(copy.path(), anew.path())))
+    if (const auto found = WEIR_TRY(views::Views::first_difference(aside.copy(), aside.anew())))
         return fail("the views say something else than the journal: " + *found);
     if (watermark > state.revision) return fail(fmt::format("the views are at {}, beyond the state at {}", watermark, state.revision));
     WEIR_CHECK(catch_up(*rebuilt, journal, state.revision));
@@ -112,13 +119,12 @@ Result<std::string, std::string> prove_views(const ViewsAside& copy, const Views
     return fmt::format("every row of the views at revision {} is what the journal says, and their sums are those of the state", watermark);
 }
 
-bool check_views(const AuditRequest& request, const Result<void, std::string>& copied, const ViewsAside& copy,
+bool check_views(const AuditRequest& request, const Result<void, std::string>& copied, const ViewsAside& aside,
                  ports::JournalReader& journal, const control::Core& folded) {
     if (request.views.empty()) return true;
     if (!std::filesystem::exists(request.views)) return holds(true, "there are no views; they are built at the server's next start");
     if (!copied) return holds(false, copied.error());
-    const ViewsAside anew{copy.path() + ".anew"};
-    const auto proof = prove_views(copy, anew, journal, folded.state);
+    const auto proof = prove_views(aside, journal, folded.state);
     return holds(proof.has_value(), proof ? *proof : proof.error());
 }
 
@@ -126,9 +132,9 @@ bool check_views(const AuditRequest& request, const Result<void, std::string>& c
 
 bool audit_store(const AuditRequest& request, const Catalogue& catalogue) {
     // First of all: beside a running server the journal may go on after it, the views never come before the journal.
-    const ViewsAside copy{fmt::format("{}.audit.{}", request.views, ::getpid())};
+    const ViewsAside aside{request.views};
     const auto copied =
-        std::filesystem::exists(request.views) ? views::Views::copy(request.views, copy.path()) : Result<void, std::string>{};
+        std::filesystem::exists(request.views) ? views::Views::copy(request.views, aside.copy()) : Result<void, std::string>{};
     auto journal = store::open_reader(request.store);
     if (!journal) return holds(false, journal.error().message);
     const auto verified = (*journal)->verify(1, UINT64_MAX);
@@ -143,7 +149,7 @@ bool audit_store(const AuditRequest& request, const Catalogue& catalogue) {
     const auto law = control::broken_law(folded->core.state);
     bool all = holds(!law, law ? "a law of the ledger is broken: " + *law : "every law of the ledger holds, swept in full");
     all = check_snapshots(**journal, folded->core) && all;
-    return check_views(request, copied, copy, **journal, folded->core) && all;
+    return check_views(request, copied, aside, **journal, folded->core) && all;
 }
 
 }  // namespace weir::server

@@ -18,7 +18,8 @@ struct AuditRequest {
 
 /// Checks that the hash chain holds from the first record, that the journal folds to what the newest usable snapshot says, that the
 /// ledger keeps its laws, and that the views say what journal and state say, each at a revision that both have: a server that goes on
-/// meanwhile is no fault. Needs room beside the views for two copies of them. Prints what it did; true where all of it holds.
+/// meanwhile is no fault. Needs room for two copies of the views, beside them or, where their disk can only be read, where the system
+/// keeps temporary files (TMPDIR). Prints what it did; true where all of it holds.
 [[nodiscard]] bool audit_store(const AuditRequest& request, const Catalogue& catalogue);
 
 }  // namespace weir::server

@@ -132,6 +132,21 @@ class House:
         with contextlib.closing(sqlite3.connect(f"{self.data}/{file}")) as store, store:
             store.execute(statement, values)
 
+    def take_log_away(self):
+        """Of a store that was not closed; the last revision that it had."""
+        with tempfile.TemporaryDirectory(dir=self.folder) as copy:
+            for name in ("weir.db", "weir.db-wal"):
+                shutil.copy(f"{self.data}/{name}", copy)
+            with contextlib.closing(sqlite3.connect(f"{copy}/weir.db")) as store:
+                last = store.execute("select max(revision) from journal").fetchone()[0]
+        os.rename(f"{self.data}/weir.db-wal", f"{self.folder}/log")
+        os.remove(f"{self.data}/weir.db-shm")
+        return last
+
+    def bring_log_back(self):
+        pathlib.Path(self.data, "weir.db-shm").unlink(missing_ok=True)
+        os.rename(f"{self.folder}/log", f"{self.data}/weir.db-wal")
+
     def sick(self, letter):
         pathlib.Path(self.switch).write_text(letter, encoding="utf-8")
 
@@ -454,6 +469,87 @@ def missing_store(house):
         raise Broken("--existing made a directory")
 
 
+def lost_log(house):
+    """Somebody took the log away: the views know how far the journal went."""
+    house.start().found().submit_many(5)
+    house.end()
+    house.start().submit_many(5)
+    over = house.jobs[-1]
+    house.http.must("DELETE", f"/v1/jobs/{over}")
+    until("the views to know", lambda: [job["id"] for job in finished(house)] == [over], 60)
+    house.end(signal.SIGKILL)
+    last = house.take_log_away()
+    before = pathlib.Path(f"{house.data}/weir.db").read_bytes()
+    for _ in range(2):
+        house.refuses("ends at revision", f"made of it up to revision {last}", "bring the log back", "restore a backup", "move views.db")
+    if pathlib.Path(f"{house.data}/weir.db").read_bytes() != before:
+        raise Broken("a store that was refused was written to")
+    house.bring_log_back()
+    house.start().must_have(house.jobs)
+    house.submit_many(1)
+    house.end(signal.SIGKILL)
+    # Knowingly without it.
+    house.take_log_away()
+    for name in ("views.db", "views.db-wal", "views.db-shm"):
+        pathlib.Path(house.data, name).unlink(missing_ok=True)
+    house.start().must_have(house.jobs[:5])
+    house.end()
+    house.proves()
+
+
+def lost_log_of_a_young_store(house):
+    """All that a store has is in its log until it is first closed."""
+    house.start().found().submit_many(5)
+    house.end(signal.SIGKILL)
+    token = pathlib.Path(house.data, "operator.token")
+    secret = token.read_bytes()
+    house.take_log_away()
+    house.refuses("ends at revision 0", "views.db")
+    for name in ("views.db", "views.db-wal", "views.db-shm"):
+        os.rename(f"{house.data}/{name}", f"{house.folder}/{name}")
+    house.refuses("revision 0", "operator.token is there", "restore a backup")
+    os.rename(token, f"{house.folder}/operator.token")
+    house.refuses("revision 0", "--existing", more=("--existing",))
+    for name in ("views.db", "views.db-wal", "views.db-shm", "operator.token"):
+        os.rename(f"{house.folder}/{name}", f"{house.data}/{name}")
+    house.bring_log_back()
+    house.start().must_have(house.jobs)
+    if token.read_bytes() != secret:
+        raise Broken("operator.token was written again")
+
+
+def start_that_was_cut_off(house):
+    """The token is on the disk and not yet in the journal: it is of no use, and kept all the same."""
+    house.start().end()
+    house.sql("delete from journal where revision > 1")
+    for name in ("views.db", "weir.db.snapshots"):
+        pathlib.Path(house.data, name).unlink(missing_ok=True)
+    token = pathlib.Path(house.data, "operator.token")
+    secret = token.read_bytes()
+    house.start().found()
+    if pathlib.Path(f"{token}.old").read_bytes() != secret or token.read_bytes() == secret or "operator.token.old" not in house.log():
+        raise Broken(f"the token of the start that was cut off is not kept: {house.log()}")
+
+
+def views_of_another_store(house):
+    """Views that were copied into a restored directory are not its own."""
+    house.start().found().submit_many(20)
+    over = house.jobs[-1]
+    house.http.must("DELETE", f"/v1/jobs/{over}")
+    until("the views to know", lambda: [job["id"] for job in finished(house)] == [over], 60)
+    house.end()
+    early = of_journal(house, house.jobs[0])
+    new = restored(house, "early", "--from", f"{house.data}/weir.db", "--until-revision", str(early), jobs=house.jobs[:1])
+    shutil.copy(f"{house.data}/views.db", new.data)
+    tool(house.arguments, STORE_TROUBLE, "audit", "--data", new.data, *catalogue(house.arguments), says=("FAIL", "of the journal of store"))
+    new.start()
+    house.child = new.child
+    if "another store" not in new.log() or finished(new):
+        raise Broken(f"another store's views are served: {finished(new)} {new.log()}")
+    new.end()
+    new.proves()
+
+
 def store_removed_below_a_running_server(house):
     for number, files in enumerate((("weir.db", "weir.db-wal"), ("weir.db",), ("weir.db-wal",))):
         one = House(house.arguments, house.folder, f"lost-{number}")
@@ -538,6 +634,7 @@ def directory_of_somebody(house):
 
 CASES = (backup_and_a_moment, full_disk, failing_sync, read_only_store, damaged_tail, cut_off, damaged_middle, snapshots_of_another_build,
          unknown_event, books_that_do_not_balance, newer_format, two_servers, missing_store,
+         lost_log, lost_log_of_a_young_store, start_that_was_cut_off, views_of_another_store,
          store_removed_below_a_running_server, no_file_at_all, damaged_views, taken_port, wrong_arguments,
          directory_of_somebody)
 

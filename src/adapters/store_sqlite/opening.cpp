@@ -82,6 +82,9 @@ JournalResult<Head> check_tail(const SqliteOptions& options, const ports::StoreI
     const auto count = std::min(options.verify_tail_records, head.revision);
     const auto checked = WEIR_TRY(reader->verify(head.revision - count + 1, head.revision));
     if (count > 0 && checked.bad) return fail(damaged(options.path, checked.bad->problem));
+    if (options.tail_missing) {
+        if (auto missing = options.tail_missing(identity, head)) return fail(JournalError{JournalFault::damaged, *std::move(missing)});
+    }
 
     const auto shelf_path = SnapshotShelf::path_for(options.path);
     if (!file_size(options.vfs, shelf_path, FileKind::database)) return head;

@@ -15,8 +15,9 @@
 //
 // What opening for writing checks before it writes anything: the lock; that no file of the store is missing or empty; that
 // the log does not end before its last acknowledged commit (log_evidence.hpp); the format; the chain of the last records;
-// and that no snapshot is ahead of the journal. Then it moves all that an earlier process left in the log into weir.db
-// and starts the log afresh, since a log whose sync failed may be readable now and still not be on the disk.
+// that no snapshot is ahead of the journal, and that the caller remembers no more of it than it has. Then it moves all that an
+// earlier process left in the log into weir.db and starts the log afresh, since a log whose sync failed may be readable now and
+// still not be on the disk.
 //
 // Recovery, by fault:
 //   in_use            another server runs on this store: stop it, or use another directory. A stale lock file is no obstacle.
@@ -35,10 +36,15 @@
 #include "ports/journal.hpp"
 
 #include <cstdint>
+#include <functional>
 #include <memory>
+#include <optional>
 #include <string>
 
 namespace weir::store {
+
+/// Why a store whose journal ends at this head has lost its tail, in words and with the way back; nothing where it may be all there is.
+using TailMissing = std::function<std::optional<std::string>(const ports::StoreIdentity&, const ports::Head&)>;
 
 /// How much a commit waits for. Anything but full loses acknowledged records at a power cut; only tests use it, to
 /// show that they would notice.
@@ -54,6 +60,7 @@ struct SqliteOptions {
     /// Page size of a new store, in bytes: a power of two, 512 to 65536.
     std::uint32_t page_bytes = 8'192;
     Synchronous synchronous = Synchronous::full;
+    TailMissing tail_missing{};  ///< What the caller remembers of the store; asked before anything is written. Absent: nothing.
     std::string vfs{};      ///< Name of a registered SQLite VFS; empty: the platform's.
     bool lock_file = true;  ///< Off only where a test shows that the epoch alone suffices, or the VFS has no real files.
 };

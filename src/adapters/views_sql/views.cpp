@@ -14,7 +14,7 @@ namespace weir::views {
 namespace {
 
 /// Raised with every change of a table: views of another layout are built again.
-constexpr std::int64_t layout = 4;
+constexpr std::int64_t layout = 5;
 
 constexpr const char* tables = R"sql(
 create table job(
@@ -45,8 +45,7 @@ create table earned(
 create table voucher(
   id text primary key, voucher text not null, organisation text not null, redeemed integer, expired integer,
   ended_ns integer) without rowid;
-create table watermark(only integer primary key check(only = 1), revision integer not null);
-insert into watermark values(1, 0);
+create table watermark(only integer primary key check(only = 1), revision integer not null, store text not null);
 )sql";
 
 constexpr const char* drop_tables = R"sql(
@@ -66,6 +65,12 @@ E enum_of(std::string_view name, E otherwise) {
     E value = otherwise;
     boost::describe::enum_from_string(std::string{name}.c_str(), value);
     return value;
+}
+
+std::optional<Origin> origin_in(store::Connection& connection) {
+    auto select = connection.prepare("select store, revision from watermark");
+    if (!select || select.step() != SQLITE_ROW) return std::nullopt;
+    return Origin{std::string{select.bytes(0)}, static_cast<std::uint64_t>(select.integer(1))};
 }
 
 constexpr std::string_view job_columns =
@@ -118,9 +123,10 @@ Result<void, std::string> Views::connect() {
     if (connection_.integer("pragma user_version").value_or(0) != layout) {
         if (auto done = make_tables(); !done) return fail(std::move(done).error());
     }
-    const auto revision = connection_.integer("select revision from watermark");
-    if (!revision) return fail(trouble("be read"));
-    watermark_ = static_cast<std::uint64_t>(*revision);
+    auto origin = origin_in(connection_);
+    if (!origin) return fail(trouble("be read"));
+    watermark_ = origin->revision;
+    store_id_ = std::move(origin->store_id);
     return {};
 }
 
@@ -157,6 +163,32 @@ Result<std::unique_ptr<Views>, std::string> Views::open(const std::string& path,
     return views;
 }
 
+Result<std::optional<Origin>, std::string> Views::origin_of(const std::string& path) {
+    std::error_code error;
+    if (!std::filesystem::exists(path, error) && !error) return std::optional<Origin>{};
+    Views views{path};
+    views.connection_ = store::Connection::open({.path = path, .vfs = {}});
+    const auto found = views.connection_ ? views.connection_.integer("pragma user_version") : std::nullopt;
+    if (found && *found != layout) return std::optional<Origin>{};
+    auto origin = found ? origin_in(views.connection_) : std::nullopt;
+    if (origin) return origin;
+    auto text = views.trouble("be read");
+    if (!views.damaged_) return fail(std::move(text));
+    return std::optional<Origin>{};
+}
+
+Result<bool, std::string> Views::follow(const Origin& journal) {
+    const std::lock_guard lock{mutex_};
+    if (store_id_ == journal.store_id && watermark_ <= journal.revision) return false;
+    const bool had_rows = watermark_ > 0;
+    store_id_ = journal.store_id;
+    if (auto done = make_tables(); !done) {
+        if (!damaged_) return fail(std::move(done).error());
+        (void)WEIR_TRY(set_aside());
+    }
+    return had_rows;
+}
+
 Result<void, std::string> Views::copy(const std::string& path, const std::string& target) {
     for (const auto* part : {"", "-wal", "-shm", "-journal"}) {
         std::error_code ignored;
@@ -175,6 +207,11 @@ Result<void, std::string> Views::copy(const std::string& path, const std::string
                             path, target, connection.message()));
 }
 
+Origin Views::origin() const {
+    const std::lock_guard lock{mutex_};
+    return {store_id_, watermark_};
+}
+
 std::uint64_t Views::watermark() const {
     const std::lock_guard lock{mutex_};
     return watermark_;
@@ -186,8 +223,14 @@ Result<void, std::string> Views::clear() {
 }
 
 Result<void, std::string> Views::make_tables() {
-    const auto sql = fmt::format("begin; {} {} pragma user_version={}; commit", drop_tables, tables, layout);
-    if (connection_.run(sql) != SQLITE_OK) return fail(trouble("be emptied"));
+    const auto sql = fmt::format("begin; {} {} pragma user_version={}", drop_tables, tables, layout);
+    int code = connection_.run(sql);
+    if (code == SQLITE_OK) {
+        auto insert = connection_.prepare("insert into watermark values(1, 0, ?1)");
+        insert.bind_text(1, store_id_);
+        code = insert.run();
+    }
+    if (code != SQLITE_OK || connection_.run("commit") != SQLITE_OK) return fail(trouble("be emptied"));
     watermark_ = 0;
     return {};
 }

@@ -93,12 +93,27 @@ struct SiteRows {
     std::vector<EarningRow> rows;
 };
 
+/// Which store's journal views are made of, and up to which revision.
+struct Origin {
+    std::string store_id{};
+    std::uint64_t revision = 0;
+    bool operator==(const Origin&) const = default;
+};
+
 /// One connection; its calls may come from several threads and take turns.
 class Views {
 public:
     /// Opens or makes the database. One of another layout is emptied and built again; a damaged one is set aside, and `say` is told.
     [[nodiscard]] static Result<std::unique_ptr<Views>, std::string> open(const std::string& path,
                                                                           const std::function<void(const std::string&)>& say = {});
+
+    /// What the views at `path` say of their origin, without a change to them; nothing where there are none, or where they are damaged
+    /// or of another layout and will be built again.
+    [[nodiscard]] static Result<std::optional<Origin>, std::string> origin_of(const std::string& path);
+
+    /// Says which journal is taken in from now on, and its head. Views of another store, or ahead of that head, are no views of it:
+    /// they are emptied. Returns whether there was anything in them.
+    [[nodiscard]] Result<bool, std::string> follow(const Origin& journal);
 
     /// Writes a copy of the views at `path` as of now to `target`, which is replaced, while somebody else writes them.
     [[nodiscard]] static Result<void, std::string> copy(const std::string& path, const std::string& target);
@@ -108,6 +123,8 @@ public:
 
     /// Sets the file aside as FILE.damaged and begins an empty one; returns what was done, in words.
     [[nodiscard]] Result<std::string, std::string> rebuild();
+
+    [[nodiscard]] Origin origin() const;
 
     /// The last revision taken in.
     [[nodiscard]] std::uint64_t watermark() const;
@@ -172,6 +189,7 @@ private:
     store::Connection connection_;
     Rows rows_{connection_};
     std::uint64_t watermark_ = 0;
+    std::string store_id_;  ///< Empty until somebody says whose journal it is.
 };
 
 }  // namespace weir::views

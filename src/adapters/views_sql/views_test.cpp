@@ -50,6 +50,35 @@ TEST(Views, AVoucherIsToldOnceItHasEndedWithItsFinalFigures) {
     EXPECT_FALSE((*views)->voucher({make_uid(at, 1, 2)}).value());
 }
 
+// Goal: views know their store, so that nobody takes one's rows for another's, and a journal that is shorter than they are is noticed.
+TEST(Views, OfAnotherStoreOrAheadOfItsJournalAreEmptied) {
+    const Folder folder;
+    const Instant at{1'800'000'000'000'000'000};
+    EXPECT_EQ(Views::origin_of(folder.file()).value(), std::nullopt) << "there are none";
+    auto views = Views::open(folder.file()).value();
+    const auto fill = [&] {
+        for (const std::uint64_t revision : {1U, 2U}) ASSERT_TRUE(take(*views, {revision, at, "system", control::VoucherEnded{}}));
+    };
+    EXPECT_FALSE(views->follow({"one", 5}).value()) << "nothing was in them";
+    fill();
+    EXPECT_EQ(Views::origin_of(folder.file()).value(), (Origin{"one", 2}));
+    EXPECT_FALSE(views->follow({"one", 2}).value());
+    EXPECT_EQ(views->watermark(), 2U);
+    views = Views::open(folder.file()).value();
+    EXPECT_TRUE(views->follow({"other", 2}).value());
+    EXPECT_EQ(views->watermark(), 0U);
+    fill();
+    EXPECT_EQ(Views::origin_of(folder.file()).value(), (Origin{"other", 2}));
+    ASSERT_TRUE(views->rebuild());
+    EXPECT_EQ(Views::origin_of(folder.file()).value(), (Origin{"other", 0})) << "a new file is of the same store";
+    fill();
+    EXPECT_TRUE(views->follow({"other", 1}).value());
+    EXPECT_EQ(views->watermark(), 0U);
+    views.reset();
+    std::filesystem::resize_file(folder.file(), 3'000);
+    EXPECT_EQ(Views::origin_of(folder.file()).value(), std::nullopt) << "damaged";
+}
+
 // Goal: a page of finished jobs costs what it shows: no row of another project or of another state is walked over.
 TEST(Views, FinishedJobsAreReadFromTheIndexOfTheirProjectAndState) {
     const Folder folder;

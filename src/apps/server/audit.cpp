@@ -107,8 +107,17 @@ Result<std::optional<std::string>, std::string> difference(views::Views& views, 
 /// The copy against views that are built of the journal anew, column by column, and those against the state, which was folded by other
 /// code than theirs.
 Result<std::string, std::string> prove_views(const ViewsAside& aside, ports::JournalReader& journal, const control::State& state) {
-    const auto watermark = WEIR_TRY(views::Views::open(aside.copy()))->watermark();
+    const auto copied = WEIR_TRY(views::Views::open(aside.copy()))->origin();
+    const auto watermark = copied.revision;
+    const auto store = journal.identity();
+    if (!store) return fail(store.error().message);
+    if (watermark > 0 && copied.store_id != store->store_id) {
+        return fail(fmt::format("the views were made of the journal of store {}, this is store {}; they are built again at the server's "
+                                "next start",
+                                copied.store_id, store->store_id));
+    }
     auto rebuilt = WEIR_TRY(views::Views::open(aside.anew()));
+    (void)WEIR_TRY(rebuilt->follow({copied.store_id, watermark}));
     WEIR_CHECK(catch_up(*rebuilt, journal, watermark));
     if (const auto found = WEIR_TRY(views::Views::first_difference(aside.copy(), aside.anew())))
         return fail("the views say something else than the journal: " + *found);

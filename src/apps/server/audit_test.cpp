@@ -38,6 +38,7 @@ protected:
         journal = std::move(store::open_journal({.path = folder + "/weir.db"}).value());
         writer = std::make_unique<Writer>(std::move(recover(*journal, {}, models())->core), *journal);
         views = views::Views::open(folder + "/views.db").value();
+        EXPECT_TRUE(views->follow({journal->identity()->store_id, 0}));
         found();
     }
     ~Audit() override {

@@ -1,6 +1,5 @@
 #include "apps/server/network.hpp"
 
-#include "adapters/store_sqlite/sqlite_journal.hpp"
 #include "apps/version/version.hpp"
 
 #include <fmt/format.h>
@@ -27,7 +26,7 @@ control::Clocks machine_clocks() { return {wall_now, steady_now}; }
 Result<std::unique_ptr<Network>, std::string> Network::open(NetworkOptions options) {
     auto network = std::unique_ptr<Network>{new Network{std::move(options)}};
     auto& self = *network;
-    auto journal = store::open_journal({.path = self.options_.store});
+    auto journal = store::open_journal({.path = self.options_.store, .tail_missing = self.options_.tail_missing});
     if (!journal) return fail(journal.error().message);
     self.journal_ = std::move(*journal);
 

@@ -4,6 +4,7 @@
 // Housekeeping (snapshots, moving the write-ahead log) runs on a thread of its own, never on the commit path.
 #pragma once
 
+#include "adapters/store_sqlite/sqlite_journal.hpp"
 #include "adapters/store_sqlite/store_watch.hpp"
 #include "apps/server/site_diary.hpp"
 #include "control/loop.hpp"
@@ -27,6 +28,7 @@ struct NetworkOptions {
     control::Policy policy;
     Catalogue catalogue;
     control::LoopOptions loop;
+    store::TailMissing tail_missing;          ///< What is remembered of the store beside it.
     std::uint64_t snapshot_every = 50'000;    ///< Events between two snapshots, or as many as there are jobs, if those are more.
     std::function<void(const std::string&)> say;  ///< For the operator's log.
     /// The network cannot go on, for a reason in words: the process must end now. From any thread.

@@ -6,6 +6,7 @@
 #include "apps/server/network.hpp"
 #include "apps/server/settings.hpp"
 #include "apps/server/site_logs.hpp"
+#include "apps/server/traces.hpp"
 #include "apps/shipped/shipped.hpp"
 #include "apps/version/version.hpp"
 #include "transport/api/api.hpp"
@@ -82,29 +83,16 @@ bool bootstrap(server::Network& network, const std::string& token_file) {
     token.subject = subject;
     token.hash = api::hash_of_secret(secret);
     token.scopes = {Scope::read, Scope::write, Scope::admin};
+    std::error_code error;
+    if (std::filesystem::exists(token_file, error)) {
+        const auto kept = token_file + ".old";
+        spdlog::warn("{} is there though nobody has a role yet, as after a start that was cut off; it is kept as {}", token_file, kept);
+        if (std::rename(token_file.c_str(), kept.c_str()) != 0) return false;
+    }
     // The secret is on the disk before the token is good: a crash between the two leaves a secret that opens nothing.
     if (!write_private(token_file, secret + "\n")) return false;
     return network.carry_out(control::IssueToken{token}).has_value() &&
            network.carry_out(control::SetRoles{subject, {}, {Role::operator_, Role::approver, Role::finance, Role::auditor}}).has_value();
-}
-
-/// A directory that has a server's other files and no store has lost it: a new, empty one would pass for the old network.
-/// @returns what is wrong, in words.
-std::optional<std::string> store_missing(const Arguments& arguments) {
-    const auto store = arguments.data + "/weir.db";
-    std::error_code error;
-    if (std::filesystem::is_directory(store, error)) {
-        return fmt::format("{} is a directory where the store's file should be; --data names the directory that holds weir.db", store);
-    }
-    if (std::filesystem::exists(store, error)) return std::nullopt;
-    for (const auto* other : {"/operator.token", "/views.db"}) {
-        if (!std::filesystem::exists(arguments.data + other, error)) continue;
-        return fmt::format("{} is missing but {}{} is there: this directory had a store; bring it back, or restore a backup into a new "
-                           "directory (weir-server restore); for a new network name an empty one",
-                           store, arguments.data, other);
-    }
-    if (!arguments.existing) return std::nullopt;
-    return fmt::format("there is no store at {} and --existing asks for one; mount its disk or name the right directory", store);
 }
 
 Result<Catalogue, std::string> catalogue_of(const std::string& named) {
@@ -179,9 +167,13 @@ Result<std::unique_ptr<server::Network>, Ending> open_network(const Arguments& a
     std::error_code error;
     const bool made = !arguments.existing && std::filesystem::create_directories(arguments.data, error);
     if (made) std::filesystem::permissions(arguments.data, std::filesystem::perms::owner_all, error);
-    if (auto missing = store_missing(arguments)) return fail(Ending{store_trouble, *std::move(missing)});
+    const server::Traces traces{arguments.data, arguments.existing};
+    if (auto missing = traces.store_missing()) return fail(Ending{store_trouble, *std::move(missing)});
     server::NetworkOptions options;
     options.store = arguments.data + "/weir.db";
+    options.tail_missing = [traces](const ports::StoreIdentity& store, const ports::Head& head) {
+        return traces.tail_missing(store, head);
+    };
     options.policy = settings.policy;
     options.catalogue = settings.catalogue;
     options.say = [](const std::string& text) { spdlog::info("{}", text); };
@@ -207,6 +199,12 @@ struct Shelves {
 Result<Shelves, Ending> open_shelves(const Arguments& arguments, server::Network& network) {
     auto views = views::Views::open(arguments.data + "/views.db", [](const std::string& text) { spdlog::warn("{}", text); });
     if (!views) return fail(Ending{store_trouble, std::move(views.error())});
+    const auto store = network.journal().identity();
+    if (!store) return fail(Ending{store_trouble, store.error().message});
+    const auto revision = network.reader().ask([](const control::Core& core) { return core.state.revision; });
+    const auto emptied = (*views)->follow({store->store_id, revision});
+    if (!emptied) return fail(Ending{store_trouble, emptied.error()});
+    if (*emptied) spdlog::warn("{}/views.db was made of another store's journal; it is built again from this one's", arguments.data);
     auto trailing = network.journal().open_reader();
     if (!trailing) return fail(Ending{store_trouble, std::move(trailing.error().message)});
     auto audit = network.journal().open_reader();

@@ -8,19 +8,21 @@
 
 #include <algorithm>
 #include <charconv>
-#include <filesystem>
-#include <string_view>
 
 namespace weir::server {
 
 namespace {
 
+using site_process::Fd;
+
+/// The operator named it, so links on the way to it are his. All below it is the site's own: nothing there is trusted to be no link.
+Fd open_root(const std::string& path) { return Fd{::open(path.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC)}; }
+
 /// The newest generation of a job that has a folder below a site's root; 0 where there is none.
-std::uint32_t newest_generation(const std::string& root, const JobId& job) {
+std::uint32_t newest_generation(int root, const JobId& job) {
     std::uint32_t newest = 0;
-    std::error_code error;
-    for (const auto& entry : std::filesystem::directory_iterator(fmt::format("{}/tasks/{}", root, job.text()), error)) {
-        const auto name = entry.path().filename().string();
+    const auto folder = site_process::open_folder(root, fmt::format("{}/{}", site_process::tasks_folder, job.text()));
+    for (const auto& name : site_process::list_folder(folder.get())) {
         std::uint32_t generation = 0;
         const auto [end, failed] = std::from_chars(name.data(), name.data() + name.size(), generation);
         if (failed == std::errc{} && end == name.data() + name.size()) newest = std::max(newest, generation);
@@ -28,40 +30,46 @@ std::uint32_t newest_generation(const std::string& root, const JobId& job) {
     return newest;
 }
 
+Fd open_task(int root, const api::LogQuery& query, std::uint32_t generation) {
+    return site_process::open_folder(root, site_process::folder_of({.job = query.job.text(),
+                                                                    .generation = generation,
+                                                                    .node_rank = static_cast<std::int32_t>(query.node_rank)}));
+}
+
 }  // namespace
 
-/// Where the log lies. Of a job that has left the core the API knows neither site nor generation: then the newest that is here.
-std::optional<std::string> SiteLogs::folder_of(const api::LogQuery& query) const {
-    const auto path = [&](const std::string& root, std::uint32_t generation) {
-        return fmt::format("{}/tasks/{}/{}/{}", root, query.job.text(), generation, query.node_rank);
-    };
-    if (const auto root = roots_.find(query.site); root != roots_.end()) return path(root->second, query.generation);
+/// The folder of the task, not open where it is not there; nothing where no site of this server can have it. Of a job that has left
+/// the core the API knows neither site nor generation: then the newest that is here.
+std::optional<Fd> SiteLogs::task_of(const api::LogQuery& query) const {
+    if (const auto known = roots_.find(query.site); known != roots_.end())
+        return open_task(open_root(known->second).get(), query, query.generation);
     if (!query.site.empty()) return std::nullopt;
-    std::optional<std::string> found;
+    std::optional<Fd> found;
     std::uint32_t newest = 0;
-    for (const auto& [site, root] : roots_) {
-        const auto generation = query.generation > 0 ? query.generation : newest_generation(root, query.job);
-        if (generation > newest && std::filesystem::exists(path(root, generation))) {
-            newest = generation;
-            found = path(root, generation);
-        }
+    for (const auto& [site, path] : roots_) {
+        const auto root = open_root(path);
+        const auto generation = query.generation > 0 ? query.generation : newest_generation(root.get(), query.job);
+        if (generation <= newest) continue;
+        auto task = open_task(root.get(), query, generation);
+        if (!task) continue;
+        newest = generation;
+        found = std::move(task);
     }
     return found;
 }
 
 Result<api::LogPiece, api::LogError> SiteLogs::read(const api::LogQuery& query) {
-    const auto path = folder_of(query);
-    if (!path) {
+    const auto task = task_of(query);
+    if (!task) {
         return fail(api::LogError{
             api::LogFault::unavailable,
             fmt::format(
                 "the log of {} is on another machine, or its site's directory was not given to this server (--site-root), or it is gone",
                 query.job.text())});
     }
-    const site_process::Fd task{::open(path->c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC)};
     // Asked first: a task that is over now writes nothing after the look.
-    const bool over = task && site_process::is_over(task.get());
-    const auto logs = task ? site_process::open_folder(task.get(), "logs") : site_process::Fd{};
+    const bool over = *task && site_process::is_over(task->get());
+    const auto logs = *task ? site_process::open_folder(task->get(), "logs") : Fd{};
     if (!logs) {
         return fail(api::LogError{api::LogFault::unknown,
                                   fmt::format("{} has printed nothing there yet, or its log is gone", query.job.text())});

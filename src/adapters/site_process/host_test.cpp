@@ -133,6 +133,27 @@ RC_GTEST_PROP(LogReader, AnOffsetMeansTheSameByteForEver, (std::vector<std::uint
     RC_ASSERT(first <= std::max<std::int64_t>(from, std::ssize(all) - 10'000));
 }
 
+// A site's own user may write any names there: what no log ring makes is passed over, and nothing is counted beyond its type.
+TEST(LogReader, SegmentsThatNoTaskWroteDoNotMisleadIt) {
+    Folder folder;
+    const auto write = [&](const std::string& start, const std::string& bytes) {
+        std::ofstream(folder.path / ("0.out." + start)) << bytes;
+    };
+    write("00000000000000000000", "abcdefgh");
+    write("00000000000000000002", "CD");
+    write("-0000000000000000001", "no offset");
+    write("09223372036854775807", "the last number");
+    write("01152921504606846977", "one above the largest offset");
+    write("00000000000000000008", "");
+    fs::resize_file(folder.path / "0.out.00000000000000000008", 4);
+    for (std::int64_t from = 0; from <= 12; ++from) {
+        const auto chunk = read_log(folder.descriptor.get(), "0.out", from, 100);
+        EXPECT_EQ(chunk.end, 12) << from;
+        EXPECT_EQ(chunk.offset, from);
+        EXPECT_EQ(chunk.bytes, (std::string{"abcdefgh"} + std::string(4, '\0')).substr(static_cast<std::size_t>(from)));
+    }
+}
+
 TEST(Tool, SaysWhatItPrintedAndHowItEnded) {
     const auto answer = run_tool({"sh", "-c", "echo out; echo err >&2; env | grep -c SECRET; exit 3"}, 10'000);
     EXPECT_EQ(answer.end, ToolEnd::exited);

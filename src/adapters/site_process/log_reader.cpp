@@ -11,6 +11,9 @@
 namespace weir::site_process {
 namespace {
 
+/// Beyond what any task prints, and twice as much is still an offset: a site can give its files any name and any size.
+constexpr std::int64_t offset_max = std::int64_t{1} << 60;
+
 struct Segment {
     std::int64_t start = 0;
     std::int64_t end = 0;
@@ -26,8 +29,9 @@ std::vector<Segment> list_segments(int logs, const std::string& stream) {
         Segment segment{.name = name};
         const auto [end, error] = std::from_chars(name.data() + prefix.size(), name.data() + name.size(), segment.start);
         struct stat facts{};
-        if (error != std::errc{} || end != name.data() + name.size()) continue;
+        if (error != std::errc{} || end != name.data() + name.size() || segment.start < 0 || segment.start > offset_max) continue;
         if (fstatat(logs, name.c_str(), &facts, AT_SYMLINK_NOFOLLOW) != 0 || !S_ISREG(facts.st_mode)) continue;
+        if (facts.st_size > offset_max) continue;
         segment.end = segment.start + facts.st_size;
         segments.push_back(std::move(segment));
     }
@@ -58,8 +62,8 @@ ports::LogChunk read_log(int logs, const std::string& stream, std::int64_t offse
         if (!segments.empty()) chunk.end = segments.back().end;
         chunk.offset = std::min(chunk.offset, chunk.end);
         for (const auto& segment : segments) {
-            if (segment.end <= chunk.offset || std::ssize(chunk.bytes) >= max_bytes) continue;
             auto at = chunk.offset + std::ssize(chunk.bytes);
+            if (segment.end <= at || std::ssize(chunk.bytes) >= max_bytes) continue;
             if (at < segment.start && !chunk.bytes.empty()) break;
             if (at < segment.start) at = chunk.offset = segment.start;
             vanished = !read_segment(logs, segment, at, max_bytes - std::ssize(chunk.bytes), chunk.bytes);

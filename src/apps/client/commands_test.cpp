@@ -280,12 +280,16 @@ TEST(Logs, OfAJobThatNeverRanAreNotAskedForAgain) {
 TEST(Logs, OfAJobThatHasNotStartedSayWhatItWaitsFor) {
     Rig rig;
     const auto path = std::string{"GET /v1/jobs/"} + job_a;
-    rig.on(path, R"({"state":"queued","generation":0})");
+    rig.on(path + "/logs", [](const auto&) { return problem(404, "it was not started yet; why it waits tells: weir job why"); });
+    EXPECT_EQ(rig.run({"job", "logs", job_a}), 5);
+    EXPECT_EQ(rig.err, "weir: it was not started yet; why it waits tells: weir job why\n");
+    EXPECT_TRUE(rig.slept.empty()) << "waiting a few seconds does not start it";
+}
+
+TEST(Logs, ThatCannotBeReadNowAreRefusedInTheServersWords) {
+    Rig rig;
+    const auto path = std::string{"GET /v1/jobs/"} + job_a;
     rig.on(path + "/logs", [](const auto&) { return problem(503, "the log is on another machine, or it is gone"); });
-    EXPECT_EQ(rig.run({"job", "logs", job_a}), 5);
-    EXPECT_THAT(rig.err, HasSubstr("is queued and has printed nothing yet; why it waits: weir job why "));
-    rig.on(path, R"({"state":"running","generation":1})");
-    EXPECT_EQ(rig.run({"job", "logs", job_a}), 5);
     EXPECT_EQ(rig.run({"job", "logs", job_a}), 3);
     EXPECT_EQ(rig.err, "weir: the log is on another machine, or it is gone\n");  // The server did answer: no word of its address.
 }

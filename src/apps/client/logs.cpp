@@ -231,13 +231,7 @@ Done show_logs(Session& session, const LogAsk& ask) {
     Log log{session, job, ask, ask.generation, idle};
     auto done = log.catch_up();
     log.finish();
-    if (done || done.error().code.empty()) return done;
-    // Before its first start a job has no log anywhere, whatever the server says of one.
-    const auto standing = standing_of(session, job);
-    if (!standing || standing->over || standing->generation > 0) return done;
-    return fail(Failure{.exit = Exit::not_found,
-                        .message = fmt::format("{} is {} and has printed nothing yet; why it waits: weir job why {}", job,
-                                               standing->state, job)});
+    return done;
 }
 
 }  // namespace weir::cli

@@ -372,11 +372,21 @@ private:
     int lines_ = 0;
 };
 
+/// A job of ann's that the site east has.
+std::string placed_job(Town& town) {
+    SiteReport first;
+    first.nodes = {{Town::node("n1")}};
+    EXPECT_EQ(town.report(std::move(first)).status, 200);
+    auto id = text_of(town.post("ann", "/v1/jobs", Town::job_body()).body, "id");
+    EXPECT_TRUE(town.comes("ann", "/v1/jobs/" + id, R"("state":"placed")"));
+    return id;
+}
+
 TEST(Logs, AreReadFromAnOffsetAndFollowedToTheirEnd) {
     TownOptions options;
     options.logs = std::make_shared<GrowingLog>();
     Town town{options};
-    const auto id = text_of(town.post("ann", "/v1/jobs", Town::job_body()).body, "id");
+    const auto id = placed_job(town);
     const auto piece = town.get("ann", "/v1/jobs/" + id + "/logs");
     EXPECT_EQ(piece.status, 200) << piece.body;
     EXPECT_EQ(piece.body, "line 1\n");
@@ -417,9 +427,24 @@ TEST(Logs, BreakOffOnceTheTokenIsRevoked) {
     EXPECT_EQ(answer.error().fault, http::CallFault::closed) << answer.error().message;
 }
 
+TEST(Logs, OfAJobThatWaitsAreNotThereYetAndSayWhereToAskWhy) {
+    TownOptions options;
+    options.logs = std::make_shared<GrowingLog>();
+    Town town{options};
+    const auto id = text_of(town.post("ann", "/v1/jobs", Town::job_body()).body, "id");
+    for (const std::string query : {"", "?generation=1", "?node_rank=7", "?follow=false"}) {
+        const auto answer = town.get("ann", "/v1/jobs/" + id + "/logs" + query);
+        EXPECT_EQ(answer.status, 404) << query;
+        EXPECT_EQ(text_of(answer.body, "type"), "urn:weir:problem:not_found");
+        EXPECT_EQ(text_of(answer.body, "detail"),
+                  id + " was not started yet, so it has printed nothing; it is queued, and why it waits tells: weir job why " + id);
+    }
+    EXPECT_EQ(town.get("ann", "/v1/jobs/" + id + "/logs?follow=true").status, 200) << "who follows waits with it";
+}
+
 TEST(Logs, WithoutASourceAreRefusedClearly) {
     Town town;
-    const auto id = text_of(town.post("ann", "/v1/jobs", Town::job_body()).body, "id");
+    const auto id = placed_job(town);
     const auto answer = town.get("ann", "/v1/jobs/" + id + "/logs");
     EXPECT_EQ(answer.status, 503);
     EXPECT_EQ(text_of(answer.body, "type"), "urn:weir:problem:no_log_source");

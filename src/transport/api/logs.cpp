@@ -33,6 +33,12 @@ Refusal never_started(const JobId& job, JobState outcome, Reason reason) {
                                  codec::name_of(reason)));
 }
 
+/// A job that was never placed yet. Whoever follows it waits with it; to others there is nothing to give.
+Refusal not_started_yet(const control::LiveJob& job) {
+    return not_found(fmt::format("{} was not started yet, so it has printed nothing; it is {}, and why it waits tells: weir job why {}",
+                                 job.id.text(), codec::name_of(job.state), job.id.text()));
+}
+
 /// Why there can be no such log: of a start that never was, of a node or a process that the job does not have.
 Result<void, Refusal> check_place(const LogQuery& query, std::uint32_t last_generation, bool generation_was, const JobSpec& spec) {
     const auto job = query.job.text();
@@ -65,6 +71,7 @@ Result<Wanted, Refusal> wanted_of(const control::State& state, const http::Reque
     if (const auto live = state.jobs.find(*id); live != state.jobs.end()) {
         if (!control::may_see(state, actor, live->second.project)) return fail(unknown_job(text));
         const auto& job = live->second;
+        if (job.generation == 0 && !flag(request, "follow")) return fail(not_started_yet(job));
         if (query.generation == 0) query.generation = job.generation;
         bool was = false;
         for (const auto& usage : job.usage) {

@@ -26,10 +26,15 @@ Context::Context(World the_world, Options the_options)
 
 // ---- who asks
 
+bool still_stands(const control::State& state, const TokenId& token, Instant now) {
+    const auto found = state.tokens.find(token);
+    return found != state.tokens.end() && (!found->second.expires_at || *found->second.expires_at > now);
+}
+
 Result<control::Actor, Refusal> actor_of(const control::State& state, const http::Request& request, Instant now) {
     if (request.caller != nullptr) {
         const auto& admitted = *static_cast<const control::Actor*>(request.caller.get());
-        if (state.tokens.contains(admitted.token)) return admitted;
+        if (still_stands(state, admitted.token, now)) return admitted;
     }
     const auto secret = request.bearer_token();
     if (!secret)
@@ -369,6 +374,10 @@ void when_shown(Context& context, http::Request request, http::Reply reply,
         [wanted](const control::Core& core) { return core.state.revision >= wanted; }, context.options.revision_wait,
         [&context, wanted, request = std::move(request), reply = std::move(reply), then = std::move(then)](bool met) mutable {
             if (met) return then(std::move(request), std::move(reply));
+            // The revision is told only to who may still ask: the wait was long enough for a token to end.
+            const auto now = context.world.wall();
+            const auto actor = context.world.reader.ask([&](const control::Core& core) { return actor_of(core.state, request, now); });
+            if (!actor) return reply(refuse(actor.error(), request.target));
             auto late = refuse(503, "revision_not_reached",
                                fmt::format("revision {} was asked and {} is here; ask again, or for a smaller one", wanted,
                                            context.world.reader.revision()),

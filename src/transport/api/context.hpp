@@ -63,6 +63,9 @@ struct Context {
 
 // ---- who asks
 
+/// Whether the token is there and has not expired; of who was admitted a while ago.
+[[nodiscard]] bool still_stands(const control::State& state, const TokenId& token, Instant now);
+
 /// Whom the guard admitted, if the token still stands; else whom the token says.
 [[nodiscard]] Result<control::Actor, control::Refusal> actor_of(const control::State& state, const http::Request& request, Instant now);
 

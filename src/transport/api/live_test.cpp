@@ -351,6 +351,30 @@ TEST(Agent, ALongPollEndsWhenTheServerStops) {
     EXPECT_EQ(answer->status, 200);
 }
 
+TEST(Access, WhoWaitedForARevisionIsToldNoneOnceTheTokenHasEnded) {
+    const Instant in_an_hour{
+        std::chrono::duration_cast<std::chrono::nanoseconds>((std::chrono::system_clock::now() + std::chrono::hours{1}).time_since_epoch())
+            .count()};
+    for (const bool revoked : {true, false}) {
+        TownOptions options;
+        options.api.revision_wait = seconds(600);
+        Town town{options};
+        const auto made = town.post("ann", "/v1/tokens", R"({"scopes":["read"]})");
+        const auto secret = revoked ? text_of(made.body, "secret") : town.token_for("ann", {Scope::read}, {}, in_an_hour);
+        auto asking = std::async(std::launch::async, [&] { return town.get(secret, "/v1/jobs?min_revision=999999"); });
+        while (town.get("", "/metrics").body.find("weir_api_waiting 1") == std::string::npos) std::this_thread::yield();
+        if (revoked) {
+            ASSERT_EQ(town.ask("ann", Method::del, "/v1/tokens/" + text_of(made.body, "id")).status, 200);
+        } else {
+            town.wall_shift_ns = hours(2).ns;
+        }
+        town.api->stop();
+        const auto answer = asking.get();
+        EXPECT_EQ(answer.status, 401) << answer.body;
+        EXPECT_EQ(text_of(answer.body, "type"), "urn:weir:problem:unauthenticated");
+    }
+}
+
 // ---- logs
 
 /// A log that grows by a line with each look.

@@ -148,8 +148,7 @@ bool may_read_on(Context& context, const Follower& follower) {
     const auto now = context.world.wall();
     return context.world.reader.ask([&](const control::Core& core) {
         const auto& state = core.state;
-        const auto token = state.tokens.find(follower.actor.token);
-        if (token == state.tokens.end() || (token->second.expires_at && *token->second.expires_at <= now)) return false;
+        if (!still_stands(state, follower.actor.token, now)) return false;
         if (const auto live = state.jobs.find(follower.query.job); live != state.jobs.end())
             return control::may_see(state, follower.actor, live->second.project);
         const auto gone = state.finished.find(follower.query.job);

@@ -148,8 +148,7 @@ WatchHub::Portion WatchHub::portion_for(const Watch& watch, const WatchWindow* w
     }
     const auto now = wall_();
     reader_.ask([&](const control::Core& core) {
-        const auto token = core.state.tokens.find(watch.actor.token);
-        if (token == core.state.tokens.end() || (token->second.expires_at && *token->second.expires_at <= now)) {
+        if (!still_stands(core.state, watch.actor.token, now)) {
             portion.over = "closed: the token has expired or was revoked; log in again and reconnect with Last-Event-ID";
             return;
         }

@@ -2,6 +2,7 @@
 // Method: a real server; nothing sleeps, every wait ends by an event or by the server's own deadline.
 #include "domain/desired_list.hpp"
 #include "transport/api/test_server.hpp"
+#include "transport/api/watch_turns.hpp"
 #include "codec/encode.hpp"
 
 #include <fmt/format.h>
@@ -123,6 +124,22 @@ TEST(Watch, ReadsWhatTheReaderHasDroppedFromTheJournal) {
     const auto other = town.get("ann", fmt::format("/v1/watch?since={}", town.reader->revision() + 1000));
     EXPECT_EQ(other.status, 410);
     EXPECT_EQ(text_of(other.body, "type"), "urn:weir:problem:revision_unknown");
+}
+
+TEST(Watch, FeedsAllOfManyThatBeginFarBack) {
+    Town town;
+    const auto since = town.reader->revision();
+    for (std::uint64_t i = 0; i <= live_within; ++i) {
+        town.must(control::SetOrganisation{{OrganisationName{"lab"}, OrganisationKind::university, fmt::format("Lab {}", i), "",
+                                            SizeClass::small, "cn/sichuan/chengdu", ""}});
+    }
+    std::vector<std::future<std::string>> last;
+    for (std::size_t i = 0; i < catching_up_at_once + 8; ++i) {
+        last.push_back(std::async(std::launch::async, [&] {
+            return watch(town, "ann", fmt::format("?since={}", since), until(live_within + 1)).back().data;
+        }));
+    }
+    for (auto& one : last) EXPECT_THAT(one.get(), HasSubstr(fmt::format("Lab {}", live_within)));
 }
 
 TEST(Watch, SaysWhatToDoWhereTheEventsAreGone) {

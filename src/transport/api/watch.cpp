@@ -85,7 +85,8 @@ WatchHub::WatchHub(control::Reader& reader, JournalText& journal, std::function<
 bool WatchHub::add(const http::Stream& stream, Actor actor, std::uint64_t since, WatchFilter filter) {
     const std::lock_guard lock{mutex_};
     if (stopping_ || open_.load() >= most_) return false;
-    added_.push_back(std::make_shared<Watch>(Watch{stream, std::move(actor), since, std::move(filter)}));
+    auto subject = actor.text();
+    added_.push_back(std::make_shared<Watch>(Watch{stream, std::move(actor), std::move(subject), since, std::move(filter)}));
     open_.fetch_add(1);
     wake_.notify_one();
     return true;
@@ -104,13 +105,13 @@ void WatchHub::stop() {
 
 void WatchHub::run() {
     std::vector<std::shared_ptr<Watch>> watches;
-    bool behind = false;
+    std::optional<std::chrono::milliseconds> again_after;
     for (;;) {
         {
             std::unique_lock lock{mutex_};
             const auto called = [&] { return stopping_ || committed_ || !added_.empty(); };
-            if (behind) {
-                wake_.wait_for(lock, look_again_after, called);
+            if (again_after) {
+                wake_.wait_for(lock, *again_after, called);
             } else {
                 wake_.wait(lock, called);
             }
@@ -119,7 +120,7 @@ void WatchHub::run() {
             std::ranges::move(added_, std::back_inserter(watches));
             added_.clear();
         }
-        behind = serve(watches);
+        again_after = serve(watches);
         open_.store(watches.size());
     }
     open_.store(0);
@@ -163,23 +164,34 @@ WatchHub::Portion WatchHub::portion_for(const Watch& watch, const WatchWindow* w
     return portion;
 }
 
-bool WatchHub::serve(std::vector<std::shared_ptr<Watch>>& watches) {
+std::optional<std::chrono::milliseconds> WatchHub::serve(std::vector<std::shared_ptr<Watch>>& watches) {
     const auto head = reader_.revision();
     bool behind = false;
     bool catching_up = false;
-    std::vector<std::shared_ptr<Watch>*> hungry;
-    for (auto& watch : watches) {
-        if (watch->stream.gone() || watch->sent >= head) continue;
+    std::vector<HungryWatch> hungry;
+    for (std::size_t i = 0; i < watches.size(); ++i) {
+        const auto& watch = *watches[i];
+        if (watch.stream.gone() || watch.sent >= head) continue;
         behind = true;
-        if (watch->stream.waiting() == 0) hungry.push_back(&watch);
+        catching_up = catching_up || head - watch.sent > live_within;
+        if (watch.stream.waiting() == 0) hungry.push_back({i, watch.sent, watch.subject});
     }
-    std::ranges::sort(hungry, {}, [](const auto* watch) { return (*watch)->sent; });
+    const auto turn = turns_.next(std::move(hungry), head);
+    serve_turn(watches, turn.live, catching_up);
+    serve_turn(watches, turn.catching_up, catching_up);
+    std::erase_if(watches, [](const auto& watch) { return watch == nullptr || watch->stream.gone(); });
+    if (!catching_up) projects_.clear();
+    if (!behind) return std::nullopt;
+    return turn.complete ? look_again_after : std::chrono::milliseconds{0};
+}
+
+void WatchHub::serve_turn(std::vector<std::shared_ptr<Watch>>& watches, const std::vector<HungryWatch>& turn, bool& catching_up) {
     WatchWindow window{[&](std::uint64_t revision) { return lines_after(revision, catching_up); }, window_bytes};
     std::map<Group, Portion> portions;
     std::optional<std::uint64_t> place;
     bool kept = false;
-    for (auto* const one : hungry) {
-        auto& watch = *one;
+    for (const auto& one : turn) {
+        auto& watch = watches[one.index];
         if (place != watch->sent) {
             place = watch->sent;
             kept = window.move_to(*place);
@@ -195,9 +207,6 @@ bool WatchHub::serve(std::vector<std::shared_ptr<Watch>>& watches) {
             watch.reset();
         }
     }
-    std::erase_if(watches, [](const auto& watch) { return watch == nullptr || watch->stream.gone(); });
-    if (!catching_up) projects_.clear();
-    return behind;
 }
 
 WatchLine WatchHub::line_of(const control::Entry& entry) {

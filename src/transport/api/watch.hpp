@@ -1,18 +1,21 @@
 // transport/api/watch.hpp: committed events as they come, to everybody who watches, each seeing what is theirs.
 //
 // One thread feeds all watches. Each watch is a position: what it has been sent. It is given more when its buffer is empty,
-// so a slow peer costs its buffer and nothing else; one that falls behind what the reader keeps is fed from the journal. All of
-// them are served from one window of printed events (watch_window.hpp).
+// so a slow peer costs its buffer and nothing else; one that falls behind what the reader keeps is fed from the journal. Those who
+// are live come first in each pass, a few of the others after them (watch_turns.hpp), and each event is printed once for all of
+// them (watch_window.hpp).
 // Visibility is judged when an event is sent, by the state of that moment.
 #pragma once
 
 #include "control/core/access.hpp"
 #include "control/entry.hpp"
 #include "control/reader.hpp"
+#include "transport/api/watch_turns.hpp"
 #include "transport/api/watch_window.hpp"
 #include "transport/http/stream.hpp"
 
 #include <atomic>
+#include <chrono>
 #include <condition_variable>
 #include <cstddef>
 #include <cstdint>
@@ -56,6 +59,7 @@ private:
     struct Watch {
         http::Stream stream;
         control::Actor actor;
+        std::string subject;                   ///< Whose turn it is when it is served.
         std::uint64_t sent = 0;                ///< Revision up to which it was served.
         WatchFilter filter;
     };
@@ -63,8 +67,10 @@ private:
     struct Portion;
 
     void run();
-    /// Gives each watch what comes next for it; true where one may not have all of it yet.
-    bool serve(std::vector<std::shared_ptr<Watch>>& watches);
+    /// One pass. @returns after how long the next one is due; nothing: once more is committed.
+    std::optional<std::chrono::milliseconds> serve(std::vector<std::shared_ptr<Watch>>& watches);
+    /// Gives these what comes next for each; a watch that is over is taken out of the list.
+    void serve_turn(std::vector<std::shared_ptr<Watch>>& watches, const std::vector<HungryWatch>& turn, bool& catching_up);
     Portion portion_for(const Watch& watch, const WatchWindow* window);
     /// What comes after `revision`: of the reader, or (`catching_up`) of the journal; nothing where neither has it.
     std::optional<std::vector<WatchLine>> lines_after(std::uint64_t revision, bool& catching_up);
@@ -74,6 +80,7 @@ private:
     JournalText& journal_;
     std::function<Instant()> wall_;
     std::size_t most_;
+    WatchTurns turns_;
     std::map<JobId, ProjectName> projects_;    ///< Of finished jobs met in the journal while an old watch catches up.
     std::mutex mutex_;
     std::condition_variable wake_;

@@ -16,6 +16,7 @@ namespace {
 
 using http::Method;
 using testing::HasSubstr;
+using testing::Not;
 
 /// Reads events until `enough` says so.
 std::vector<http::Event> watch(const Town& town, const std::string& person, const std::string& query,
@@ -560,6 +561,11 @@ TEST(History, TellsOfJobsThatHaveLeftTheCore) {
     EXPECT_EQ(page->items[1].id, views->old.job.id);
     const auto path = "/v1/jobs/" + views->old.job.id.text();
     EXPECT_THAT(town.get("ann", path).body, HasSubstr(R"("state":"succeeded")"));
+    for (const std::string field : {"error_restarts", "fault_restarts", "checkpoints", "usage", "holds", "held_fen", "accrued_fen"}) {
+        EXPECT_THAT(town.get("ann", "/v1/jobs/" + live).body, HasSubstr("\"" + field + "\":"));
+        EXPECT_THAT(town.get("ann", path).body, Not(HasSubstr(field)))
+            << "nobody knows it any more, and a zero would be taken for the truth";
+    }
     EXPECT_EQ(town.get("ann", path).headers.find("ETag"), fmt::format("\"r{}-v7\"", town.reader->revision()))
         << "the views' answer changes with them";
     EXPECT_THAT(town.get("ann", path + "/bill").body, HasSubstr(R"("final":true,"lines":[{"generation":1)"));

@@ -315,14 +315,19 @@ struct JobDetail : JobSummary {
     std::optional<Reason> stop_ordered;
     std::optional<Instant> started_at;
     std::optional<Instant> not_before;
-    std::uint32_t error_restarts = 0;
-    std::uint32_t fault_restarts = 0;
-    std::vector<StoredCheckpoint> checkpoints;
-    std::vector<control::GenerationUsage> usage;
-    std::vector<Hold> holds;
-    Fen held_fen;
-    Fen accrued_fen;
+    // Of a live job alone: the views do not keep them, and a zero would be taken for the truth.
+    std::optional<std::uint32_t> error_restarts;
+    std::optional<std::uint32_t> fault_restarts;
+    std::optional<std::vector<StoredCheckpoint>> checkpoints;
+    std::optional<std::vector<control::GenerationUsage>> usage;
+    std::optional<std::vector<Hold>> holds;
+    std::optional<Fen> held_fen;
+    std::optional<Fen> accrued_fen;
     std::uint64_t revision = 0;
+    static constexpr std::string_view doc =
+        "A job. Of a finished one `error_restarts`, `fault_restarts`, `checkpoints`, `usage`, `holds`, `held_fen` and `accrued_fen` are "
+        "absent: "
+        "its bill says what was used and paid.";
 };
 BOOST_DESCRIBE_STRUCT(JobDetail, (JobSummary),
                       (spec, waits_for, placement, stop_ordered, started_at, not_before, error_restarts, fault_restarts, checkpoints, usage,

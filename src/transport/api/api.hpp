@@ -51,8 +51,8 @@ struct World {
 };
 
 struct Options {
-    http::Rate rate{.per_second = 1'000, .burst = 2'000};     ///< Of one subject with all its tokens, or of one agent.
-    std::size_t subjects_remembered = 100'000;                ///< Rate buckets kept at once.
+    http::Rate rate{.per_second = 1'000, .burst = 2'000};     ///< Of one token; all of a subject or an agent, twice.
+    std::size_t rates_remembered = 100'000;                   ///< Buckets of tokens kept at once, and as many of subjects.
     http::Rate failures{.per_second = 5, .burst = 50};        ///< Requests of one address whose token is not good.
     std::size_t addresses_remembered = 100'000;               ///< Buckets of them kept at once.
     Duration revision_wait = seconds(10);                     ///< The longest that ?min_revision= waits.

@@ -15,6 +15,8 @@ namespace {
 
 using http::Method;
 using testing::HasSubstr;
+using testing::MatchesRegex;
+using testing::StartsWith;
 
 std::string problem(std::string_view code) { return "urn:weir:problem:" + std::string{code}; }
 
@@ -501,9 +503,14 @@ TEST(System, ATokenThatAsksTooOftenIsToldWhenToComeBack) {
     const auto answer = town.get("ann", "/v1/whoami");
     EXPECT_EQ(answer.status, 429);
     EXPECT_EQ(text_of(answer.body, "type"), problem("too_many_requests"));
+    EXPECT_THAT(text_of(answer.body, "detail"), MatchesRegex("tok-.* may ask 1 times a second, 3 at once, and this counts as 1; .*"));
     EXPECT_TRUE(answer.headers.find("Retry-After"));
-    EXPECT_EQ(town.get(town.token_for("ann", {Scope::read}), "/v1/whoami").status, 429) << "a token that it made itself counts with it";
-    EXPECT_EQ(town.get("eve", "/v1/whoami").status, 200) << "another subject has a bucket of its own";
+    const auto second = town.token_for("ann", {Scope::read});
+    for (int i = 0; i < 3; ++i) EXPECT_EQ(town.get(second, "/v1/whoami").status, 200) << "one token does not lock out the others";
+    const auto third = town.get(town.token_for("ann", {Scope::read}), "/v1/whoami");
+    EXPECT_EQ(third.status, 429) << "but many tokens are not as many buckets";
+    EXPECT_THAT(text_of(third.body, "detail"), StartsWith("subject:ann with all tokens together may ask 2 times a second, 6 at once,"));
+    EXPECT_EQ(town.get("eve", "/v1/whoami").status, 200) << "another subject has buckets of its own";
 }
 
 TEST(Audit, IsPickedByJobAndProject) {

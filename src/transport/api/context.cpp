@@ -14,10 +14,18 @@ ports::JournalResult<std::vector<ports::Record>> JournalText::read(std::uint64_t
     return journal_->read(from, most, 8U << 20U);
 }
 
+namespace {
+
+/// Two tokens' worth: who has a script that asks without end can still ask with another.
+http::Rate of_all_tokens(const http::Rate& of_one) { return {.per_second = 2 * of_one.per_second, .burst = 2 * of_one.burst}; }
+
+}  // namespace
+
 Context::Context(World the_world, Options the_options)
     : world{std::move(the_world)},
       options{std::move(the_options)},
-      limiter{options.rate, options.subjects_remembered},
+      token_rates{options.rate, options.rates_remembered},
+      subject_rates{of_all_tokens(options.rate), options.rates_remembered},
       failures{options.failures, options.addresses_remembered},
       journal{world.journal},
       waker{world.reader, world.steady, options.waiting_max},
@@ -44,17 +52,22 @@ Result<control::Actor, Refusal> actor_of(const control::State& state, const http
 
 std::optional<http::Response> charge(Context& context, const control::Actor& actor, std::int64_t cost) {
     const auto steady = context.world.steady();
-    const auto taken = [&] {
-        const std::lock_guard lock{context.limiter_mutex};
-        return context.limiter.take(actor.text(), steady, cost);
-    }();
-    if (taken) return std::nullopt;
-    context.refused_rate.fetch_add(1);
-    const auto& rate = context.options.rate;
-    return http::too_many_requests(
-        taken.error(),
-        fmt::format("{} may ask {} times a second, {} at once, with all tokens together, and this counts as {}; ask again in {}",
-                    actor.text(), rate.per_second, rate.burst, cost, format_duration(std::max(taken.error(), milliseconds(1)))));
+    const auto too_often = [&](const std::string& who, const http::Rate& rate, Duration wait) {
+        context.refused_rate.fetch_add(1);
+        return http::too_many_requests(
+            wait, fmt::format("{} may ask {} times a second, {} at once, and this counts as {}; ask again in {}", who, rate.per_second,
+                              rate.burst, cost, format_duration(std::max(wait, milliseconds(1)))));
+    };
+    const std::lock_guard lock{context.limiter_mutex};
+    // The token first: what is refused to it takes nothing from the others of its subject.
+    auto& tokens = context.token_rates;
+    const auto token = actor.token.text();
+    if (const auto taken = tokens.take(token, steady, cost); !taken) return too_often(token, tokens.rate(), taken.error());
+    auto& subjects = context.subject_rates;
+    const auto subject = actor.text();
+    if (const auto taken = subjects.take(subject, steady, cost); !taken)
+        return too_often(subject + " with all tokens together", subjects.rate(), taken.error());
+    return std::nullopt;
 }
 
 // ---- refusals

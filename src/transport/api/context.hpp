@@ -45,7 +45,8 @@ struct Context {
     World world;
     Options options;
     std::mutex limiter_mutex;
-    http::RateLimiter limiter;
+    http::RateLimiter token_rates;
+    http::RateLimiter subject_rates;  ///< By subject or agent. Under limiter_mutex too.
     http::RateLimiter failures;     ///< By address. Under limiter_mutex too.
     JournalText journal;
     Waker waker;
@@ -69,7 +70,7 @@ struct Context {
 /// Whom the guard admitted, if the token still stands; else whom the token says.
 [[nodiscard]] Result<control::Actor, control::Refusal> actor_of(const control::State& state, const http::Request& request, Instant now);
 
-/// Takes so much of what this subject, or agent, may ask; an answer where it asked too much of late.
+/// Takes so much of what this token, and its subject or agent with all tokens, may ask; an answer where one asked too much of late.
 [[nodiscard]] std::optional<http::Response> charge(Context& context, const control::Actor& actor, std::int64_t cost);
 
 // ---- refusals as problem documents

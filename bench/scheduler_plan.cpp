@@ -226,6 +226,6 @@ int main() {
     std::vector<NodeSet> nodes = openb_nodes(data != nullptr ? data : "../shared/data");
     const bool real = !nodes.empty();
     if (!real) nodes = made_up_nodes(1'213);
-    fmt::print("{{{},\n \"goal\": {{\"batch_jobs_per_s\": 40000}},\n {},\n {}}}\n", bench::provenance(),
+    fmt::print("{{\"benchmark\": \"scheduler_plan\", {},\n \"goal\": {{\"batch_jobs_per_s\": 40000}},\n {},\n {}}}\n", bench::provenance(),
                measure(real ? "openb" : "made_up", nodes), measure("made_up_12k", made_up_nodes(12'000)));
 }

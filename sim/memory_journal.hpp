@@ -50,7 +50,7 @@ public:
     [[nodiscard]] ports::JournalResult<void> set_meta(const std::string&, const std::string&, ports::Epoch) override { return {}; }
     [[nodiscard]] ports::JournalResult<void> put_snapshot(const ports::Snapshot& snapshot) override;
     [[nodiscard]] bool checkpoint_due() const override { return false; }
-    [[nodiscard]] ports::JournalResult<ports::Checkpoint> checkpoint() override { return ports::Checkpoint{}; }
+    [[nodiscard]] ports::JournalResult<ports::LogCheckpoint> checkpoint() override { return ports::LogCheckpoint{}; }
     [[nodiscard]] ports::JournalResult<ports::BackupReport> backup_to(const std::string&) override;
     [[nodiscard]] ports::JournalResult<std::unique_ptr<ports::JournalReader>> open_reader() override;
 

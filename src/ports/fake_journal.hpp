@@ -45,7 +45,7 @@ public:
     JournalResult<void> set_meta(const std::string&, const std::string&, Epoch) override { return {}; }
     JournalResult<void> put_snapshot(const Snapshot&) override { return {}; }
     [[nodiscard]] bool checkpoint_due() const override { return false; }
-    JournalResult<Checkpoint> checkpoint() override { return Checkpoint{}; }
+    JournalResult<LogCheckpoint> checkpoint() override { return LogCheckpoint{}; }
     JournalResult<BackupReport> backup_to(const std::string&) override { return BackupReport{}; }
     JournalResult<std::unique_ptr<JournalReader>> open_reader() override { return std::unique_ptr<JournalReader>{}; }
 

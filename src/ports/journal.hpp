@@ -119,7 +119,8 @@ struct StoreIdentity {
     std::string lineage;  ///< Empty for an original; else one line per ancestor, the nearest first.
 };
 
-struct Checkpoint {
+/// How far the write-ahead log was moved into the main file.
+struct LogCheckpoint {
     std::uint64_t log_pages = 0;    ///< In the write-ahead log when the checkpoint began.
     std::uint64_t moved_pages = 0;  ///< Of these, safe in the main file now.
     bool complete = false;          ///< The log starts afresh; otherwise a reader held it back: try again later.
@@ -180,7 +181,7 @@ public:
 
     /// Moves the write-ahead log into the main file, off the commit path: appends go on meanwhile, but for one short
     /// hand-over at the end.
-    [[nodiscard]] virtual JournalResult<Checkpoint> checkpoint() = 0;
+    [[nodiscard]] virtual JournalResult<LogCheckpoint> checkpoint() = 0;
 
     /// Writes a consistent, verified copy of journal and newest snapshot to the new file `path` while appends go on.
     [[nodiscard]] virtual JournalResult<BackupReport> backup_to(const std::string& path) = 0;

@@ -18,7 +18,7 @@
 namespace weir::store {
 namespace {
 
-using ports::Checkpoint;
+using ports::LogCheckpoint;
 using ports::Epoch;
 using ports::Head;
 using ports::JournalError;
@@ -65,7 +65,7 @@ public:
     JournalResult<void> set_meta(const std::string& key, const std::string& value, Epoch epoch) override;
     JournalResult<void> put_snapshot(const Snapshot& snapshot) override;
     bool checkpoint_due() const override { return log_pages_.load(std::memory_order_relaxed) >= checkpoint_pages_; }
-    JournalResult<Checkpoint> checkpoint() override;
+    JournalResult<LogCheckpoint> checkpoint() override;
     JournalResult<ports::BackupReport> backup_to(const std::string& path) override {
         WEIR_CHECK(certain());
         return write_backup(options_.path, options_.vfs, path);
@@ -285,7 +285,7 @@ JournalResult<void> SqliteJournal::put_snapshot(const Snapshot& snapshot) {
     return kept;
 }
 
-JournalResult<Checkpoint> SqliteJournal::checkpoint() {
+JournalResult<LogCheckpoint> SqliteJournal::checkpoint() {
     WEIR_CHECK(certain());
     const std::scoped_lock hold{checkpoint_mutex_};
     if (!checkpointer_) {
@@ -302,7 +302,7 @@ JournalResult<Checkpoint> SqliteJournal::checkpoint() {
         return fail(fault_of(checkpointer_, Stage::reading, options_.path, "move the log into the main file"));
     const bool complete = code == SQLITE_OK;
     if (complete) log_pages_.store(0, std::memory_order_relaxed);
-    return Checkpoint{static_cast<std::uint64_t>(std::max(log, 0)), static_cast<std::uint64_t>(std::max(moved, 0)), complete};
+    return LogCheckpoint{static_cast<std::uint64_t>(std::max(log, 0)), static_cast<std::uint64_t>(std::max(moved, 0)), complete};
 }
 
 }  // namespace

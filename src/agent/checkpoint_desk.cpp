@@ -129,14 +129,11 @@ Result<ports::Checkpoint, Flaw> store_all(ports::SiteBackend& backend, ports::Bl
     const auto size = backend.measure_checkpoint(key, order.name);
     if (!size) return fail(flaw_of(size.error()));
     WEIR_CHECK(check_size(store, *size, limits));
-    // Each byte is read for its digest, copied, and read back; the rest is for manifests.
+    // Each byte is read for its digest, compared with what the store has, copied, and read back; the rest is for manifests.
     errand.allow(4 * size->bytes + manifest_bytes_max);
     auto checkpoint = backend.inspect_checkpoint(key, order.name, errand);
     if (!checkpoint) return fail(flaw_of(checkpoint.error()));
     for (const auto& file : checkpoint->files) {
-        const auto has = store.has(file.sha256);
-        if (!has) return fail(flaw_of(has.error()));
-        if (*has) continue;
         const auto opened = backend.open_checkpoint_file(key, order.name, file.path);
         if (!opened) return fail(flaw_of(opened.error()));
         const auto put = store.put(file.sha256, file.size, *opened, errand);

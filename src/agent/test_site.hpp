@@ -29,10 +29,6 @@ namespace weir::agent {
 /// Blobs in memory.
 class FakeBlobs final : public ports::BlobStore {
 public:
-    ports::BlobResult<bool> has(const Digest& digest) override {
-        if (down) return fail(ports::BlobError{ports::BlobFault::unavailable, "the store is down"});
-        return blobs.contains(digest);
-    }
     ports::BlobResult<std::int64_t> room() override { return room_bytes; }
     ports::BlobResult<void> put(const Digest& digest, std::int64_t size, int file, ports::Copying& copying) override {
         if (copying.onward(size) != ports::Onward::go_on) return fail(ports::BlobError{ports::BlobFault::unavailable, "called off"});

@@ -4,7 +4,7 @@
 // checkpoint, the manifest that lists them) is the agent's business.
 //
 // Promises of every store:
-//   - a blob that has() is whole, durable, and never changes;
+//   - a blob that was put() is whole and durable; one that was damaged since is stored anew by the next put();
 //   - put() takes up an upload of the same blob that broke off where it broke off, and refuses bytes that do not make the digest;
 //   - fetch() hands on nothing but the bytes that make the digest, or fails;
 //   - each function may be called from any thread.
@@ -43,10 +43,9 @@ public:
     BlobStore& operator=(const BlobStore&) = delete;
     virtual ~BlobStore() = default;
 
-    [[nodiscard]] virtual BlobResult<bool> has(const Digest& digest) = 0;
     /// How many bytes it would take now.
     [[nodiscard]] virtual BlobResult<std::int64_t> room() = 0;
-    /// Stores the `size` bytes of a file, read from its start. Repeating it is harmless.
+    /// Stores the `size` bytes of a file, read from its start, where the store does not have them. Repeating it is harmless.
     [[nodiscard]] virtual BlobResult<void> put(const Digest& digest, std::int64_t size, int file, Copying& copying) = 0;
     /// As put(), for bytes at hand.
     [[nodiscard]] virtual BlobResult<void> put_bytes(const Digest& digest, std::string_view bytes) = 0;

@@ -28,6 +28,7 @@ using ports::BlobResult;
 
 constexpr std::size_t piece_bytes = std::size_t{1} << 20;
 constexpr std::int64_t left_free_bytes = std::int64_t{1} << 30;
+constexpr std::size_t verified_max = 100'000;  ///< Digests that are remembered: about 8 MB.
 
 class Fd {
 public:
@@ -69,7 +70,18 @@ bool sync_folder(const std::string& path) {
     return folder && ::fsync(folder.get()) == 0;
 }
 
-bool make_folder(const std::string& path) { return ::mkdir(path.c_str(), 0755) == 0 || errno == EEXIST; }
+/// Checkpoints are their projects' own: whoever else has a user on this host reads none of them.
+bool make_folder(const std::string& path) { return ::mkdir(path.c_str(), 0700) == 0 || errno == EEXIST; }
+
+/// What others may do there though they should not, and what to do about it; nothing where they may not. A folder of the store's own is
+/// narrowed first, one that was there before it may serve others too.
+std::optional<std::string> widely_open(const std::string& path, mode_t too_much, bool is_own) {
+    struct stat found{};
+    if (::stat(path.c_str(), &found) != 0 || (found.st_mode & too_much) == 0) return std::nullopt;
+    if (is_own && ::chmod(path.c_str(), 0700) == 0) return std::nullopt;
+    return fmt::format("{} has mode {:04o}, so that others {} checkpoints: make it 0700, of the agent's user", path, found.st_mode & 07777U,
+                       is_own ? "may reach" : "may replace");
+}
 
 /// What a copy reads from: up to `bytes.size()` bytes from `offset` on; less than nothing on an error.
 using Source = std::function<ssize_t(char* into, std::size_t bytes, std::int64_t offset)>;
@@ -124,14 +136,14 @@ BlobResult<void> publish(const Copy& copy, const Fd& file) {
     if (!make_folder(copy.folder)) return cannot("make", copy.folder);
     // Whoever made it may not have come to this yet: a name that a power cut takes away takes the blob with it.
     if (!sync_folder(copy.root)) return cannot("sync", copy.root);
-    if (::fchmod(file.get(), 0444) != 0) return cannot("protect", copy.partial);
+    if (::fchmod(file.get(), 0400) != 0) return cannot("protect", copy.partial);
     if (::rename(copy.partial.c_str(), copy.path.c_str()) != 0) return cannot("publish", copy.path);
     if (!sync_folder(copy.folder)) return cannot("sync", copy.folder);
     return {};
 }
 
 BlobResult<void> store(const Copy& copy, const Digest& digest, std::int64_t size, const Source& source, ports::Copying& copying) {
-    const Fd file{::open(copy.partial.c_str(), O_RDWR | O_CREAT | O_APPEND | O_CLOEXEC, 0644)};
+    const Fd file{::open(copy.partial.c_str(), O_RDWR | O_CREAT | O_APPEND | O_CLOEXEC, 0600)};
     if (!file) return cannot("open", copy.partial);
     if (::flock(file.get(), LOCK_EX) != 0) return cannot("lock", copy.partial);
     auto have = size_of(file.get());
@@ -165,23 +177,68 @@ BlobResult<void> store(const Copy& copy, const Digest& digest, std::int64_t size
 }  // namespace
 
 BlobResult<std::unique_ptr<LocalBlobs>> LocalBlobs::open(std::string directory, std::string writer) {
-    for (const auto& path : {directory, directory + "/blobs", directory + "/partial"}) {
+    const std::vector own{directory + "/blobs", directory + "/partial", directory + "/damaged"};
+    if (!make_folder(directory)) return cannot("make", directory);
+    for (const auto& path : own) {
         if (!make_folder(path)) return cannot("make", path);
     }
     if (!sync_folder(directory)) return cannot("sync", directory);
-    return std::unique_ptr<LocalBlobs>(new LocalBlobs{std::move(directory), std::move(writer)});
+    std::unique_ptr<LocalBlobs> store{new LocalBlobs{directory, std::move(writer)}};
+    if (auto remark = widely_open(directory, S_IWGRP | S_IWOTH, false)) store->remarks_.push_back(std::move(*remark));
+    for (const auto& path : own) {
+        if (auto remark = widely_open(path, S_IRWXG | S_IRWXO, true)) store->remarks_.push_back(std::move(*remark));
+    }
+    return store;
 }
 
 std::string LocalBlobs::folder_of(const Digest& digest) const { return directory_ + "/blobs/" + digest.text().substr(0, 2); }
 std::string LocalBlobs::path_of(const Digest& digest) const { return folder_of(digest) + "/" + digest.text().substr(2); }
 std::string LocalBlobs::partial_of(const Digest& digest) const { return directory_ + "/partial/" + digest.text() + "." + writer_; }
+std::string LocalBlobs::damaged_of(const Digest& digest) const { return directory_ + "/damaged/" + digest.text(); }
 
-BlobResult<bool> LocalBlobs::has(const Digest& digest) {
-    struct stat found{};
+void LocalBlobs::note_verified(const Digest& digest) {
+    const std::lock_guard lock{guard_};
+    if (verified_.size() >= verified_max) verified_.erase(verified_.begin());
+    verified_.insert(digest);
+}
+
+bool LocalBlobs::is_verified(const Digest& digest) {
+    const std::lock_guard lock{guard_};
+    return verified_.contains(digest);
+}
+
+std::string LocalBlobs::set_aside(const Digest& digest, int file) {
+    const std::lock_guard lock{guard_};
+    verified_.erase(digest);
     const auto path = path_of(digest);
-    if (::stat(path.c_str(), &found) == 0) return S_ISREG(found.st_mode);
-    if (errno == ENOENT) return false;
-    return cannot("look at", path);
+    struct stat looked_at{};
+    struct stat there{};
+    // Another thread may have stored it anew meanwhile.
+    if (::fstat(file, &looked_at) != 0 || ::stat(path.c_str(), &there) != 0 || looked_at.st_ino != there.st_ino) return "it is gone by now";
+    const auto aside = damaged_of(digest);
+    if (::rename(path.c_str(), aside.c_str()) != 0) return fmt::format("it cannot be renamed ({}): remove it", std::strerror(errno));
+    return fmt::format("it is kept as {}, and stored anew with the next checkpoint that has it; look at that disk", aside);
+}
+
+BlobResult<bool> LocalBlobs::has(const Digest& digest, std::int64_t size, ports::Copying& copying) {
+    const auto path = path_of(digest);
+    const Fd file{::open(path.c_str(), O_RDONLY | O_CLOEXEC)};
+    if (!file && errno == ENOENT) return false;
+    if (!file) return cannot("open", path);
+    const auto found = size_of(file.get());
+    if (!found) return cannot("look at", path);
+    if (*found == size) {
+        if (is_verified(digest)) return true;
+        const auto [read, made] = digest_of(file.get(), size, copying);
+        if (read == Reached::error) return cannot("read", path);
+        if (read != Reached::end) return called_off(digest);
+        if (made == digest) {
+            note_verified(digest);
+            return true;
+        }
+    }
+    (void)set_aside(digest, file.get());
+    return false;
 }
 
 BlobResult<std::int64_t> LocalBlobs::room() {
@@ -192,7 +249,7 @@ BlobResult<std::int64_t> LocalBlobs::room() {
 }
 
 BlobResult<void> LocalBlobs::put(const Digest& digest, std::int64_t size, int file, ports::Copying& copying) {
-    if (WEIR_TRY(has(digest))) return {};
+    if (WEIR_TRY(has(digest, size, copying))) return {};
     {
         const std::lock_guard lock{guard_};
         if (!under_way_.insert(digest).second)
@@ -200,21 +257,24 @@ BlobResult<void> LocalBlobs::put(const Digest& digest, std::int64_t size, int fi
     }
     const Source source = [file](char* into, std::size_t bytes, std::int64_t offset) { return ::pread(file, into, bytes, offset); };
     auto stored = store({partial_of(digest), directory_ + "/blobs", folder_of(digest), path_of(digest)}, digest, size, source, copying);
+    if (stored) note_verified(digest);
     const std::lock_guard lock{guard_};
     under_way_.erase(digest);
     return stored;
 }
 
 BlobResult<void> LocalBlobs::put_bytes(const Digest& digest, std::string_view bytes) {
-    if (WEIR_TRY(has(digest))) return {};
+    ports::Unhindered copying;
+    const auto size = static_cast<std::int64_t>(bytes.size());
+    if (WEIR_TRY(has(digest, size, copying))) return {};
     const Source source = [bytes](char* into, std::size_t wanted, std::int64_t offset) -> ssize_t {
         const auto piece = bytes.substr(static_cast<std::size_t>(offset), wanted);
         std::copy(piece.begin(), piece.end(), into);
         return static_cast<ssize_t>(piece.size());
     };
-    ports::Unhindered copying;
-    return store({partial_of(digest), directory_ + "/blobs", folder_of(digest), path_of(digest)}, digest,
-                 static_cast<std::int64_t>(bytes.size()), source, copying);
+    WEIR_CHECK(store({partial_of(digest), directory_ + "/blobs", folder_of(digest), path_of(digest)}, digest, size, source, copying));
+    note_verified(digest);
+    return {};
 }
 
 BlobResult<void> LocalBlobs::fetch(const Digest& digest, int into, ports::Copying& copying) {
@@ -227,7 +287,10 @@ BlobResult<void> LocalBlobs::fetch(const Digest& digest, int into, ports::Copyin
     const auto [read, made] = digest_of(file.get(), *size, copying);
     if (read == Reached::error) return cannot("read", path);
     if (read != Reached::end) return called_off(digest);
-    if (made != digest) return fail(BlobError{BlobFault::damaged, fmt::format("{} has digest {}: remove it", path, made.text())});
+    if (made != digest) {
+        return fail(
+            BlobError{BlobFault::damaged, fmt::format("{} has digest {}: {}", path, made.text(), set_aside(digest, file.get()))});
+    }
     const Source source = [&file](char* to, std::size_t bytes, std::int64_t offset) { return ::pread(file.get(), to, bytes, offset); };
     const auto handed = hand_on(0, *size, source, [into](std::string_view piece) { return write_all(into, piece); }, copying);
     if (handed == Reached::error) return cannot("hand on", path);
@@ -253,7 +316,10 @@ BlobResult<std::string> LocalBlobs::fetch_bytes(const Digest& digest, std::size_
         if (got == 0) break;
         have += static_cast<std::size_t>(got);
     }
-    if (sha256(bytes) != digest) return fail(BlobError{BlobFault::damaged, fmt::format("{} has another digest: remove it", path)});
+    if (const auto made = sha256(bytes); made != digest) {
+        return fail(
+            BlobError{BlobFault::damaged, fmt::format("{} has digest {}: {}", path, made.text(), set_aside(digest, file.get()))});
+    }
     return bytes;
 }
 

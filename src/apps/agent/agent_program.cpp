@@ -101,6 +101,7 @@ int run(const agent::AgentConfig& config, const std::stop_token& stop) {
         spdlog::error("the store of checkpoints cannot be opened: {}", blobs.error().message);
         return cannot_run;
     }
+    for (const auto& remark : (*blobs)->remarks()) spdlog::warn("agent.store site={} \"{}\"", config.site.value, remark);
     auto link =
         site_link::HttpServerLink::make({.url = config.server, .site = config.site, .token = [&config] { return token_of(config); }});
     if (!link) {

@@ -126,15 +126,15 @@ Result<void, Flaw> check_size(ports::BlobStore& store, const ports::CheckpointSi
 Result<ports::Checkpoint, Flaw> store_all(ports::SiteBackend& backend, ports::BlobStore& store, const ReplicateOrder& order,
                                           const DeskLimits& limits, Errand& errand) {
     const auto key = task_key(order.key, 0);
-    const auto size = backend.measure_checkpoint(key, order.name);
+    const auto size = backend.measure_checkpoint(key, order.published.name);
     if (!size) return fail(flaw_of(size.error()));
     WEIR_CHECK(check_size(store, *size, limits));
     // Each byte is read for its digest, compared with what the store has, copied, and read back; the rest is for manifests.
     errand.allow(4 * size->bytes + manifest_bytes_max);
-    auto checkpoint = backend.inspect_checkpoint(key, order.name, errand);
+    auto checkpoint = backend.inspect_checkpoint(key, order.published.name, errand);
     if (!checkpoint) return fail(flaw_of(checkpoint.error()));
     for (const auto& file : checkpoint->files) {
-        const auto opened = backend.open_checkpoint_file(key, order.name, file.path);
+        const auto opened = backend.open_checkpoint_file(key, order.published.name, file.path);
         if (!opened) return fail(flaw_of(opened.error()));
         const auto put = store.put(file.sha256, file.size, *opened, errand);
         ::close(*opened);
@@ -148,7 +148,7 @@ Result<ports::Checkpoint, Flaw> store_all(ports::SiteBackend& backend, ports::Bl
 
 DeskAnswer replicate(ports::SiteBackend& backend, ports::BlobStore& store, const ReplicateOrder& order, const DeskLimits& limits,
                      Errand& errand) {
-    Replicated answer{.key = order.key, .name = order.name, .again = false, .fault = {}, .manifest = {}, .bytes = 0};
+    Replicated answer{.key = order.key, .published = order.published, .again = false, .fault = {}, .manifest = {}, .bytes = 0};
     const auto stored = store_all(backend, store, order, limits, errand);
     if (stored) {
         answer.manifest = stored->digest;

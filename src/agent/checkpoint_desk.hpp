@@ -39,7 +39,7 @@ struct PrepareOrder {
 struct ReplicateOrder {
     GenerationKey key;
     ProjectName project;
-    std::string name;
+    ports::PublishedCheckpoint published;
 };
 
 struct Prepared {
@@ -52,7 +52,7 @@ struct Prepared {
 
 struct Replicated {
     GenerationKey key;
-    std::string name;
+    ports::PublishedCheckpoint published;
     bool again = false;  ///< The store or the host did not do it now.
     std::string fault;   ///< Why this one will never be stored; empty: it is stored, or `again`.
     Digest manifest;

@@ -52,7 +52,7 @@ public:
                                                    std::int64_t) override {
         return ports::LogChunk{};
     }
-    ports::BackendResult<std::vector<std::string>> list_checkpoints(const ports::TaskKey& key) override {
+    ports::BackendResult<std::vector<ports::PublishedCheckpoint>> list_checkpoints(const ports::TaskKey& key) override {
         return other_.list_checkpoints(key);
     }
     ports::BackendResult<ports::DiskUse> measure_task(const ports::TaskKey& key) override { return other_.measure_task(key); }
@@ -70,7 +70,7 @@ protected:
     static GenerationKey key(int number) { return {*JobId::parse(fmt::format("job-{:026}", number)), 1}; }
     ReplicateOrder publish(int number, const std::string& project, const std::string& name, const std::string& content) {
         backend.tasks[{key(number).job.text(), 1, 0}].checkpoints[name] = content;
-        return {key(number), *ProjectName::parse(project), name};
+        return {key(number), *ProjectName::parse(project), {name, content}};
     }
     /// The answer to one order, without a thread.
     Replicated answer_to(const ReplicateOrder& order, const DeskLimits& limits = {}) {

@@ -172,6 +172,27 @@ TEST_F(RealSiteTest, AGangRunsIsFoundAgainAndResumesFromItsCheckpoint) {
     for (const auto& one : (*reopened)->observe().value()) EXPECT_EQ(one.state, ports::TaskState::ended);
 }
 
+TEST_F(RealSiteTest, ATaskThatPublishesUnderOneNameAgainAndAgainHasEachStored) {
+    const std::string again =
+        "mkfifo $WEIR_OUTPUT_DIR/go; for n in 1 2; do mkdir $WEIR_CHECKPOINT_DIR/.tmp-1; echo $n > $WEIR_CHECKPOINT_DIR/.tmp-1/n; "
+        "rm -rf $WEIR_CHECKPOINT_DIR/latest; mv $WEIR_CHECKPOINT_DIR/.tmp-1 $WEIR_CHECKPOINT_DIR/latest; read line < $WEIR_OUTPUT_DIR/go; "
+        "done";
+    link->desire({task(1, again, 1)});
+    std::set<Digest> manifests;
+    const auto stored = [&](std::size_t wanted) {
+        return link->wait_for([&](const SiteReport& report) {
+            for (const auto& point : report.checkpoints) manifests.insert(point.manifest);
+            return manifests.size() == wanted;
+        });
+    };
+    ASSERT_TRUE(stored(1));
+    const auto go = backend->outputs_path({"job-01k00000000000000000000001", 1, 0}) + "/go";
+    std::ofstream{go} << "\n";
+    ASSERT_TRUE(stored(2)) << "the second one under the same name";
+    std::ofstream{go} << "\n";
+    ASSERT_TRUE(link->wait_for(told(1, TaskState::ended, Reason::exited)));
+}
+
 TEST_F(RealSiteTest, ACommandAsLongAsTheDomainAcceptsRuns) {
     auto longest = task(1, "true", 1);
     longest.setup = std::string(task_limits::script_bytes_max - 1, '#') + "\n";

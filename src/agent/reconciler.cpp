@@ -320,15 +320,15 @@ bool Reconciler::waits_for_checkpoint(const GenerationKey& key, const Gang& gang
     if (record == nullptr || !can_be_asked(record->checkpoint)) return false;
     if (first == nullptr || first->state != ports::TaskState::running) return false;
     auto& memory = memory_[key];
-    const auto names = backend_.list_checkpoints(first->key);
-    if (!names) return false;
+    const auto published = backend_.list_checkpoints(first->key);
+    if (!published) return false;
     if (!memory.asked_at) {
         if (const auto asked = backend_.request_checkpoint(first->key); !asked) return false;
         memory.asked_at = now_;
-        memory.newest_when_asked = names->empty() ? "" : names->back();
+        if (!published->empty()) memory.newest_when_asked = published->back();
         return true;
     }
-    const bool came = !names->empty() && names->back() != memory.newest_when_asked;
+    const bool came = !published->empty() && published->back() != memory.newest_when_asked;
     return !came && now_ < later(*memory.asked_at, {options_.pause_grace.value * ns_per_s});
 }
 
@@ -497,7 +497,7 @@ void Reconciler::take(const Prepared& answer) {
 
 void Reconciler::take(const Replicated& answer) {
     auto& memory = memory_[answer.key];
-    memory.replicating.clear();
+    memory.replicating.reset();
     if (answer.again) {
         memory.replicate_after = later(now_, pause_after(memory.put_off++));
         complain(answer.key, "store a checkpoint", answer.fault);
@@ -505,18 +505,19 @@ void Reconciler::take(const Replicated& answer) {
     }
     memory.put_off = 0;
     if (!answer.fault.empty()) {
-        memory.bad.insert(answer.name);
+        memory.bad.insert(answer.published);
         if (++memory.bad_in_a_row > bad_at_once_max)
             memory.replicate_after = later(now_, pause_after(memory.bad_in_a_row - bad_at_once_max));
-        spdlog::warn("checkpoint.bad job={} generation={} name={} why=\"{}\"", answer.key.job.text(), answer.key.generation, answer.name,
-                     answer.fault);
+        spdlog::warn("checkpoint.bad job={} generation={} name={} why=\"{}\"", answer.key.job.text(), answer.key.generation,
+                     answer.published.name, answer.fault);
         return;
     }
     memory.bad_in_a_row = 0;
-    spdlog::info("checkpoint.stored job={} generation={} name={} bytes={}", answer.key.job.text(), answer.key.generation, answer.name,
-                 answer.bytes);
+    spdlog::info("checkpoint.stored job={} generation={} name={} bytes={}", answer.key.job.text(), answer.key.generation,
+                 answer.published.name, answer.bytes);
     memory.stored.push_back(
-        {answer.key.job, answer.key.generation, answer.name, answer.manifest, answer.bytes, memory.replicating_since_s});
+        {{answer.key.job, answer.key.generation, answer.published.name, answer.manifest, answer.bytes, memory.replicating_since_s},
+         answer.published.edition});
     // The newest say all that those before them do.
     if (memory.stored.size() > stored_untold_max) memory.stored.erase(memory.stored.begin());
 }
@@ -529,9 +530,9 @@ bool Reconciler::is_given_up(const Gang& gang) {
 void Reconciler::drop_copies(const GenerationKey& key, const Gang& gang) {
     if (!is_given_up(gang)) return;
     const auto found = memory_.find(key);
-    if (found == memory_.end() || (found->second.replicating.empty() && !found->second.preparing)) return;
+    if (found == memory_.end() || (!found->second.replicating && !found->second.preparing)) return;
     desk_.drop(key);
-    found->second.replicating.clear();
+    found->second.replicating.reset();
     found->second.preparing = false;
 }
 
@@ -541,37 +542,41 @@ bool Reconciler::replicate(const GenerationKey& key, const Gang& gang) {
     if (record == nullptr || gang.ranks.empty() || gang.ranks.front() == nullptr || record->end_known) return false;
     if (is_given_up(gang)) return false;
     auto& memory = memory_[key];
-    if (!memory.replicating.empty() || now_ < memory.replicate_after) return false;
-    const auto names = names_to_store(key, gang);
-    const auto have = memory.stored.empty() ? record->replicated : memory.stored.back().name;
-    for (auto name = names.rbegin(); name != names.rend() && *name != have; ++name) {
-        if (memory.bad.contains(*name)) continue;
+    if (memory.replicating || now_ < memory.replicate_after) return false;
+    const auto published = published_to_store(key, gang);
+    auto have = ports::PublishedCheckpoint{record->replicated, record->replicated_edition};
+    if (!memory.stored.empty()) have = {memory.stored.back().report.name, memory.stored.back().edition};
+    for (auto one = published.rbegin(); one != published.rend() && *one != have; ++one) {
+        if (memory.bad.contains(*one)) continue;
         name_other_ranks(key, gang);
-        memory.replicating = *name;
+        memory.replicating = *one;
         memory.replicating_since_s = now_s_;
-        desk_.order(ReplicateOrder{key, record->project, *name});
+        desk_.order(ReplicateOrder{key, record->project, *one});
         return true;
     }
     return false;
 }
 
 /// What is published under names that can be stored, oldest first. The others are named once, one of them for all.
-std::vector<std::string> Reconciler::names_to_store(const GenerationKey& key, const Gang& gang) {
-    auto names = backend_.list_checkpoints(gang.ranks.front()->key);
-    if (!names) {
-        if (names.error().fault == ports::BackendFault::bad_checkpoint) complain(key, "list its checkpoints", names.error().message);
+std::vector<ports::PublishedCheckpoint> Reconciler::published_to_store(const GenerationKey& key, const Gang& gang) {
+    auto published = backend_.list_checkpoints(gang.ranks.front()->key);
+    if (!published) {
+        if (published.error().fault == ports::BackendFault::bad_checkpoint)
+            complain(key, "list its checkpoints", published.error().message);
         return {};
     }
     auto& bad = memory_[key].bad;
-    if (bad.size() > names->size()) {
-        const std::set<std::string> there{names->begin(), names->end()};
-        std::erase_if(bad, [&](const auto& name) { return !there.contains(name); });
+    if (bad.size() > published->size()) {
+        const std::set<ports::PublishedCheckpoint> there{published->begin(), published->end()};
+        std::erase_if(bad, [&](const auto& one) { return !there.contains(one); });
     }
-    const auto unfit = std::ranges::find_if_not(*names, [](const auto& name) { return is_name(name); });
-    if (unfit == names->end()) return std::move(*names);
-    complain(key, "name its checkpoints", *unfit + ": a name has 1 to 63 of a-z, 0-9, '-' and '.'; the task must publish under such a one");
-    std::erase_if(*names, [](const auto& name) { return !is_name(name); });
-    return std::move(*names);
+    const auto has_name = [](const ports::PublishedCheckpoint& one) { return is_name(one.name); };
+    const auto unfit = std::ranges::find_if_not(*published, has_name);
+    if (unfit == published->end()) return std::move(*published);
+    complain(key, "name its checkpoints",
+             unfit->name + ": a name has 1 to 63 of a-z, 0-9, '-' and '.'; the task must publish under such a one");
+    std::erase_if(*published, std::not_fn(has_name));
+    return std::move(*published);
 }
 
 /// A gang's checkpoint is what node rank 0 publishes. What the others publish stays where it is, and that is said once.
@@ -579,19 +584,19 @@ void Reconciler::name_other_ranks(const GenerationKey& key, const Gang& gang) {
     auto& memory = memory_[key];
     for (std::size_t i = 1; i < gang.ranks.size() && !memory.other_ranks_seen; ++i) {
         if (gang.ranks[i] == nullptr) continue;
-        const auto names = backend_.list_checkpoints(gang.ranks[i]->key);
-        if (!names || names->empty()) continue;
+        const auto published = backend_.list_checkpoints(gang.ranks[i]->key);
+        if (!published || published->empty()) continue;
         memory.other_ranks_seen = true;
         spdlog::warn("checkpoint.not_stored job={} generation={} rank={} name={} why=\"a gang's checkpoint is what node rank 0 publishes; "
                      "gather the others' parts there\"",
-                     key.job.text(), key.generation, i, names->back());
+                     key.job.text(), key.generation, i, published->back().name);
     }
 }
 
 bool Reconciler::checkpoints_settled(const GenerationKey& key, const Gang& gang) const {
     if (now_s_ >= gang.view.ended_at_s + options_.replicate_within.value) return true;
     const auto found = memory_.find(key);
-    return found == memory_.end() || (found->second.replicating.empty() && found->second.replicate_after <= now_);
+    return found == memory_.end() || (!found->second.replicating && found->second.replicate_after <= now_);
 }
 
 // ---- keeping house ----

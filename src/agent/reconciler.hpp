@@ -129,22 +129,28 @@ private:
         Closing closing = Closing::none;
     };
 
+    /// A checkpoint that the network's store has.
+    struct Stored {
+        CheckpointReport report;
+        std::string edition;
+    };
+
     /// What is remembered of a generation from look to look, and may be forgotten.
     struct Memory {
         std::map<std::int32_t, ports::BootInstant> granted;  ///< Deadlines in force, by rank.
         std::set<std::int32_t> stop_sent;
         bool preparing = false;
-        std::string replicating;             ///< Name of the checkpoint under way.
+        std::optional<ports::PublishedCheckpoint> replicating;  ///< The checkpoint under way.
         std::int64_t replicating_since_s = 0; ///< It was published by then: what is used later is not in it.
-        std::set<std::string> bad;           ///< Checkpoints that did not hold, as far as they are still there.
+        std::set<ports::PublishedCheckpoint> bad;  ///< Checkpoints that did not hold, as far as they are still there.
         ports::BootInstant replicate_after;  ///< Not before: the store did not answer.
         ports::BootInstant prepare_after;
         std::optional<ports::BootInstant> unprepared_since;
         std::uint32_t bad_in_a_row = 0;
         std::uint32_t put_off = 0;           ///< How often in a row the store did not answer.
-        std::vector<CheckpointReport> stored;        ///< Not yet acknowledged.
+        std::vector<Stored> stored;                  ///< Not yet acknowledged.
         std::optional<ports::BootInstant> asked_at;  ///< For the checkpoint before a pause.
-        std::string newest_when_asked;
+        std::optional<ports::PublishedCheckpoint> newest_when_asked;
         bool other_ranks_seen = false;  ///< That a rank other than 0 publishes checkpoints was said.
         std::optional<TaskState> told;  ///< In this session.
         Closing logged = Closing::none;
@@ -203,7 +209,7 @@ private:
     void log_ends();
     [[nodiscard]] bool is_end_told(const GenerationKey& key) const;
     void shed(const GenerationKey& key, const Gang& gang);
-    [[nodiscard]] std::vector<std::string> names_to_store(const GenerationKey& key, const Gang& gang);
+    [[nodiscard]] std::vector<ports::PublishedCheckpoint> published_to_store(const GenerationKey& key, const Gang& gang);
     void save(const GenerationRecord& record);
     void complain(const GenerationKey& key, std::string_view what, const std::string& why);
 

@@ -102,7 +102,7 @@ void Reconciler::add_lines(SiteReport& report) {
             // An end is told with its last checkpoint or after it, never before.
             const auto& stored = found->second.stored;
             if (report.checkpoints.size() + stored.size() > options_.lines_per_report) continue;
-            report.checkpoints.insert(report.checkpoints.end(), stored.begin(), stored.end());
+            for (const auto& one : stored) report.checkpoints.push_back(one.report);
         }
         const bool all_metered = add_meters(key, gang, report);
         if (report.tasks.size() < options_.lines_per_report) add_task(key, gang, all_metered, report);
@@ -258,8 +258,15 @@ void Reconciler::acknowledge(const SiteReport& report) {
         if (record != nullptr && meter.node_rank < record->metered.size()) record->metered[meter.node_rank] = meter.sequence;
     }
     for (const auto& point : report.checkpoints) {
-        if (auto* record = record_of(point.job, point.generation)) record->replicated = point.name;
-        std::erase_if(memory_[{point.job, point.generation}].stored, [&](const auto& stored) { return stored.name == point.name; });
+        auto& stored = memory_[{point.job, point.generation}].stored;
+        const auto told = std::ranges::find_if(
+            stored, [&](const auto& one) { return one.report.name == point.name && one.report.manifest == point.manifest; });
+        if (told == stored.end()) continue;
+        if (auto* record = record_of(point.job, point.generation)) {
+            record->replicated = point.name;
+            record->replicated_edition = told->edition;
+        }
+        stored.erase(told);
     }
     for (const auto& task : report.tasks) {
         memory_[{task.job, task.generation}].told = task.state;

@@ -600,6 +600,36 @@ TEST_F(ReconcilerTest, CheckpointsAreStoredBeforeTheyAreToldAndBeforeTheEnd) {
     EXPECT_EQ(tell(), "#5 c1:step-3 1:ended(exited,0)");
 }
 
+TEST_F(ReconcilerTest, WhatIsPublishedAnewUnderAKnownNameIsStoredAsWell) {
+    greet();
+    desire({task(1)});
+    at(101);
+    tell();
+    auto& published = backend.tasks.at(rank(1, 0)).checkpoints;
+    published = {{"latest", "one"}};
+    at(102);
+    ASSERT_EQ(words(), "#3 c1:latest");
+    const auto first = agent->report(wall())->checkpoints[0].manifest;
+    published = {{"latest", "two"}};
+    at(103);
+    EXPECT_EQ(tell(), "#3 c1:latest") << "the report that waits is sent as it was";
+    ASSERT_EQ(words(), "#4 c1:latest");
+    EXPECT_NE(agent->report(wall())->checkpoints[0].manifest, first);
+    tell();
+    // The next agent knows which one is stored.
+    restart();
+    at(104);
+    EXPECT_EQ(words(), "#1 nodes 1:running");
+    tell();
+    // One that does not hold says nothing of the next one under its name.
+    published = {{"latest", "bad"}};
+    at(105);
+    EXPECT_EQ(words(), "");
+    published = {{"latest", "three"}};
+    at(106);
+    EXPECT_EQ(words(), "#2 c1:latest");
+}
+
 TEST_F(ReconcilerTest, AnEndDoesNotWaitForAStoreForEver) {
     greet();
     desire({task(1)});
@@ -673,6 +703,19 @@ TEST_F(ReconcilerTest, APausedSiteIsEmptiedAfterACheckpointAndOffersNothing) {
     const auto calls = at(107);
     EXPECT_EQ(calls.back(), "start 2/0");
     EXPECT_EQ(words(), "#4 nodes 2:running");
+}
+
+TEST_F(ReconcilerTest, APauseIsContentWithACheckpointUnderAKnownName) {
+    greet();
+    auto wanted = task(1);
+    wanted.checkpoint = CheckpointProtocol::file;
+    desire({wanted});
+    at(101);
+    backend.tasks.at(rank(1, 0)).checkpoints = {{"latest", "one"}};
+    agent->set_paused(true);
+    EXPECT_EQ(at(102), (Calls{"checkpoint 1/0"}));
+    backend.tasks.at(rank(1, 0)).checkpoints = {{"latest", "two"}};
+    EXPECT_EQ(at(103), (Calls{"stop 1/0"}));
 }
 
 TEST_F(ReconcilerTest, APauseWaitsForACheckpointNoLongerThanItsGrace) {

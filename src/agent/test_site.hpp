@@ -148,11 +148,11 @@ public:
                                                    std::int64_t) override {
         return ports::LogChunk{};
     }
-    ports::BackendResult<std::vector<std::string>> list_checkpoints(const ports::TaskKey& key) override {
+    ports::BackendResult<std::vector<ports::PublishedCheckpoint>> list_checkpoints(const ports::TaskKey& key) override {
         if (too_many_names) return fail(ports::BackendError{ports::BackendFault::bad_checkpoint, "too many names"});
-        std::vector<std::string> names;
-        for (const auto& [at, content] : tasks.at(key).checkpoints) names.push_back(at);
-        return names;
+        std::vector<ports::PublishedCheckpoint> published;
+        for (const auto& [at, content] : tasks.at(key).checkpoints) published.push_back({at, content});
+        return published;
     }
     ports::BackendResult<ports::CheckpointSize> measure_checkpoint(const ports::TaskKey& key, const std::string& at) override {
         const auto size = std::ssize(tasks.at(key).checkpoints.at(at));

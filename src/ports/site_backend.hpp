@@ -243,6 +243,13 @@ struct Checkpoint {
     friend bool operator==(const Checkpoint&, const Checkpoint&) = default;
 };
 
+/// A name under which a checkpoint is published now. A task may use a name again: what it publishes then is another checkpoint.
+struct PublishedCheckpoint {
+    std::string name{};
+    std::string edition{};  ///< Differs from that of whatever bore the name before; says nothing else.
+    friend auto operator<=>(const PublishedCheckpoint&, const PublishedCheckpoint&) = default;
+};
+
 /// What a checkpoint seems to be before a byte of it is read.
 struct CheckpointSize {
     std::int64_t bytes = 0;          ///< As its files say.
@@ -305,9 +312,9 @@ public:
     [[nodiscard]] virtual BackendResult<LogChunk> read_log(const TaskKey& key, std::int32_t local_rank, LogStream stream,
                                                            std::int64_t offset, std::int64_t max_bytes) = 0;
 
-    /// Names of published checkpoints, oldest first. Cheap; nothing is verified. bad_checkpoint where their folder has so many names that
+    /// What is published, oldest first. Cheap; nothing is verified. bad_checkpoint where their folder has so many names that
     /// it would not be cheap.
-    [[nodiscard]] virtual BackendResult<std::vector<std::string>> list_checkpoints(const TaskKey& key) = 0;
+    [[nodiscard]] virtual BackendResult<std::vector<PublishedCheckpoint>> list_checkpoints(const TaskKey& key) = 0;
     /// Looks at names and sizes alone; bad_checkpoint where there is what cannot be kept.
     [[nodiscard]] virtual BackendResult<CheckpointSize> measure_checkpoint(const TaskKey& key, const std::string& name) = 0;
     /// Reads and verifies every byte of one; bad_checkpoint where it does not hold, unavailable where it was called off.

@@ -12,6 +12,7 @@
 #include <memory>
 
 #include <fcntl.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 namespace weir::site_process {
@@ -111,6 +112,27 @@ Fault collect(int folder, std::vector<ports::ManifestEntry>& found, ports::Copyi
     });
 }
 
+/// Tells a folder from the one that had its place before: when it was made, because a file system may give a number again, and not when it
+/// was changed, because a folder that is being removed is not published anew.
+std::string edition_of(const struct statx& facts) {
+    return fmt::format("{}:{}.{:09}", facts.stx_ino, facts.stx_btime.tv_sec, facts.stx_btime.tv_nsec);
+}
+
+/// The line above a manifest that is kept: of which folder it is.
+std::string head_of(int folder) {
+    struct statx facts{};
+    if (statx(folder, "", AT_EMPTY_PATH, STATX_INO | STATX_BTIME, &facts) != 0) return "edition unknown\n";
+    return fmt::format("edition {}\n", edition_of(facts));
+}
+
+/// The manifest that was made here for this folder before.
+std::optional<std::string> kept_manifest(int folder, int manifests, const std::string& name) {
+    const auto head = head_of(folder);
+    const auto text = read_text(manifests, name, head.size() + manifest_bytes_max);
+    if (!text || !text->starts_with(head)) return std::nullopt;
+    return text->substr(head.size());
+}
+
 /// The manifest of the task, or the one made here before, or one made now.
 struct Claim {
     std::vector<ports::ManifestEntry> files{};
@@ -121,7 +143,7 @@ struct Claim {
 Result<Claim, std::string> find_claim(int folder, int manifests, const std::string& name, ports::Copying& copying) {
     struct stat facts{};
     const bool sealed = fstatat(folder, manifest_file, &facts, AT_SYMLINK_NOFOLLOW) == 0;
-    auto text = sealed ? read_text(folder, manifest_file, manifest_bytes_max) : read_text(manifests, name, manifest_bytes_max);
+    auto text = sealed ? read_text(folder, manifest_file, manifest_bytes_max) : kept_manifest(folder, manifests, name);
     if (sealed && !text) return fail(fmt::format("its {} is not a plain file of at most {} bytes", manifest_file, manifest_bytes_max));
     if (text) {
         auto files = parse_manifest(*text);
@@ -169,7 +191,7 @@ BackendResult<void> write_file(int folder, const ports::ManifestEntry& entry, st
 
 }  // namespace
 
-BackendResult<std::vector<std::string>> list_checkpoints(int checkpoints) {
+BackendResult<std::vector<ports::PublishedCheckpoint>> list_checkpoints(int checkpoints) {
     auto there = list_at_most(checkpoints, checkpoint_names_max);
     if (!there) {
         return refuse(BackendFault::bad_checkpoint,
@@ -177,17 +199,19 @@ BackendResult<std::vector<std::string>> list_checkpoints(int checkpoints) {
                                   "the task must remove old checkpoints",
                                   checkpoint_names_max));
     }
-    std::vector<std::pair<std::int64_t, std::string>> found;
+    std::vector<std::pair<std::int64_t, ports::PublishedCheckpoint>> found;
     for (auto& name : *there) {
-        struct stat facts{};
-        if (!is_safe_name(name) || fstatat(checkpoints, name.c_str(), &facts, AT_SYMLINK_NOFOLLOW) != 0 || !S_ISDIR(facts.st_mode))
+        struct statx facts{};
+        constexpr auto wanted = STATX_BASIC_STATS | STATX_BTIME;
+        if (!is_safe_name(name) || statx(checkpoints, name.c_str(), AT_SYMLINK_NOFOLLOW, wanted, &facts) != 0 || !S_ISDIR(facts.stx_mode))
             continue;
-        found.emplace_back(std::int64_t{facts.st_mtim.tv_sec} * 1'000'000'000 + facts.st_mtim.tv_nsec, std::move(name));
+        const auto written_ns = std::int64_t{facts.stx_mtime.tv_sec} * 1'000'000'000 + facts.stx_mtime.tv_nsec;
+        found.emplace_back(written_ns, ports::PublishedCheckpoint{std::move(name), edition_of(facts)});
     }
     std::sort(found.begin(), found.end());
-    std::vector<std::string> names;
-    for (auto& [written_ns, name] : found) names.push_back(std::move(name));
-    return names;
+    std::vector<ports::PublishedCheckpoint> published;
+    for (auto& [written_ns, one] : found) published.push_back(std::move(one));
+    return published;
 }
 
 BackendResult<ports::CheckpointSize> measure_checkpoint(int checkpoints, const std::string& name) {
@@ -214,7 +238,7 @@ BackendResult<ports::Checkpoint> inspect_checkpoint(int checkpoints, int manifes
     if (!claim && claim.error() == nobody_waits) return called_off(name);
     if (!claim) return bad(name, claim.error());
     if (claim->made_now) {
-        const auto text = print_manifest(claim->files);
+        const auto text = head_of(folder.get()) + print_manifest(claim->files);
         if (!supervisor::replace_file(manifests, name.c_str(), ".new", text, 0600, supervisor::Durable::yes)) {
             return fail(cannot("keep the manifest of", name, errno));
         }

@@ -4,7 +4,8 @@
 // agent's work, through open_checkpoint_file().
 //
 // A task publishes by renaming `checkpoints/.tmp-...` to `checkpoints/<name>`. Where the task wrote no MANIFEST, one is made
-// here from what is found after the rename; it is kept in a folder of the agent's, so that a later change is seen.
+// here from what is found after the rename; it is kept in a folder of the agent's, so that a later change is seen. Another folder under a
+// name that was used before is another checkpoint, and not a change of the first.
 #pragma once
 
 #include "adapters/site_process/files.hpp"
@@ -20,7 +21,7 @@ inline constexpr std::size_t checkpoint_names_max = 1000;
 
 /// Folders in `checkpoints` that bear a safe name, the one that was written first at the front; bad_checkpoint where there are
 /// more names than are looked at.
-[[nodiscard]] BackendResult<std::vector<std::string>> list_checkpoints(int checkpoints);
+[[nodiscard]] BackendResult<std::vector<ports::PublishedCheckpoint>> list_checkpoints(int checkpoints);
 
 /// What a checkpoint seems to be: every plain file below it counts, whatever its manifest says.
 [[nodiscard]] BackendResult<ports::CheckpointSize> measure_checkpoint(int checkpoints, const std::string& name);

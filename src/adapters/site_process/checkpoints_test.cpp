@@ -10,6 +10,7 @@
 #include <filesystem>
 #include <fstream>
 #include <functional>
+#include <set>
 #include <utility>
 
 #include <fcntl.h>
@@ -83,7 +84,10 @@ TEST_F(Checkpoints, OnlyPublishedOnesAreListedOldestFirst) {
     for (const char* const name : {"step-9", "step-10", ".tmp-11"}) publish(name);
     write("checkpoints/REQUEST", "1\n");
     fs::last_write_time(root_ / "checkpoints/step-9", fs::file_time_type::clock::now() - std::chrono::hours{1});
-    EXPECT_EQ(list_checkpoints(published_.get()), (std::vector<std::string>{"step-9", "step-10"}));
+    const auto listed = list_checkpoints(published_.get()).value();
+    ASSERT_EQ(listed.size(), 2U);
+    EXPECT_EQ(listed[0].name, "step-9");
+    EXPECT_EQ(listed[1].name, "step-10");
 }
 
 TEST_F(Checkpoints, NoMoreThanAThousandNamesAreLookedAt) {
@@ -157,6 +161,30 @@ TEST_F(Checkpoints, WithoutAManifestOneIsMadeAndHeldAgainstLaterChanges) {
     EXPECT_EQ(inspect("c")->digest, found->digest);
     write("checkpoints/c/a", "FIRST");
     EXPECT_EQ(inspect("c").error().fault, BackendFault::bad_checkpoint);
+}
+
+TEST_F(Checkpoints, AnotherFolderUnderAKnownNameIsAnotherCheckpoint) {
+    std::set<std::string> editions;
+    std::set<Digest> digests;
+    for (const std::string text : {"first", "second", "third"}) {
+        fs::remove_all(root_ / "checkpoints/latest");
+        write("checkpoints/.tmp-latest/a", text);
+        fs::rename(root_ / "checkpoints/.tmp-latest", root_ / "checkpoints/latest");
+        const auto listed = list_checkpoints(published_.get()).value();
+        ASSERT_EQ(listed.size(), 1U);
+        const auto found = inspect("latest");
+        ASSERT_TRUE(found.has_value()) << found.error().message;
+        EXPECT_EQ(inspect("latest")->digest, found->digest);
+        editions.insert(listed.front().edition);
+        digests.insert(found->digest);
+        // Somebody begins to remove it, or adds to it: that is no other checkpoint.
+        write("checkpoints/latest/b", "more");
+        fs::remove(root_ / "checkpoints/latest/a");
+        EXPECT_EQ(list_checkpoints(published_.get()).value(), listed);
+        EXPECT_EQ(inspect("latest").error().fault, BackendFault::bad_checkpoint);
+    }
+    EXPECT_EQ(editions.size(), 3U);
+    EXPECT_EQ(digests.size(), 3U);
 }
 
 TEST_F(Checkpoints, WithoutAManifestALinkMakesItBad) {

@@ -67,7 +67,7 @@ public:
     [[nodiscard]] BackendResult<void> forget(const ports::TaskKey& key) override;
     [[nodiscard]] BackendResult<ports::LogChunk> read_log(const ports::TaskKey& key, std::int32_t local_rank, ports::LogStream stream,
                                                           std::int64_t offset, std::int64_t max_bytes) override;
-    [[nodiscard]] BackendResult<std::vector<std::string>> list_checkpoints(const ports::TaskKey& key) override;
+    [[nodiscard]] BackendResult<std::vector<ports::PublishedCheckpoint>> list_checkpoints(const ports::TaskKey& key) override;
     [[nodiscard]] BackendResult<ports::CheckpointSize> measure_checkpoint(const ports::TaskKey& key, const std::string& name) override;
     [[nodiscard]] BackendResult<ports::Checkpoint> inspect_checkpoint(const ports::TaskKey& key, const std::string& name,
                                                                       ports::Copying& copying) override;

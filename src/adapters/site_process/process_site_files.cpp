@@ -37,7 +37,7 @@ BackendResult<ports::LogChunk> ProcessSite::read_log(const ports::TaskKey& key, 
     return chunk;
 }
 
-BackendResult<std::vector<std::string>> ProcessSite::list_checkpoints(const ports::TaskKey& key) {
+BackendResult<std::vector<ports::PublishedCheckpoint>> ProcessSite::list_checkpoints(const ports::TaskKey& key) {
     const Fd folder = WEIR_TRY(open_task(key));
     const Fd checkpoints = open_folder(folder.get(), checkpoints_folder);
     if (!checkpoints) return fail(cannot("open the checkpoints of", key_text(key), errno));

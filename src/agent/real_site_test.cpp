@@ -39,6 +39,7 @@ protected:
         config.root = base / "root";
         site.root = config.root;
         site.supervisor = WEIR_SUPERVISOR;
+        site.users_lock = base / "lock";
         site.sandbox = false;
         site.limits = false;
         if (::geteuid() == 0) {

@@ -3,9 +3,11 @@
 #include "adapters/site_process/cgroups.hpp"
 #include "adapters/site_process/log_reader.hpp"
 #include "adapters/site_process/order.hpp"
+#include "adapters/site_process/process_site.hpp"
 #include "adapters/site_process/sandbox.hpp"
 #include "adapters/site_process/tool.hpp"
 #include "adapters/site_process/users.hpp"
+#include "adapters/site_process/users_claim.hpp"
 #include "supervisor/log_ring.hpp"
 #include "supervisor/spec.hpp"
 
@@ -91,6 +93,98 @@ TEST(Users, KeepAProjectsUserForEverAndNeverGiveOneTwice) {
     auto users = *Users::open(folder.descriptor.get(), {.first = 5000, .count = 3});
     EXPECT_EQ(users.of("alpha"), 5001U);
     EXPECT_EQ(users.of("third"), 5002U);
+}
+
+TEST(Users, AProjectWhoseUserIsOfAnotherRangeIsFound) {
+    Folder folder;
+    EXPECT_EQ((*Users::open(folder.descriptor.get(), {.first = 5000, .count = 2})).of("alpha"), 5000U);
+    EXPECT_EQ((*Users::open(folder.descriptor.get(), {.first = 5000, .count = 2})).find_outside(), std::nullopt);
+    const auto outside = (*Users::open(folder.descriptor.get(), {.first = 5001, .count = 9})).find_outside();
+    EXPECT_EQ(outside, (std::pair<std::string, uid_t>{"alpha", 5000}));
+}
+
+TEST(UsersClaim, NoTwoSitesOfAHostHaveAUserInCommon) {
+    Folder host;
+    const auto lock = (host.path / "lock").string();
+    auto first = claim_users(lock, {.first = 5000, .count = 10}, "/lib/first");
+    ASSERT_TRUE(first) << first.error().message;
+    struct Case {
+        UserRange range;
+        bool free;
+    };
+    for (const auto& [range, free] : {Case{{4990, 10}, true}, Case{{4990, 11}, false}, Case{{5003, 1}, false}, Case{{5009, 9}, false},
+                                      Case{{5010, 9}, true}, Case{{4000, 9999}, false}}) {
+        const auto other = claim_users(lock, range, "/lib/second");
+        EXPECT_EQ(other.has_value(), free) << range.first;
+        if (other) continue;
+        EXPECT_EQ(other.error().fault, BackendFault::refused);
+        EXPECT_NE(other.error().message.find("at /lib/first, 5000 to 5009"), std::string::npos) << other.error().message;
+    }
+    // It ends with the agent.
+    *first = Fd{};
+    EXPECT_TRUE(claim_users(lock, {.first = 5003, .count = 1}, "/lib/second"));
+}
+
+TEST(UsersClaim, AFolderThatIsNotTheAgentsOwnSaysNothing) {
+    Folder host;
+    const auto lock = host.path / "lock";
+    EXPECT_EQ(claim_users(lock / "nowhere", {.first = 5000, .count = 10}, "/lib").error().fault, BackendFault::unavailable);
+    fs::create_directory(lock);
+    fs::permissions(lock, fs::perms(0777));
+    EXPECT_EQ(claim_users(lock, {.first = 5000, .count = 10}, "/lib").error().fault, BackendFault::unavailable);
+    fs::create_directory_symlink(host.path, host.path / "link");
+    EXPECT_EQ(claim_users(host.path / "link", {.first = 5000, .count = 10}, "/lib").error().fault, BackendFault::unavailable);
+}
+
+/// A site whose tasks are never started.
+SiteConfig quiet_site(const fs::path& host, const std::string& name) {
+    SiteConfig config{.root = host / name, .supervisor = "/bin/false", .users_lock = host / "lock", .sandbox = false, .limits = false};
+    if (geteuid() == 0) {
+        config.site_owner = {.uid = 4000, .gid = 4000};
+        config.users = {.first = 5000, .count = 10};
+    }
+    return config;
+}
+
+TEST(SiteAtItsStart, IsRefusedUsersThatAreAnothersOrNotItsProjects) {
+    if (geteuid() != 0) GTEST_SKIP() << "needs root";
+    Folder host;
+    const auto first = ProcessSite::open(quiet_site(host.path, "first"));
+    ASSERT_TRUE(first) << first.error().message;
+    EXPECT_TRUE((*first)->remarks().empty());
+    const auto second = ProcessSite::open(quiet_site(host.path, "second"));
+    ASSERT_FALSE(second);
+    EXPECT_NE(second.error().message.find((host.path / "first").string()), std::string::npos) << second.error().message;
+
+    fs::create_directory(host.path / "third");
+    std::ofstream(host.path / "third/users") << "alpha 6000\n";
+    const auto third = ProcessSite::open(quiet_site(host.path, "third"));
+    ASSERT_FALSE(third);
+    EXPECT_NE(third.error().message.find("alpha has user 6000 by " + (host.path / "third/users").string()), std::string::npos)
+        << third.error().message;
+
+    auto unlocked = quiet_site(host.path, "fourth");
+    unlocked.users_lock = "/proc/weir";
+    const auto fourth = ProcessSite::open(unlocked);
+    ASSERT_TRUE(fourth) << fourth.error().message;
+    ASSERT_EQ((*fourth)->remarks().size(), 1U);
+    EXPECT_NE((*fourth)->remarks()[0].find("could not make /proc/weir"), std::string::npos) << (*fourth)->remarks()[0];
+}
+
+TEST(SiteAtItsStart, SaysWhichSharedPathsAreNotThere) {
+    Folder host;
+    auto config = quiet_site(host.path, "site");
+    config.shared_paths = {host.path, host.path / "nowhere"};
+    {
+        const auto site = ProcessSite::open(config);
+        ASSERT_TRUE(site) << site.error().message;
+        ASSERT_EQ((*site)->remarks().size(), 1U);
+        EXPECT_NE((*site)->remarks()[0].find((host.path / "nowhere").string()), std::string::npos) << (*site)->remarks()[0];
+    }
+    config.shared_paths = {"data"};
+    const auto refused = ProcessSite::open(config);
+    ASSERT_FALSE(refused);
+    EXPECT_EQ(refused.error().fault, BackendFault::invalid);
 }
 
 TEST(Users, ADamagedFileIsNotGuessedAt) {

@@ -6,6 +6,7 @@
 #include "adapters/site_process/sweep.hpp"
 #include "adapters/site_process/task_folder.hpp"
 #include "adapters/site_process/tool.hpp"
+#include "adapters/site_process/users_claim.hpp"
 #include "supervisor/call_filter.hpp"
 #include "supervisor/status.hpp"
 
@@ -45,7 +46,9 @@ BackendResult<void> ProcessSite::prepare() {
     if (boot_id_.empty()) return fail(cannot("read", "the boot id of this host", errno));
     changes_ = Fd{epoll_create1(EPOLL_CLOEXEC)};
     if (!changes_) return fail(cannot("make", "an epoll descriptor", errno));
+    WEIR_CHECK(check_shared_paths());
     WEIR_CHECK(prepare_root());
+    WEIR_CHECK(prepare_users());
     prepare_isolation();
     return {};
 }
@@ -71,7 +74,38 @@ BackendResult<void> ProcessSite::prepare_root() {
     tasks_ = WEIR_TRY(make_folder(root_.get(), tasks_folder, as_root_ ? 0711 : 0700, std::nullopt));
     list_.read(tasks_.get());
     remover_ = WEIR_TRY(Remover::open(root_.get()));
+    return {};
+}
+
+BackendResult<void> ProcessSite::prepare_users() {
     users_ = std::make_unique<Users>(WEIR_TRY(Users::open(root_.get(), config_.users)));
+    if (!as_root_ || config_.users.count == 0) return {};
+    if (const auto outside = users_->find_outside()) {
+        return refuse(
+            BackendFault::refused,
+            fmt::format("project {} has user {} by {}/users, and the site's users are {} from {} on: every start of its tasks would "
+                        "be refused; give the site the users that it had, or, while no task runs here, remove the lines of "
+                        "such projects from that file, and they get others",
+                        outside->first, outside->second, config_.root, config_.users.count, config_.users.first));
+    }
+    auto claim = claim_users(config_.users_lock, config_.users, config_.root);
+    if (!claim && claim.error().fault == BackendFault::refused) return fail(std::move(claim.error()));
+    if (claim) {
+        users_claim_ = std::move(*claim);
+    } else {
+        remarks_.push_back(fmt::format("whether another site of this host has the same users is not known: {}", claim.error().message));
+    }
+    return {};
+}
+
+BackendResult<void> ProcessSite::check_shared_paths() {
+    for (const auto& path : config_.shared_paths) {
+        if (!path.starts_with('/')) {
+            return refuse(BackendFault::invalid, fmt::format("the shared path `{}` must be absolute; write it so", path));
+        }
+        // Readable by whoever is not the agent: that is for the tasks to find out, user by user.
+        if (access(path.c_str(), R_OK) != 0) remarks_.push_back(cannot("read the shared path", path, errno).message);
+    }
     return {};
 }
 

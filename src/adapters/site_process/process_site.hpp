@@ -37,6 +37,7 @@ struct SiteConfig {
     std::string supervisor{};  ///< The program weir-supervisor, absolute.
     Owner site_owner{};        ///< As root: who owns the root folder. Differs between the sites of a host.
     UserRange users{};         ///< As root: the tenants' users. Belongs to this site alone, from 1000 on.
+    std::string users_lock = "/run/lock/weir"; ///< As root: where the sites of this host say which users are theirs.
     std::vector<std::string> shared_paths{};  ///< Absolute: what every task of the site may read.
     std::vector<EmulatedCards> emulated{};    ///< Not empty: nothing is detected.
     std::int64_t processes_max = 4096;      ///< Of a task that names no limit of its own; 0: none.
@@ -79,6 +80,9 @@ public:
     [[nodiscard]] BackendResult<ports::DiskUse> measure_task(const ports::TaskKey& key) override;
     [[nodiscard]] BackendResult<ports::DiskSpace> disk() override;
 
+    /// What is amiss with this host or with what the site was told, though it can go on; for the operator.
+    [[nodiscard]] const std::vector<std::string>& remarks() const { return remarks_; }
+
     /// An epoll descriptor that becomes readable when a supervisor that this object knows has ended: time to observe().
     [[nodiscard]] int change_descriptor() const { return changes_.get(); }
 
@@ -93,6 +97,8 @@ private:
 
     [[nodiscard]] BackendResult<void> prepare();
     [[nodiscard]] BackendResult<void> prepare_root();
+    [[nodiscard]] BackendResult<void> prepare_users();
+    [[nodiscard]] BackendResult<void> check_shared_paths();
     void prepare_isolation();
 
     [[nodiscard]] BackendResult<void> check(const ports::TaskSpec& task) const;
@@ -119,6 +125,8 @@ private:
     Fd tasks_;
     TaskList list_;
     Fd lock_;
+    Fd users_claim_;
+    std::vector<std::string> remarks_;
     Fd changes_;
     std::mutex users_guard_;  ///< The one thing that installing checkpoints may change beside a start and each other.
     std::unique_ptr<Users> users_;

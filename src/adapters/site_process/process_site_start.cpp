@@ -134,9 +134,9 @@ BackendResult<Owner> ProcessSite::owner_of(const std::string& project) {
     if (!config_.users.contains(uid) || uid < 1000 || config_.users.contains(config_.site_owner.uid) || config_.site_owner.gid == 0) {
         return refuse(
             BackendFault::refused,
-            fmt::format("project {} would run as user {} and group {}; the site's users must be from {} on, not below 1000, {} of them, "
-                        "without the site's own, and its group not 0",
-                        project, uid, config_.site_owner.gid, config_.users.first, config_.users.count));
+            fmt::format("project {} would run as user {} (by {}/users) and group {}; the site's users must be from {} on, not below 1000, "
+                        "{} of them, without the site's own, and its group not 0",
+                        project, uid, config_.root, config_.site_owner.gid, config_.users.first, config_.users.count));
     }
     return Owner{.uid = uid, .gid = config_.site_owner.gid};
 }

@@ -47,7 +47,7 @@ struct Site {
         base = mkdtemp(name.data());
         chmod(base.c_str(), 0755);
         const auto first = fresh_users();
-        config = {.root = (base / "root").string(), .supervisor = WEIR_SUPERVISOR, .sandbox = sandbox};
+        config = {.root = base / "root", .supervisor = WEIR_SUPERVISOR, .users_lock = base / "lock", .sandbox = sandbox};
         if (geteuid() == 0) {
             config.site_owner = {.uid = first, .gid = first};
             config.users = {.first = first + 1, .count = 8};

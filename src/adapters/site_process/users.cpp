@@ -42,6 +42,13 @@ BackendResult<Users> Users::open(int directory, UserRange range) {
     return users;
 }
 
+std::optional<std::pair<std::string, uid_t>> Users::find_outside() const {
+    for (const auto& known : known_) {
+        if (!range_.contains(known.second)) return known;
+    }
+    return std::nullopt;
+}
+
 BackendResult<uid_t> Users::of(const std::string& project) {
     if (const auto at = known_.find(project); at != known_.end()) return at->second;
     std::set<uid_t> taken;

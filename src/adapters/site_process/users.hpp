@@ -7,7 +7,9 @@
 #include "adapters/site_process/files.hpp"
 
 #include <map>
+#include <optional>
 #include <string>
+#include <utility>
 
 #include <sys/types.h>
 
@@ -23,6 +25,9 @@ class Users {
 public:
     /// Reads what was written down in `directory`, which outlives it.
     [[nodiscard]] static BackendResult<Users> open(int directory, UserRange range);
+
+    /// A project whose user is not of the range: that may have changed since it was written down.
+    [[nodiscard]] std::optional<std::pair<std::string, uid_t>> find_outside() const;
 
     [[nodiscard]] BackendResult<uid_t> of(const std::string& project);
 

@@ -247,15 +247,22 @@ private:
         if (disk_) {
             if (const auto figures = disk_->take()) reconciler_.hear_disk(*figures);
         }
+        count_cards();
+    }
+
+    /// Tools may keep whoever asks them waiting, so that is done seldom; declared cards are counted anew once a node has been left.
+    void count_cards() {
         const auto now = boot_now();
         const bool detects = std::ranges::any_of(config_.nodes, [](const auto& node) {
             return std::ranges::any_of(node.cards, [](const auto& cards) { return !cards.emulated; });
         });
-        if (!detects || now < next_inventory_) return;
+        const auto in_use = reconciler_.cards_in_use();
+        const bool was_left = in_use.size() < std::exchange(nodes_in_use_, in_use.size());
+        if (detects ? now < next_inventory_ : !was_left) return;
         next_inventory_ = after_ms(now, inventory_every_ms);
         const auto inventory = parts_.backend.inventory();
         if (!inventory) return;
-        auto table = table_of(config_.nodes, *inventory, reconciler_.cards_in_use());
+        auto table = table_of(config_.nodes, *inventory, in_use);
         if (table.remarks != remarks_) introduce_remarks(config_.site, table);
         remarks_ = table.remarks;
         reconciler_.set_nodes(std::move(table));
@@ -318,6 +325,7 @@ private:
     ports::BootInstant last_answer_;
     ports::BootInstant next_report_;
     ports::BootInstant next_inventory_;
+    std::size_t nodes_in_use_ = 0;
     std::vector<std::string> remarks_;  ///< Of the last look.
     bool cut_off_ = false;
     bool heard_first_ = false;

@@ -96,6 +96,33 @@ TEST_F(AgentTest, AThreadPreparesWhatATaskResumesFrom) {
     EXPECT_EQ(backend.tasks.begin()->second.spec.resume, "step-1");
 }
 
+TEST_F(AgentTest, ADeclarationThatBecameSmallerHoldsOnceItsTasksHaveLeft) {
+    const auto declare = [&](std::int32_t count) {
+        config.nodes[0].cards.resize(1);
+        config.nodes[0].cards[0] = {.model = "L20", .count = count, .memory = MiB{1024}, .emulated = true};
+        backend.host.cards.clear();
+        for (std::int32_t i = 0; i < count; ++i)
+            backend.host.cards.push_back({.node = "n1", .index = i, .model = "L20", .stack = ports::CardStack::cuda, .emulated = true});
+    };
+    declare(2);
+    greet();
+    auto wanted = task(1);
+    wanted.placement.model = "L20";
+    wanted.placement.nodes = {{*NodeName::parse("n1"), {{1, MilliCards{1000}}}}};
+    link.desire({wanted});
+    ASSERT_TRUE(link.wait_for(told(1, TaskState::running)));
+    thread = {};
+    // One card less, and the task that held it ends.
+    backend.end({wanted.job.text(), 1, 0}, ports::EndReason::exited, 0);
+    declare(1);
+    link.resume();
+    run();
+    ASSERT_TRUE(link.wait_for([](const SiteReport& report) { return report.nodes && !report.nodes->front().healthy; }));
+    EXPECT_TRUE(link.wait_for([](const SiteReport& report) {
+        return report.nodes && report.nodes->front().healthy && report.nodes->front().cards.front().count == 1;
+    }));
+}
+
 TEST_F(AgentTest, AFileInItsRootPausesIt) {
     run();
     ASSERT_TRUE(link.wait_for([](const SiteReport& report) { return report.nodes.has_value(); }));

@@ -78,7 +78,7 @@ public:
         can.checkpoints_beside = checkpoints_beside;
         return can;
     }
-    ports::BackendResult<ports::Inventory> inventory() override { return ports::Inventory{}; }
+    ports::BackendResult<ports::Inventory> inventory() override { return host; }
 
     ports::BackendResult<ports::StartOutcome> start(const ports::TaskSpec& spec) override {
         if (start_fault) return fail(ports::BackendError{*start_fault, "not here"});
@@ -213,6 +213,7 @@ public:
     }
 
     std::map<ports::TaskKey, Task> tasks;
+    ports::Inventory host;
     std::vector<std::string> calls;
     std::int64_t now_s = 0;
     std::int64_t fenced = 0;

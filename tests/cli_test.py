@@ -8,6 +8,7 @@ start, and the real client behind real pipes. Nothing waits for time to pass.
 """
 import argparse
 import json
+import os
 import pathlib
 import shutil
 import signal
@@ -106,6 +107,24 @@ def shipped_catalogue(world):
     check(done.returncode == 0, f"the catalogue of the share folder is not found: {done.stdout}{done.stderr}")
 
 
+def agent_files_with_a_fault(world):
+    """An agent's file that cannot do is refused in words that fit it, and no line is empty."""
+    token = world.folder / "empty.token"
+    token.write_text("")
+    sound = (f"site: pidu-core\nserver: {world.url}\ntoken_file: {token}\nroot: {world.folder}/site\nblobs: {world.folder}/blobs\n"
+             "nodes: [{name: n1}]\n")
+    path = world.folder / "agent.yaml"
+    users = "owner_uid: 61005\nusers: {first: 61001, count: 9}\n"
+    cases = [(("agent", "pause"), "", "nonsense: 1\n", "nonsense"), (("agent",), "", "", "has no token in its first line")]
+    if os.geteuid() == 0:
+        cases.append((("agent",), "a token", users, "owner_uid is 61005 and the tenants' users are 61001 to 61009"))
+    for words, held, more, wanted in cases:
+        token.write_text(held)
+        path.write_text(sound + more)
+        told = world.weir(*words, str(path), code=2).stderr
+        check(wanted in told and told.endswith("\n") and not told.endswith("\n\n"), f"{words} with {more!r} says {told!r}")
+
+
 def a_waiting_job(world):
     """Projects, a site that nobody serves, and a job that waits for it."""
     world.weir("org", "set", "pidu-owner", "--kind", "enterprise", "--registered-in", "cn/sichuan/chengdu")
@@ -170,11 +189,12 @@ def main():
         world = World(options, folder)
         one_version(world)
         shipped_catalogue(world)
+        agent_files_with_a_fault(world)
         job = a_waiting_job(world)
         closed_pipes(world, job)
         audit_filters(world, job)
         books(world)
-        print("cli_test: version, catalogue, pipes, filters and books are as promised")
+        print("cli_test: version, catalogue, agent files, pipes, filters and books are as promised")
         return 0
     except Broken as trouble:
         print(f"cli_test: {trouble}", file=sys.stderr)

@@ -99,7 +99,7 @@ void Reconciler::hear_disk(const DiskFigures& figures) {
                               task.node_rank)
             : use.whole
                 ? fmt::format("its files on node rank {} take {} MiB and a task may take {} MiB of this site's disk", task.node_rank,
-                              use.bytes >> 20, options_.task_disk.value)
+                              (use.bytes + (1 << 20) - 1) >> 20, options_.task_disk.value)
                 : fmt::format("its folders on node rank {} are nested deeper, or closed tighter, than can be watched", task.node_rank);
         spdlog::warn("task.disk job={} generation={} why=\"{}\"", record.job.text(), record.generation, record.disk_used_up);
         save(record);

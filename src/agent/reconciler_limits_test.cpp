@@ -4,6 +4,9 @@
 
 #include <gmock/gmock.h>
 
+#include <fstream>
+#include <sstream>
+
 namespace weir::agent {
 namespace {
 
@@ -54,6 +57,17 @@ TEST_F(ReconcilerTest, ATaskThatTakesMoreThanItMayOfTheDiskIsStoppedAndSaysWhy) 
     at(105);
     EXPECT_THAT(words(), HasSubstr("1:ended(disk_exceeded,122)"));
     EXPECT_TRUE(agent->live_tasks().empty());
+}
+
+TEST_F(ReconcilerTest, ATaskThatIsAByteAboveItsDiskIsNotToldThatItTakesWhatItMay) {
+    greet();
+    desire({task(1)});
+    at(101);
+    agent->hear_disk({.tasks = {{rank(1, 0), {.bytes = (std::int64_t{102'400} << 20) + 1}}}, .disk = {}});
+    at(102);
+    std::ostringstream record;
+    record << std::ifstream(root / "agent" / (job.text() + ".1.json")).rdbuf();
+    EXPECT_THAT(record.str(), HasSubstr("take 102401 MiB and a task may take 102400 MiB"));
 }
 
 TEST_F(ReconcilerTest, ATaskThatHidesWhatItWritesIsStopped) {

@@ -65,12 +65,18 @@ site_process::SiteConfig site_of(const agent::AgentConfig& config) {
     return site;
 }
 
-/// Whether a root's agent can start tasks: tenant code never runs as root, nor in root's group, nor as the site's own user. Without
-/// this the site would refuse every start, and each refusal costs a job one of its restarts.
-bool has_users(const agent::AgentConfig& config) {
-    if (!config.users || config.owner_uid == 0) return false;
+/// Why a root's agent cannot start tasks, or nothing: tenant code never runs as root, nor in root's group, nor as the site's own user.
+/// Without this the site would refuse every start, and each refusal costs a job one of its restarts.
+std::optional<std::string> find_fault_of_users(const agent::AgentConfig& config) {
+    if (!config.users || config.owner_uid == 0) {
+        return "the agent is root and its file gives the site no users: add owner_uid: 61000 for the site itself and users: "
+               "{first: 61001, count: 999} for its tenants, or run the agent as an ordinary user";
+    }
     const std::uint64_t first = config.users->first;
-    return config.owner_uid < first || config.owner_uid >= first + config.users->count;
+    const auto last = first + config.users->count - 1;
+    if (config.owner_uid < first || config.owner_uid > last) return std::nullopt;
+    return fmt::format("owner_uid is {} and the tenants' users are {} to {}: the site's own user must be none of them; name another",
+                       config.owner_uid, first, last);
 }
 
 /// The first line of its file; empty where that cannot be read.
@@ -81,14 +87,12 @@ std::string token_of(const agent::AgentConfig& config) {
 
 int run(const agent::AgentConfig& config, const std::stop_token& stop) {
     if (token_of(config).empty()) {
-        spdlog::error("token_file {} cannot be read; an operator makes it with: weir site agent-token {}", config.token_file,
-                      config.site.value);
+        spdlog::error("token_file {} {}; an operator makes it with: weir site agent-token {}", config.token_file,
+                      read_file(config.token_file) ? "has no token in its first line" : "cannot be read", config.site.value);
         return bad_usage;
     }
-    if (::geteuid() == 0 && !has_users(config)) {
-        spdlog::error("{}",
-                      "the agent is root and its file gives the site no users: add owner_uid: 61000 for the site itself and users: "
-                      "{first: 61001, count: 999} for its tenants, or run the agent as an ordinary user");
+    if (const auto fault = ::geteuid() == 0 ? find_fault_of_users(config) : std::nullopt) {
+        spdlog::error("{}", *fault);
         return bad_usage;
     }
     auto backend = site_process::ProcessSite::open(site_of(config));
@@ -96,6 +100,7 @@ int run(const agent::AgentConfig& config, const std::stop_token& stop) {
         spdlog::error("the site cannot be opened: {}", backend.error().message);
         return cannot_run;
     }
+    for (const auto& remark : (*backend)->remarks()) spdlog::warn("agent.site site={} \"{}\"", config.site.value, remark);
     auto blobs = blobs_local::LocalBlobs::open(config.blobs, config.site.value);
     if (!blobs) {
         spdlog::error("the store of checkpoints cannot be opened: {}", blobs.error().message);

@@ -24,7 +24,11 @@ Result<agent::AgentConfig, std::string> read_config(const std::string& path) {
     std::ostringstream text;
     text << file.rdbuf();
     auto config = codec::decode_yaml<agent::AgentConfig>(text.str(), path);
-    if (!config) return fail(codec::describe(config.error()));
+    if (!config) {
+        auto problems = codec::describe(config.error());
+        problems.pop_back();  // The end of the last line is the printer's.
+        return fail(std::move(problems));
+    }
     return std::move(*config);
 }
 

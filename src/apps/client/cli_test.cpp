@@ -280,5 +280,38 @@ TEST(Submit, WaitEndsWithTheJob) {
     EXPECT_THAT(rig.out, HasSubstr("failed: exit_code 3"));
 }
 
+// A script that took this for "nothing was changed" would submit, and pay, twice.
+TEST(Submit, ThatLosesTheServerSaysThatTheJobIsThere) {
+    Rig rig;
+    serve_submission(rig);
+    const std::string id = job_a;
+    const auto path = good_job(rig);
+    rig.on("POST /v1/jobs", R"({"id":"x","repeated":false,"revision":9})");
+    rig.on("GET /v1/jobs/" + id, [](const auto&) { return problem(503, "the server is stopping"); });
+    EXPECT_EQ(rig.run({"submit", path, "--id", id, "--funding", "prepaid", "--wait"}), 11);
+    EXPECT_EQ(rig.out, id + "\n");
+    EXPECT_EQ(rig.err, "weir: the server is stopping; " + id + " was submitted and its end was not seen: look at it with: weir job show " +
+                           id + ", or wait again with: weir submit " + path + " --project vision --id " + id +
+                           " --funding prepaid --wait, which does no harm\n");
+    Rig other;
+    serve_submission(other);
+    other.on("POST /v1/jobs", R"({"id":"x","repeated":false,"revision":9})");
+    other.on("GET /v1/jobs/" + id, [](const auto&) { return problem(401, "the token was revoked"); });
+    EXPECT_EQ(other.run({"submit", path, "--id", id, "--wait"}), 11) << "nor is the submission refused that was taken";
+}
+
+TEST(Submit, WaitTellsAProgramOfTheSubmissionBeforeItWaits) {
+    Rig rig;
+    serve_submission(rig);
+    const std::string made = R"({"id":"x","repeated":false,"revision":9})";
+    const std::string over = R"({"state":"succeeded","exit_code":0})";
+    rig.on("POST /v1/jobs", made);
+    rig.on(std::string{"GET /v1/jobs/"} + job_a, R"({"state":"running"})");
+    rig.on(std::string{"GET /v1/jobs/"} + job_a, over);
+    EXPECT_EQ(rig.run({"submit", good_job(rig), "--id", job_a, "--wait", "--json"}), 0) << rig.err;
+    EXPECT_EQ(rig.read_while_it_slept, made + "\n");
+    EXPECT_EQ(rig.out, made + "\n" + over + "\n");
+}
+
 }  // namespace
 }  // namespace weir::cli

@@ -79,7 +79,8 @@ void print(const Failure& failure, std::ostream& to) {
         case Exit::refused:
         case Exit::usage:
         case Exit::not_found:
-        case Exit::job_failed: break;
+        case Exit::job_failed:
+        case Exit::end_not_seen: break;
     }
 }
 

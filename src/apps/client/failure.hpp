@@ -23,6 +23,7 @@ enum class Exit : std::uint8_t {
     not_found = 5,
     unknown_outcome = 6,  ///< The change may have been made: repeat it with the same id.
     job_failed = 10,      ///< submit --wait: the job failed or was cancelled.
+    end_not_seen = 11,    ///< submit --wait: the job was submitted, and nobody here saw how it ended.
 };
 
 struct Failure {

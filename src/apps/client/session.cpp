@@ -130,7 +130,7 @@ Result<Reply, Failure> Session::change(http::Method method, std::string target, 
 
 bool Session::printed(const Reply& reply) {
     if (!json_) return false;
-    console_->out << reply.text << (reply.text.ends_with('\n') ? "" : "\n");
+    console_->out << reply.text << (reply.text.ends_with('\n') ? "" : "\n") << std::flush;
     return true;
 }
 

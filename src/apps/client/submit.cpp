@@ -32,14 +32,18 @@ Result<std::string, Failure> project_of(Session& session, const SubmitAsk& ask) 
                                   names.empty() ? "" : ": ", names)));
 }
 
+/// The command that sends the same job once more under its id.
+std::string repetition(const SubmitAsk& ask, std::string_view project, std::string_view id) {
+    auto command = fmt::format("weir submit {} --project {} --id {}", ask.file, project, id);
+    for (const auto& source : ask.funding) command += " --funding " + source;
+    return command;
+}
+
 Result<Reply, Failure> final_state(Session& session, const std::string& id) {
     Progress progress{session.console(), "waiting for " + id};
     for (int misses = 0;;) {
         auto reply = session.get("/v1/jobs/" + id);
-        if (!reply && (reply.error().exit != Exit::unreachable || ++misses > misses_max)) {
-            reply.error().message += fmt::format("; {} goes on without us, look at it with: weir job show {}", id, id);
-            return reply;
-        }
+        if (!reply && (reply.error().exit != Exit::unreachable || ++misses > misses_max)) return reply;
         if (reply) {
             misses = 0;
             const auto state = text_of(reply->value, "state");
@@ -50,11 +54,18 @@ Result<Reply, Failure> final_state(Session& session, const std::string& id) {
     }
 }
 
-Done wait_for(Session& session, const std::string& id) {
-    const auto reply = WEIR_TRY(final_state(session, id));
-    const auto standing = standing_text(reply.value);
-    if (!session.printed(reply)) session.console().out << fmt::format("{} {}\n", id, standing);
-    if (text_of(reply.value, "state") == "succeeded") return {};
+/// `again` is the command that waits for the same job once more.
+Done wait_for(Session& session, const std::string& id, const std::string& again) {
+    const auto reply = final_state(session, id);
+    if (!reply) {  // Whatever the cause is: a script that took its exit code for that of the submission would submit, and pay, twice.
+        return fail(Failure{.exit = Exit::end_not_seen,
+                            .message = fmt::format("{}; {} was submitted and its end was not seen: look at it with: weir job show {}, or "
+                                                   "wait again with: {} --wait, which does no harm",
+                                                   reply.error().message, id, id, again)});
+    }
+    const auto standing = standing_text(reply->value);
+    if (!session.printed(*reply)) session.console().out << fmt::format("{} {}\n", id, standing);
+    if (text_of(reply->value, "state") == "succeeded") return {};
     return fail(
         Failure{.exit = Exit::job_failed,
                 .message = fmt::format("{} has not succeeded ({}); read what it said with: weir job logs {} --stderr", id, standing, id)});
@@ -80,7 +91,7 @@ Done submit(Session& session, const SubmitAsk& ask) {
         const bool in_file = ask.funding.empty() || failure.field.find("funding") == std::string::npos;
         if (in_file) failure = placed(job.source, std::move(failure));
         if (failure.exit == Exit::unknown_outcome)
-            failure.message += fmt::format("; repeat with: weir submit {} --project {} --id {}, which does no harm", ask.file, project, id);
+            failure.message += fmt::format("; repeat with: {}, which does no harm", repetition(ask, project, id));
         return fail(std::move(failure));
     }
     auto& console = session.console();
@@ -94,7 +105,7 @@ Done submit(Session& session, const SubmitAsk& ask) {
         }
     }
     if (console.talks && !ask.wait) console.err << fmt::format("follow it with: weir job logs {} -f\n", id);
-    return ask.wait ? wait_for(session, id) : Done{};
+    return ask.wait ? wait_for(session, id, repetition(ask, project, id)) : Done{};
 }
 
 }  // namespace weir::cli

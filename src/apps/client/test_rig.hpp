@@ -67,6 +67,18 @@ inline constexpr const char* one_project =
 inline constexpr const char* job_a = "job-01kaj3aaaaaaaaaaaaaaaaaaaa";
 inline constexpr const char* job_b = "job-01kaj3bbbbbbbbbbbbbbbbbbbb";
 
+/// A pipe: who reads it has what was flushed.
+class Pipe final : public std::stringbuf {
+public:
+    std::string read;
+
+private:
+    int sync() override {
+        read = str();
+        return 0;
+    }
+};
+
 /// A file on a disk that has no room left.
 class FullDisk final : public std::streambuf {
     int overflow(int) override { return traits_type::eof(); }
@@ -109,7 +121,8 @@ public:
 
     int run(std::vector<std::string> arguments, std::string input = {}) {
         std::istringstream in{std::move(input)};
-        std::ostringstream out_stream;
+        Pipe pipe;
+        std::ostream out_stream{&pipe};
         FullDisk full_disk;
         std::ostream full_stream{&full_disk};
         std::ostringstream err_stream;
@@ -121,7 +134,10 @@ public:
         };
         console.now = [] { return *parse_utc("2026-11-22T06:00:00Z"); };
         console.new_uid = [&] { return make_uid(console.now(), 7, ++chance); };
-        console.sleep = [this](Duration length) { slept.push_back(length); };
+        console.sleep = [&](Duration length) {
+            slept.push_back(length);
+            read_while_it_slept = pipe.read;
+        };
         console.local_time = [](Instant at) {
             const std::time_t whole = floor_seconds(at);
             std::tm parts{};
@@ -129,7 +145,7 @@ public:
             return parts;
         };
         const int code = cli::run(arguments, console);
-        out = out_stream.str();
+        out = pipe.str();
         err = err_stream.str();
         return code;
     }
@@ -157,6 +173,7 @@ public:
     std::string out;
     std::string err;
     std::vector<Duration> slept;
+    std::string read_while_it_slept;  ///< What of `out` another program had when the last sleep began.
 
 private:
     Response answer(const http::Request& request) {

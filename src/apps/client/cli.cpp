@@ -1,6 +1,7 @@
 #include "apps/client/cli.hpp"
 
 #include "apps/client/arguments.hpp"
+#include "apps/client/format.hpp"
 #include "apps/version/version.hpp"
 
 #include "codec/text.hpp"
@@ -61,8 +62,10 @@ int finish(const Done& done, Console& console) {
               console.err);
     }
     if (done) return written ? 0 : static_cast<int>(Exit::refused);
-    print(done.error(), console.err);
-    return static_cast<int>(done.error().exit);
+    auto failure = done.error();
+    failure.message = with_local_times(console, failure.message);
+    print(failure, console.err);
+    return static_cast<int>(failure.exit);
 }
 
 /// Help is printed where it was asked for; anything else that the parser throws is a wrong command line.

@@ -116,17 +116,28 @@ TEST(Jobs, ANameCannotMoveTheCursor) {
     EXPECT_EQ(rig.out.find_first_of("\x1b\r\x07"), std::string::npos);
 }
 
+TEST(Jobs, WhyTellsTimesAsEverywhereAndJsonAsTheServerDid) {
+    Rig rig;
+    const std::string answer = std::string{R"({"job":")"} + job_a + R"(","state":"running","waiting":false,"reasons":[{"code":"running",)" +
+                               R"("text":"it is running at pidu-core since 2026-11-22T05:00:00.273559862Z"}]})";
+    rig.on(std::string{"GET /v1/jobs/"} + job_a + "/why", answer);
+    ASSERT_EQ(rig.run({"job", "why", job_a}), 0) << rig.err;
+    EXPECT_EQ(rig.out, std::string{job_a} + " is running:\n  running: it is running at pidu-core since 2026-11-22 05:00:00\n");
+    ASSERT_EQ(rig.run({"job", "why", job_a, "--json"}), 0) << rig.err;
+    EXPECT_EQ(rig.out, answer + "\n");
+}
+
 TEST(Jobs, WhyOfOneThatIsOverNamesWhereToLook) {
     Rig rig;
     rig.on(std::string{"GET /v1/jobs/"} + job_a + "/why", [](const auto&) {
         http::Problem document;
         document.type = http::problem_type("already_finished");
         document.status = 409;
-        document.detail = "it is over";
+        document.detail = "it has failed at 2026-11-22T05:00:00.273559862Z";
         return Response::problem(document);
     });
     EXPECT_EQ(rig.run({"job", "why", job_a}), 1);
-    EXPECT_EQ(rig.err, std::string{"weir: it is over; how it ended: weir job show "} + job_a + "\n");
+    EXPECT_EQ(rig.err, std::string{"weir: it has failed at 2026-11-22 05:00:00; how it ended: weir job show "} + job_a + "\n");
 }
 
 TEST(Jobs, AreNamedByTheLineThatIsRefusedWhateverTheRefusalIs) {

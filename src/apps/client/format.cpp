@@ -4,6 +4,7 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <array>
 #include <charconv>
 #include <cstdlib>
@@ -78,6 +79,20 @@ std::string local_text(const Console& console, Instant at) {
     if (console.width == 0) return date + " " + clock;
     if (then.tm_year != today.tm_year) return date;
     return then.tm_yday == today.tm_yday ? clock : date.substr(5) + " " + clock.substr(0, 5);
+}
+
+std::string with_local_times(const Console& console, std::string_view text) {
+    std::string out;
+    for (;;) {
+        const auto begin = std::min(text.find_first_of("0123456789"), text.size());
+        out += text.substr(0, begin);
+        text.remove_prefix(begin);
+        if (text.empty()) return out;
+        const auto word = text.substr(0, text.find_first_not_of("0123456789-:.T"));
+        const auto at = parse_utc(text.substr(0, word.size() + 1));
+        out += at ? local_text(console, *at) : std::string{word};
+        text.remove_prefix(word.size() + (at ? 1 : 0));
+    }
 }
 
 std::string zoned_text(const Console& console, Instant at) {

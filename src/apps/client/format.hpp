@@ -32,6 +32,9 @@ namespace weir::cli {
 /// 2026-11-22 14:05:09. Local time.
 [[nodiscard]] std::string local_text(const Console& console, Instant at);
 
+/// A text of the server with its instants (RFC 3339, in UTC) as local_text().
+[[nodiscard]] std::string with_local_times(const Console& console, std::string_view text);
+
 /// Local time with its distance from UTC, wherever it is shown: 2026-11-22 14:05:09 +08:00.
 [[nodiscard]] std::string zoned_text(const Console& console, Instant at);
 

@@ -75,14 +75,15 @@ Done why_job(Session& session, const OneAsk& ask) {
     }
     const auto reply = *std::move(answer);
     if (session.printed(reply)) return {};
-    auto& out = session.console().out;
-    out << fmt::format("{} is {}{}\n", text_of(reply.value, "job"), text_of(reply.value, "state"),
-                       flag_of(reply.value, "waiting") ? " and waits:" : ":");
+    const auto& console = session.console();
+    console.out << fmt::format("{} is {}{}\n", text_of(reply.value, "job"), text_of(reply.value, "state"),
+                               flag_of(reply.value, "waiting") ? " and waits:" : ":");
     for (const auto& reason : items_of(reply.value, "reasons")) {
         const auto operator_text = text_of(reason, "operator_text");
-        out << fmt::format("  {}: {}\n", text_of(reason, "code"), operator_text.empty() ? text_of(reason, "text") : operator_text);
+        const auto text = with_local_times(console, operator_text.empty() ? text_of(reason, "text") : operator_text);
+        console.out << fmt::format("  {}: {}\n", text_of(reason, "code"), text);
         for (const auto& clause : items_of(reason, "clauses"))
-            out << fmt::format("    {}: {}\n", text_of(clause, "source"), text_of(clause, "clause"));
+            console.out << fmt::format("    {}: {}\n", text_of(clause, "source"), text_of(clause, "clause"));
     }
     return {};
 }

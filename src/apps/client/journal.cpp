@@ -50,8 +50,8 @@ private:
             const auto line =
                 fmt::format("{}  {:>8}  {:<18}  {}", time_of(console, *entry, "at"), text_of(*entry, "revision"), visible(event.name),
                             body == nullptr     ? ""
-                            : console.width > 0 ? watched_text(*body)
-                                                : event_text(*body));
+                            : console.width > 0 ? watched_text(console, *body)
+                                                : event_text(console, *body));
             console.out << (console.width > 0 ? cut(line, console.width) : line) << '\n' << std::flush;
         }
         ++seen_;
@@ -130,7 +130,7 @@ Done show_audit_log(Session& session, const AuditAsk& ask) {
         }
         const auto* event = one.find("event");
         table.add({text_of(one, "revision"), time_of(console, one, "at"), text_of(one, "actor"), event_name(integer_of(one, "type")),
-                   event != nullptr ? event_text(*event) : ""});
+                   event != nullptr ? event_text(console, *event) : ""});
     };
     WEIR_CHECK(each_item(session, "/v1/audit", filters, ask.most, take, JsonLines::items));
     print(session, table);

@@ -70,18 +70,18 @@ namespace {
 /// What people watch for, before what they know already.
 constexpr std::array<std::string_view, 6> first_told{"to", "outcome", "state", "reason", "exit_code", "site"};
 
-std::string member_text(const codec::Member& member) {
-    const auto text = brief(member.value);
+std::string member_text(const Console& console, const codec::Member& member) {
+    const auto text = with_local_times(console, brief(member.value));
     return text.empty() ? text : fmt::format("{}={}", visible(member.key), text);
 }
 
 }  // namespace
 
-std::string watched_text(const codec::Value& event) {
+std::string watched_text(const Console& console, const codec::Value& event) {
     std::string out;
     if (event.object() == nullptr) return out;
     const auto add = [&](const codec::Member& member) {
-        const auto text = member_text(member);
+        const auto text = member_text(console, member);
         if (!text.empty()) out += (out.empty() ? "" : " ") + text;
     };
     const auto is_first = [](const codec::Member& member) { return std::ranges::find(first_told, member.key) != first_told.end(); };
@@ -96,11 +96,11 @@ std::string watched_text(const codec::Value& event) {
     return out;
 }
 
-std::string event_text(const codec::Value& event) {
+std::string event_text(const Console& console, const codec::Value& event) {
     std::string out;
     if (event.object() == nullptr) return out;
     for (const auto& member : *event.object()) {
-        const auto text = member_text(member);
+        const auto text = member_text(console, member);
         if (!text.empty()) out += (out.empty() ? "" : " ") + text;
     }
     return out;

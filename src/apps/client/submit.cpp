@@ -101,7 +101,7 @@ Done submit(Session& session, const SubmitAsk& ask) {
         for (const auto& warning : items_of(reply->value, "warnings")) {
             const bool of_sites = text_of(warning, "code") != "funding_unused";
             const auto* about = of_sites && !std::exchange(said, true) ? "as things are no site can run it: " : "";
-            console.err << fmt::format("warning: {}{}\n", about, visible(text_of(warning, "text")));
+            console.err << fmt::format("warning: {}{}\n", about, with_local_times(console, text_of(warning, "text")));
         }
     }
     if (console.talks && !ask.wait) console.err << fmt::format("follow it with: weir job logs {} -f\n", id);

@@ -152,17 +152,36 @@ TEST(Format, AZoneStandsBehindATimeOfDay) {
     }
 }
 
-TEST(Format, TimesAreShortOnATerminalAndStableOffIt) {
+/// A console in Chengdu, which is eight hours ahead of UTC, at two in the afternoon.
+struct Chengdu {
     std::istringstream in;
     std::ostringstream out;
     Console console{.in = in, .out = out, .err = out};
-    console.now = [] { return *parse_utc("2026-11-22T06:00:00Z"); };
-    console.local_time = [](Instant at) {  // Chengdu is eight hours ahead.
-        const std::time_t whole = floor_seconds(at) + 8 * 3600;
-        std::tm parts{};
-        ::gmtime_r(&whole, &parts);
-        return parts;
-    };
+
+    Chengdu() {
+        console.now = [] { return *parse_utc("2026-11-22T06:00:00Z"); };
+        console.local_time = [](Instant at) {
+            const std::time_t whole = floor_seconds(at) + 8 * 3600;
+            std::tm parts{};
+            ::gmtime_r(&whole, &parts);
+            return parts;
+        };
+    }
+};
+
+TEST(Format, InstantsWithinATextAreLocalTimes) {
+    Chengdu there;
+    EXPECT_EQ(with_local_times(there.console, "it runs since 2026-11-22T21:55:05.273559862Z; before 2026-11-23T00:00:00Z. 3 of 4"),
+              "it runs since 2026-11-23 05:55:05; before 2026-11-23 08:00:00. 3 of 4");
+    for (const auto* text : {"", "2026", "2026-11-22T21:55:05", "2026-99-22T21:55:05Z", "tok-01m80b4zf28w", "n1, 算力 2", "12Z", "1"})
+        EXPECT_EQ(with_local_times(there.console, text), text);
+    there.console.width = 80;
+    EXPECT_EQ(with_local_times(there.console, "since 2026-11-22T05:04:03.5Z"), "since 13:04:03");
+}
+
+TEST(Format, TimesAreShortOnATerminalAndStableOffIt) {
+    Chengdu there;
+    auto& console = there.console;
     const auto shown = [&](const char* utc) { return local_text(console, *parse_utc(utc)); };
     EXPECT_EQ(shown("2026-11-22T05:04:03Z"), "2026-11-22 13:04:03");
     console.width = 80;
@@ -180,18 +199,21 @@ TEST(Format, TimesAreShortOnATerminalAndStableOffIt) {
 }
 
 TEST(Journal, AnEventIsALineOfItsMembers) {
+    Chengdu there;
+    const auto& console = there.console;
     const auto event = codec::read_json(
         R"({"job":"job-1","generation":2,"placement":{"site":"pidu-core","model":"H800","emulated":true,"nodes":[]},
-        "roles":["owner"],"postings":[{},{}]})");
+        "roles":["owner"],"postings":[{},{}],"at":"2026-11-22T05:00:00.273559862Z"})");
     ASSERT_TRUE(event);
-    EXPECT_EQ(event_text(*event), "job=job-1 generation=2 placement=pidu-core/H800 (emulated) roles=owner postings=[2]");
+    EXPECT_EQ(event_text(console, *event),
+              "job=job-1 generation=2 placement=pidu-core/H800 (emulated) roles=owner postings=[2] at=2026-11-22 13:00:00");
     const auto posted = codec::read_json(
         R"({"opened":[],"postings":[{"dr":"acc-1","code":"redeem","amt":3,"rel":189},{"dr":"acc-2","code":"charge","amt":3}]})");
     ASSERT_TRUE(posted);
-    EXPECT_EQ(event_text(*posted), "postings=redeem 0.03 of 1.92, charge 0.03");
+    EXPECT_EQ(event_text(console, *posted), "postings=redeem 0.03 of 1.92, charge 0.03");
     const auto freed = codec::read_json(R"({"postings":[{"dr":"acc-1","code":"release","amt":0,"rel":384}]})");
     ASSERT_TRUE(freed);
-    EXPECT_EQ(event_text(*freed), "postings=release 3.84");
+    EXPECT_EQ(event_text(console, *freed), "postings=release 3.84");
     EXPECT_EQ(event_name(41), "job_placed");
     EXPECT_EQ(event_name(99), "type 99");
 }

@@ -19,8 +19,8 @@ std::string side(const codec::Value& value, std::string_view key) {
 }  // namespace
 
 Done list_accounts(Session& session, const AccountsAsk& ask) {
-    Table table{{{.title = "ACCOUNT", .rank = 3},
-                 {.title = "NAME", .rank = 1, .least = 36, .align = Align::left, .keeps_end = true},
+    Table table{{{.title = "ACCOUNT", .rank = 2},
+                 {.title = "NAME", .rank = 6, .least = 20, .keeps_end = true, .wraps = true, .stays = true},
                  {.title = "KIND", .rank = 5},
                  {.title = "DEBITS HELD", .rank = 4, .align = Align::right},
                  {.title = "CREDITS HELD", .rank = 4, .align = Align::right},

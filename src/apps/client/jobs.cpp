@@ -35,15 +35,16 @@ std::string after_text(Session& session, const codec::Value& job) {
 
 Done list_jobs(Session& session, const JobListAsk& ask) {
     auto& console = session.console();
-    Table table{{{"ID"},
-                 {.title = "NAME", .rank = 5, .least = 8},
-                 {.title = "PROJECT", .rank = 7, .least = 6},
+    // The end of an id is enough to ask for the job; names and sites that begin alike differ at their end.
+    Table table{{{.title = "ID", .rank = 9, .least = 13, .keeps_end = true, .stays = true},
+                 {.title = "NAME", .rank = 3, .least = 10, .keeps_end = true},
+                 {.title = "PROJECT", .rank = 6, .least = 6},
                  {.title = "STATE"},
-                 {.title = "REASON", .rank = 2, .least = 10},
-                 {.title = "SITE", .rank = 4, .least = 8},
-                 {.title = "MODEL", .rank = 6},
+                 {.title = "REASON", .rank = 5, .least = 10},
+                 {.title = "SITE", .rank = 2, .least = 10, .keeps_end = true},
+                 {.title = "MODEL", .rank = 7},
                  {.title = "NODES", .rank = 8, .align = Align::right},
-                 {.title = "SINCE", .rank = 3}}};
+                 {.title = "SINCE", .rank = 4}}};
     WEIR_CHECK(each_item(session, "/v1/jobs", {{"project", ask.project}, {"state", ask.state}}, ask.most, [&](const codec::Value& one) {
         table.add({text_of(one, "id"), text_of(one, "name"), text_of(one, "project"), text_of(one, "state"), text_of(one, "reason"),
                    text_of(one, "site"), model_of(one), text_of(one, "num_nodes"), time_of(console, one, "since")});

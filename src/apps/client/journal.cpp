@@ -46,17 +46,26 @@ private:
         if (session_.json()) {
             console.out << event.data << '\n' << std::flush;
         } else if (const auto entry = codec::read_json(event.data)) {
-            const auto* body = entry->find("event");
-            const auto line =
-                fmt::format("{}  {:>8}  {:<18}  {}", time_of(console, *entry, "at"), text_of(*entry, "revision"), visible(event.name),
-                            body == nullptr     ? ""
-                            : console.width > 0 ? watched_text(console, *body)
-                                                : event_text(console, *body));
-            console.out << (console.width > 0 ? cut(line, console.width) : line) << '\n' << std::flush;
+            print(*entry, event.name);
         }
         ++seen_;
         if (!ask_.job.empty() && event.name == "job_finished") return false;
         return ask_.events_max == 0 || seen_ < ask_.events_max;
+    }
+
+    /// A line; on a terminal what does not fit goes on below.
+    void print(const codec::Value& entry, std::string_view name) {
+        auto& console = session_.console();
+        const auto* body = entry.find("event");
+        auto head = fmt::format("{}  {:>8}  {:<18}  ", time_of(console, entry, "at"), text_of(entry, "revision"), visible(name));
+        const auto text = body == nullptr ? std::string{} : console.width > 0 ? watched_text(console, *body) : event_text(console, *body);
+        const auto indent = display_width(head);
+        for (const auto part : wrapped(text, console.width > indent ? console.width - indent : 0)) {
+            head += part;
+            console.out << (console.width > 0 ? cut(head, console.width) : head) << '\n';
+            head.assign(indent, ' ');
+        }
+        console.out << std::flush;
     }
 
     Session& session_;
@@ -114,9 +123,9 @@ Done show_audit_log(Session& session, const AuditAsk& ask) {
     auto& console = session.console();
     Table table{{{.title = "REVISION", .align = Align::right},
                  {.title = "TIME"},
-                 {.title = "ACTOR", .rank = 2, .least = 10},
+                 {.title = "ACTOR", .rank = 2, .least = 12, .keeps_end = true},
                  {.title = "EVENT"},
-                 {.title = "ABOUT", .rank = 3, .least = 20}}};
+                 {.title = "ABOUT", .rank = 3, .least = 22, .keeps_end = true, .wraps = true, .stays = true}}};
     const auto job = ask.job.empty() ? std::string{} : WEIR_TRY(resolve_job(session, ask.job));
     const Query filters{{"actor", ask.actor}, {"type", ask.type}, {"job", job}, {"project", ask.project}};
     bool any = false;

@@ -92,7 +92,7 @@ Done show_site(Session& session, const OneAsk& ask) {
 Done list_nodes(Session& session, const NodeListAsk& ask) {
     Table table{{{"SITE"},
                  {.title = "NODE"},
-                 {.title = "CARDS", .rank = 2, .least = 16},
+                 {.title = "CARDS", .rank = 6, .least = 18, .wraps = true, .stays = true},
                  {.title = "CPUS", .rank = 3, .align = Align::right},
                  {.title = "MEMORY", .rank = 3, .align = Align::right},
                  {.title = "STATE"},

@@ -16,6 +16,8 @@ namespace {
 constexpr Duration look_every = seconds(1);
 /// A server that is away for longer than about this many looks in a row is given up.
 constexpr int misses_max = 60;
+/// Of an id in the line of progress.
+constexpr std::size_t id_width = 13;
 
 /// The project that is meant: named, of the environment, or the only one.
 Result<std::string, Failure> project_of(Session& session, const SubmitAsk& ask) {
@@ -48,7 +50,7 @@ Result<Reply, Failure> final_state(Session& session, const std::string& id) {
             misses = 0;
             const auto state = text_of(reply->value, "state");
             if (state == "succeeded" || state == "failed" || state == "cancelled") return reply;
-            progress.say(fmt::format("{} is {}", id, standing_text(reply->value)));
+            progress.say(fmt::format("{} is {}", cut_middle(id, id_width), standing_text(reply->value)));  // The mark of a card fits.
         }
         session.console().sleep(look_every);
     }

@@ -66,7 +66,7 @@ void fit(Layout& layout, const std::vector<Column>& columns, std::size_t width) 
     }
     for (const auto i : order) {
         if (layout.total() <= width) return;
-        if (columns[i].rank > 1) layout.shown[i] = false;
+        if (columns[i].rank > 1 && !columns[i].stays) layout.shown[i] = false;
     }
 }
 
@@ -81,7 +81,7 @@ void grow(Layout& layout, const std::vector<Column>& columns, const std::vector<
     }
 }
 
-std::string line_of(const std::vector<std::string>& cells, const std::vector<Column>& columns, const Layout& layout) {
+std::string line_of(const std::vector<std::string_view>& cells, const std::vector<Column>& columns, const Layout& layout) {
     std::string line;
     bool first = true;
     for (std::size_t i = 0; i < cells.size(); ++i) {
@@ -96,24 +96,21 @@ std::string line_of(const std::vector<std::string>& cells, const std::vector<Col
     return line + '\n';
 }
 
-/// The words of `text` and a line end; lines after the first begin with `indent` blanks. `room` 0: all on one line.
-void append_wrapped(std::string& out, std::string_view text, std::size_t indent, std::size_t room) {
-    std::size_t used = 0;
-    while (!text.empty()) {
-        const auto blanks = std::min(text.find_first_not_of(' '), text.size());
-        const auto end = std::min(text.find(' ', blanks), text.size());
-        const auto word = display_width(text.substr(blanks, end - blanks));
-        if (room > 0 && used > 0 && used + blanks + word > room) {
-            out += '\n' + std::string(indent, ' ');
-            used = 0;
-            text.remove_prefix(blanks);
-            continue;
-        }
-        out += text.substr(0, end);
-        used += blanks + word;
-        text.remove_prefix(end);
+/// One line, or as many as its longest cell that wraps needs.
+std::string lines_of(const std::vector<std::string>& cells, const std::vector<Column>& columns, const Layout& layout) {
+    std::vector<std::vector<std::string_view>> parts;
+    std::size_t height = 1;
+    for (std::size_t i = 0; i < cells.size(); ++i) {
+        parts.push_back(wrapped(cells[i], columns[i].wraps ? layout.widths[i] : 0));
+        if (layout.shown[i]) height = std::max(height, parts.back().size());
     }
-    out += '\n';
+    std::string out;
+    for (std::size_t at = 0; at < height; ++at) {
+        std::vector<std::string_view> line;
+        for (const auto& part : parts) line.push_back(at < part.size() ? part[at] : std::string_view{});
+        out += line_of(line, columns, layout);
+    }
+    return out;
 }
 
 }  // namespace
@@ -141,6 +138,26 @@ std::string cut(std::string_view text, std::size_t width) {
         text.remove_prefix(one.bytes);
     }
     return out + "…";
+}
+
+std::vector<std::string_view> wrapped(std::string_view text, std::size_t room) {
+    constexpr auto none = std::string_view::npos;
+    std::vector<std::string_view> lines;
+    while (room > 0 && display_width(text) > room) {
+        std::size_t end = 0;
+        bool behind_comma = false;
+        for (auto blank = text.find(' ', 1); blank != none; blank = text.find(' ', blank + 1)) {
+            if (end > 0 && display_width(text.substr(0, blank)) > room) break;
+            const bool is_comma = text[blank - 1] == ',';
+            if (text[blank - 1] != ' ' && (is_comma || !behind_comma)) end = blank;
+            behind_comma = behind_comma || is_comma;
+        }
+        if (end == 0) break;
+        lines.push_back(text.substr(0, end));
+        text.remove_prefix(std::min(text.find_first_not_of(' ', end), text.size()));
+    }
+    lines.push_back(text);
+    return lines;
 }
 
 std::string cut_middle(std::string_view text, std::size_t width) {
@@ -175,8 +192,8 @@ std::string Table::text(std::size_t width) const {
         fit(layout, columns_, width);
         grow(layout, columns_, wanted, width);
     }
-    std::string out = line_of(titles, columns_, layout);
-    for (const auto& row : rows_) out += line_of(row, columns_, layout);
+    std::string out = lines_of(titles, columns_, layout);
+    for (const auto& row : rows_) out += lines_of(row, columns_, layout);
     return out;
 }
 
@@ -190,8 +207,11 @@ std::string Fields::text(std::size_t width) const {
     const auto indent = widest + gap;
     std::string out;
     for (const auto& [name, value] : lines_) {
-        out += name + std::string(indent - display_width(name), ' ');
-        append_wrapped(out, value, indent, width > indent ? width - indent : 0);
+        auto head = name + std::string(indent - display_width(name), ' ');
+        for (const auto line : wrapped(value, width > indent ? width - indent : 0)) {
+            out += head.append(line) + '\n';
+            head.assign(indent, ' ');
+        }
     }
     return out;
 }

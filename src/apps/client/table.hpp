@@ -16,13 +16,17 @@ enum class Align : unsigned char { left = 1, right = 2 };
 
 struct Column {
     std::string title;
-    /// 1: never cut away. Where the terminal is too narrow, the columns of the highest rank suffer first.
+    /// 1: never left out. Where the terminal is too narrow, the columns of the highest rank suffer first.
     int rank = 1;
     /// It may be cut to this width, with an ellipsis; 0: it is shown whole or not at all.
     std::size_t least = 0;
     Align align = Align::left;
     /// Cut in the middle: for names that begin alike, such as ids.
     bool keeps_end = false;
+    /// Goes on in the next line instead of being cut, behind a comma where it can: only a word that is too long is cut.
+    bool wraps = false;
+    /// Never left out, whatever its rank: for what is still of use when it is cut, and should be cut before others are.
+    bool stays = false;
 };
 
 class Table {
@@ -56,6 +60,9 @@ private:
 [[nodiscard]] std::size_t display_width(std::string_view text);
 /// The text, or as much of its front as fits with "…" behind it.
 [[nodiscard]] std::string cut(std::string_view text, std::size_t width);
+/// The text in lines of at most `room` columns, broken at blanks, behind a comma where the line has one. A longer word has a line of
+/// its own; `room` 0: all is one line.
+[[nodiscard]] std::vector<std::string_view> wrapped(std::string_view text, std::size_t room);
 /// The text, or its beginning and, twice as much, its end with "…" between them.
 [[nodiscard]] std::string cut_middle(std::string_view text, std::size_t width);
 

@@ -61,6 +61,27 @@ TEST(Table, RoomThatAColumnLeftGoesBackToTheCutOnes) {
               "job-1  night training  pidu-c…\n");
 }
 
+TEST(Table, AColumnThatWrapsGoesOnBelowAndStays) {
+    Table table{{{"SITE"},
+                 {.title = "CARDS", .rank = 9, .least = 11, .wraps = true, .stays = true},
+                 {.title = "CPUS", .rank = 2, .align = Align::right}}};
+    table.add({"pidu-core", "8 x A100 (emulated), 4 x cpu", "64"});
+    table.add({"east", "1 x one-very-long-model", "8"});
+    EXPECT_EQ(table.text(38),
+              "SITE       CARDS                  CPUS\n"
+              "pidu-core  8 x A100 (emulated),     64\n"
+              "           4 x cpu\n"
+              "east       1 x                       8\n"
+              "           one-very-long-model\n");
+    EXPECT_EQ(table.text(22),
+              "SITE       CARDS\n"
+              "pidu-core  8 x A100\n"
+              "           (emulated),\n"
+              "           4 x cpu\n"
+              "east       1 x\n"
+              "           one-very-l…\n");
+}
+
 TEST(Table, AColumnAtItsLeastIsOneCharacterAndAnEllipsis) {
     EXPECT_EQ(cut("abcdef", 6), "abcdef");
     EXPECT_EQ(cut("abcdef", 5), "abcd…");

@@ -116,9 +116,9 @@ Done issue_token(Session& session, const TokenAsk& ask) {
 Done list_tokens(Session& session, const TokenListAsk& ask) {
     auto& console = session.console();
     Table table{{{"ID"},
-                 {.title = "SUBJECT", .rank = 2, .least = 8},
-                 {.title = "SITE", .rank = 4, .least = 6},
-                 {.title = "SCOPES", .rank = 3, .least = 8},
+                 {.title = "SUBJECT", .rank = 2, .least = 8, .keeps_end = true},
+                 {.title = "SITE", .rank = 3, .least = 8, .keeps_end = true},
+                 {.title = "SCOPES", .rank = 4, .least = 8, .wraps = true, .stays = true},
                  {.title = "ISSUED", .rank = 6},
                  {.title = "EXPIRES", .rank = 5}}};
     WEIR_CHECK(each_item(session, "/v1/tokens", {{"all", ask.all ? "true" : ""}}, ask.most, [&](const codec::Value& one) {

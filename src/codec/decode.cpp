@@ -7,6 +7,7 @@
 #include <algorithm>
 #include <charconv>
 #include <cmath>
+#include <utility>
 
 namespace weir::codec {
 namespace {
@@ -228,7 +229,8 @@ bool read_choice(const Value& value, const Place& place, std::span<const std::st
 
 namespace {
 
-bool refuse_unknown(const Member& member, const Place& place, std::span<const FieldInfo> fields) {
+/// The fields that there are, or nothing where they were `told` of this object already.
+bool refuse_unknown(const Member& member, const Place& place, std::span<const FieldInfo> fields, bool& told) {
     std::vector<std::string_view> names;
     for (const FieldInfo& field : fields) names.push_back(field.name);
     std::string message = "there is no such field";
@@ -236,7 +238,7 @@ bool refuse_unknown(const Member& member, const Place& place, std::span<const Fi
         message += fmt::format("; did you mean \"{}\"", *meant);
     } else if (names.empty()) {
         message += "; this object has none";
-    } else {
+    } else if (!std::exchange(told, true)) {
         message += fmt::format("; there are {}", fmt::join(names, ", "));
     }
     return place.field(member.key).refuse(member.at, Fault::unknown_field, std::move(message));
@@ -249,6 +251,7 @@ bool read_fields(const Value& value, const Place& place, std::span<const FieldIn
     const Value::Object* members = value.object();
     if (members == nullptr) return place.refuse_type(value, "an object");
     bool good = true;
+    bool fields_told = false;
     std::size_t next = 0;  // Documents tend to keep the order of the declaration.
     for (const Member& member : *members) {
         if (place.full()) return false;  // more problems are not told, and each costs a search for what was meant
@@ -261,7 +264,7 @@ bool read_fields(const Value& value, const Place& place, std::span<const FieldIn
             slots[i] = &member.value;
             next = i + 1;
         } else if (member.key != also || also.empty()) {
-            good = refuse_unknown(member, place, fields);
+            good = refuse_unknown(member, place, fields, fields_told);
         }
     }
     for (std::size_t i = 0; i < fields.size(); ++i) {

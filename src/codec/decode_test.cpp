@@ -188,6 +188,8 @@ TEST(Decode, NamesWhatIsWrongInsideAContainer) {
                  "1:22: outcomes[0].kind: must be one of placed, refused, is \"place\"; did you mean \"placed\"\n"},
              Row{R"({"outcomes":[{"kind":"refused","site":"a","reason":"b"}]})",
                  "1:32: outcomes[0].site: there is no such field; there are reason\n"},
+             Row{R"({"resources":{"kind":"x","of":1}})", "1:15: resources.kind: there is no such field; there are nodes, energy_j, share\n"
+                                                         "1:26: resources.of: there is no such field\n"},
              Row{R"({"outcomes":[7]})", "1:14: outcomes[0]: must be an object, is 7\n"},
              Row{R"({"resources":{"kind":"x"}})", "1:15: resources.kind: there is no such field; there are nodes, energy_j, share\n"},
          }) {

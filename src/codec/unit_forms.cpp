@@ -33,7 +33,8 @@ bool Custom<Seconds>::from_value(const Value& value, const Place& place, Seconds
     const auto length = text == nullptr ? std::nullopt : parse_span(*text);
     if (!length) return place.refuse_type(value, "a length of time, such as 90s, 10m or 2h30m");
     if (length->ns < 0 || length->ns % 1'000'000'000 != 0)
-        return place.refuse(value, Fault::out_of_range, "must be a whole number of seconds and not negative");
+        return place.refuse(value, Fault::out_of_range,
+                            fmt::format("is {} and must have whole seconds and not be negative, such as 90s, 10m or 2h30m", show(*text)));
     out = Seconds{length->ns / 1'000'000'000};
     return true;
 }

@@ -106,6 +106,8 @@ TEST(JobFile, ErrorsNameFileLineAndField) {
                  "funding, on_disconnect\n"},
              Row{"max_duration: 1.5h",
                  "job.yaml:4:15: max_duration: must be a length of time, such as 90s, 10m or 2h30m, is the string \"1.5h\"\n"},
+             Row{"max_duration: -5m",
+                 "job.yaml:4:15: max_duration: is \"-5m\" and must have whole seconds and not be negative, such as 90s, 10m or 2h30m\n"},
              Row{"max_duration: -5", "job.yaml:4:15: max_duration: is -5 s and must not be negative\n"},
              Row{"budget: 12", "job.yaml:4:9: budget: must be an amount with its unit, such as 12.50 yuan or 1250 fen, is 12\n"},
              Row{"priority: urgent", "job.yaml:4:11: priority: must be one of low, normal, high, is \"urgent\"\n"},

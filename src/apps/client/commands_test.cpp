@@ -48,6 +48,13 @@ TEST(Jobs, AreFoundByAPartOfTheirId) {
     EXPECT_EQ(rig.run({"job", "cancel", "cccccc"}), 5);
 }
 
+TEST(Jobs, ThatWereToldToStopBeforeAreNotCancelledAgain) {
+    Rig rig;
+    rig.on(std::string{"DELETE /v1/jobs/"} + job_a, std::string{R"({"id":")"} + job_a + R"(","repeated":true,"revision":5})");
+    EXPECT_EQ(rig.run({"job", "cancel", job_a}), 0) << rig.err;
+    EXPECT_EQ(rig.out, std::string{job_a} + " was told to stop before; how it stands: weir job show " + job_a + "\n");
+}
+
 TEST(Jobs, BillAddsUpWhatTheTenantPays) {
     Rig rig;
     rig.on(std::string{"GET /v1/jobs/"} + job_a + "/bill", std::string{R"({"job":")"} + job_a + R"(","final":true,"lines":[
@@ -362,6 +369,15 @@ TEST(Money, AccountsOfAnOwnerAreToldAndThatThereAreNoneOnlyWhereThereAreNone) {
     EXPECT_THAT(rig.err, HasSubstr("no account belongs to lab"));
 }
 
+TEST(Money, AnOrganisationWithoutVouchersIsSaid) {
+    Rig rig;
+    rig.on("GET /v1/vouchers", R"({"items":[],"revision":1})");
+    ASSERT_EQ(rig.run({"voucher", "list", "--organisation", "nobody"}), 0);
+    EXPECT_THAT(rig.err, HasSubstr("no voucher in force of nobody is there for you to see"));
+    ASSERT_EQ(rig.run({"voucher", "list", "--organisation", "nobody", "--json"}), 0);
+    EXPECT_EQ(rig.err, "");
+}
+
 TEST(Jobs, SayWhichDependencyFailed) {
     Rig rig;
     rig.on(std::string{"GET /v1/jobs/"} + job_a, std::string{R"({"id":")"} + job_a +
@@ -430,6 +446,29 @@ TEST(Tokens, TheSecretAloneGoesToStandardOutputOrIntoAPrivateFile) {
     EXPECT_EQ(rig.out, R"({"id":"tok-1","secret_file":")" + rig.path("other.token") + "\"}\n");
     EXPECT_EQ(rig.run({"site", "agent-token", "pidu-core"}), 6);  // An earlier attempt took the secret along.
     EXPECT_EQ(rig.run({"site", "agent-token", "pidu-core", "--expires", "soon"}), 2);
+}
+
+TEST(Tokens, AnExpiryIsRefusedWithItsBounds) {
+    Rig rig;
+    for (const auto* wrong : {"0s", "400000d", "-1d", "soon"}) {
+        EXPECT_EQ(rig.run({"token", "issue", "--expires", wrong}), 2) << wrong;
+        EXPECT_THAT(rig.err, HasSubstr("must be a length above 0s that ends before 2262-04-11"));
+    }
+}
+
+TEST(Tokens, OfEverybodyAreNotIssuedButListed) {
+    Rig rig;
+    rig.on("GET /v1/tokens", [](const auto&) {
+        http::Problem document;
+        document.type = http::problem_type("forbidden");
+        document.status = 403;
+        document.detail = "aud may not issue tokens for others";
+        return Response::problem(document);
+    });
+    EXPECT_EQ(rig.run({"token", "list", "--all"}), 4);
+    EXPECT_THAT(rig.err, StartsWith("weir: everybody's tokens are listed for the network role operator alone"));
+    EXPECT_EQ(rig.run({"token", "list"}), 4);
+    EXPECT_THAT(rig.err, StartsWith("weir: aud may not"));
 }
 
 TEST(Tokens, NothingIsMadeWhereTheSecretCannotBeKept) {
@@ -505,6 +544,24 @@ TEST(Sites, AFileIsSentAndItsRefusedFieldIsFound) {
     EXPECT_EQ(rig.run({"site", "set", "-f", path}), 1);
     EXPECT_THAT(rig.err, HasSubstr(path + ":4:13: the tariff names no model"));
     EXPECT_THAT(rig.seen("POST").back(), HasSubstr(R"({"name":"pidu-core","tariff":[{"model":"cpu","fen_per_card_hour":18})"));
+}
+
+TEST(Sites, AFileOfAnotherKindIsToldLineByLine) {
+    Rig rig;
+    rig.on("POST /v1/sites", [](const auto&) {
+        http::Problem document;
+        document.status = 422;
+        document.detail = "budget: there is no such field; there are name, tariff; run: there is no such field; name: is missing";
+        document.members.push_back({"field", std::string{"budget"}});
+        document.members.push_back({"problems", http::RawJson{R"([
+            {"field":"budget","message":"there is no such field; there are name, tariff"},
+            {"field":"run","message":"there is no such field"},{"field":"name","message":"is missing"}])"}});
+        return Response::problem(document);
+    });
+    const auto path = rig.write("job.yaml", "budget: 1\nrun: echo\n");
+    EXPECT_EQ(rig.run({"site", "set", "-f", path}), 1);
+    EXPECT_EQ(rig.err, "weir: " + path + ":1:9: budget: there is no such field; there are name, tariff\n" + path +
+                           ":2:6: run: there is no such field\nname: is missing\n");
 }
 
 TEST(Audit, VerifyIsAProgramOfItsOwnAndSaysSo) {

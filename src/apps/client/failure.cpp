@@ -37,6 +37,7 @@ Failure failure_of(const http::Answer& answer, bool changes) {
         failure.field = member(*document, "field");
         failure.clause = member(*document, "clause");
         failure.code = code_of(*document);
+        for (const auto& one : items_of(*document, "problems")) failure.flaws.push_back({member(one, "field"), member(one, "message")});
     }
     if (failure.message.empty()) {
         failure.message = fmt::format("the server answered {} {} without a reason; is it a Weir server?", answer.status,

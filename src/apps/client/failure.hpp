@@ -11,6 +11,7 @@
 #include <ostream>
 #include <string>
 #include <string_view>
+#include <vector>
 
 namespace weir::cli {
 
@@ -26,12 +27,19 @@ enum class Exit : std::uint8_t {
     end_not_seen = 11,    ///< submit --wait: the job was submitted, and nobody here saw how it ended.
 };
 
+/// One thing that is wrong with what was sent.
+struct Flaw {
+    std::string field;
+    std::string message;
+};
+
 struct Failure {
     Exit exit = Exit::refused;
     std::string message;
     std::string field{};   ///< Of the request, where the server named one.
     std::string clause{};  ///< Of a programme, where one decided.
     std::string code{};    ///< The server's word for the case.
+    std::vector<Flaw> flaws{};  ///< Where the server named them one by one; the message has all of them in one line.
 };
 
 /// Failure::code where this program knows no token for the server.

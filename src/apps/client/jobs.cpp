@@ -91,7 +91,12 @@ Done why_job(Session& session, const OneAsk& ask) {
 
 Done cancel_job(Session& session, const OneAsk& ask) {
     const auto id = WEIR_TRY(resolve_job(session, ask.name));
-    return send(session, http::Method::del, "/v1/jobs/" + id, {}, "cancelled");
+    const auto reply = WEIR_TRY(session.change(http::Method::del, "/v1/jobs/" + id, {}));
+    if (session.printed(reply)) return {};
+    const bool before = flag_of(reply.value, "repeated");  // Then it is over, or its end is ordered.
+    session.console().out << (before ? fmt::format("{} was told to stop before; how it stands: weir job show {}\n", id, id)
+                                     : fmt::format("cancelled {}\n", id));
+    return {};
 }
 
 }  // namespace weir::cli

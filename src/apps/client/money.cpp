@@ -100,6 +100,10 @@ Done list_vouchers(Session& session, const VoucherListAsk& ask) {
                    last_day_of(console, one, "valid_to")});
     }));
     print(session, table);
+    if (!session.json() && table.empty() && !ask.organisation.empty())
+        console.err << fmt::format(
+            "weir: no voucher in force of {} is there for you to see; organisations are listed with: weir org list\n",
+            visible(ask.organisation));
     return {};
 }
 

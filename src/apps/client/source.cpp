@@ -82,11 +82,21 @@ codec::Position place_of(const codec::Value& value, std::string_view path) {
 }
 
 Failure placed(const Source& source, Failure failure) {
-    std::string_view field = failure.field;
-    if (field.starts_with("spec.")) field.remove_prefix(5);
-    if (field.empty() || child_of(source.value, step(field).first) == nullptr) return failure;
-    const auto at = place_of(source.value, field);
-    if (at.line > 0) failure.message = fmt::format("{}:{}:{}: {}", source.origin, at.line, at.column, failure.message);
+    const auto at_its_line = [&](std::string_view field, std::string message) {
+        if (field.starts_with("spec.")) field.remove_prefix(5);
+        if (field.empty() || child_of(source.value, step(field).first) == nullptr) return message;
+        const auto at = place_of(source.value, field);
+        return at.line > 0 ? fmt::format("{}:{}:{}: {}", source.origin, at.line, at.column, message) : message;
+    };
+    if (failure.flaws.size() < 2) {
+        failure.message = at_its_line(failure.field, std::move(failure.message));
+        return failure;
+    }
+    failure.message.clear();
+    for (const auto& [field, message] : failure.flaws) {
+        if (!failure.message.empty()) failure.message += '\n';
+        failure.message += at_its_line(field, field.empty() ? message : field + ": " + message);
+    }
     return failure;
 }
 

@@ -5,6 +5,8 @@
 
 #include <fmt/format.h>
 
+#include <cstdint>
+
 namespace weir::cli {
 namespace {
 
@@ -17,8 +19,9 @@ Result<std::string, Failure> expiry_of(const Console& console, const std::string
     if (const auto at = parse_utc(text)) return format_utc(*at);
     const auto length = codec::parse_span(text);
     if (!length || length->ns <= 0 || !checked_add(console.now().ns, length->ns)) {
-        return fail(usage(fmt::format(
-            "--expires is '{}' and must be a length such as 12h or 30d, or an instant such as 2027-01-01T00:00:00+08:00", text)));
+        return fail(usage(fmt::format("--expires is '{}' and must be a length above 0s that ends before {:.10}, such as 12h or 30d, or an "
+                                      "instant such as 2027-01-01T00:00:00+08:00; without it the token does not end by itself",
+                                      text, format_utc(Instant{INT64_MAX}))));
     }
     return format_utc(console.now() + *length);
 }
@@ -121,10 +124,16 @@ Done list_tokens(Session& session, const TokenListAsk& ask) {
                  {.title = "SCOPES", .rank = 4, .least = 8, .wraps = true, .stays = true},
                  {.title = "ISSUED", .rank = 6},
                  {.title = "EXPIRES", .rank = 5}}};
-    WEIR_CHECK(each_item(session, "/v1/tokens", {{"all", ask.all ? "true" : ""}}, ask.most, [&](const codec::Value& one) {
+    auto listed = each_item(session, "/v1/tokens", {{"all", ask.all ? "true" : ""}}, ask.most, [&](const codec::Value& one) {
         table.add({text_of(one, "id"), text_of(one, "subject"), text_of(one, "site"), text_of(one, "scopes"),
                    time_of(console, one, "issued_at"), day_of(console, one, "expires_at")});
-    }));
+    });
+    // The server asks for the right to issue them, and says so.
+    if (!listed && ask.all && listed.error().code == "forbidden")
+        listed.error().message =
+            "everybody's tokens are listed for the network role operator alone, with a token that lets it issue others; "
+            "list your own with: weir token list";
+    WEIR_CHECK(listed);
     print(session, table);
     return {};
 }

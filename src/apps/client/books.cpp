@@ -65,7 +65,7 @@ Done show_site_statement(Session& session, const StatementAsk& ask) {
         Fields fields;
         fields.add("site", text_of(head.value, "site"));
         fields.add("owner", text_of(head.value, "owner"));
-        fields.add("jobs over", text_of(head.value, "jobs"));
+        fields.add("jobs metered", text_of(head.value, "jobs"));
         fields.add("card-seconds paid", cards(integer_of(head.value, "used")));
         fields.add("card-seconds lost", cards(integer_of(head.value, "lost")));
         fields.add("earned", money(integer_of(head.value, "earned")));

@@ -46,8 +46,7 @@ std::optional<std::string> Traces::tail_missing(const ports::StoreIdentity& stor
         const auto seen = (*views)->revision;
         return fmt::format(
             "{0}/weir.db ends at revision {1} but {0}/views.db was made of it up to revision {2}: {3} acknowledged events are lost, as "
-            "when "
-            "weir.db-wal was taken away; copy all files aside, then bring the log back beside weir.db, or restore a backup into a new "
+            "when weir.db-wal was taken away; copy all files aside, then bring the log back beside weir.db, or restore a backup into a new "
             "directory (weir-server restore); to go on without those events, move views.db, views.db-wal and views.db-shm away",
             data, head.revision, seen, seen - head.revision);
     }

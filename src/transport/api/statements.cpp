@@ -171,7 +171,7 @@ std::vector<Endpoint> statement_endpoints(Context& context) {
     endpoints.push_back({.method = Method::get,
                          .pattern = "/v1/sites/{site}/statement",
                          .name = "site_statement",
-                         .summary = "What a site has earned by jobs that are over, for its owner and for finance",
+                         .summary = "What a site has earned by jobs that are over and used its cards, for its owner and for finance",
                          .query = {limit_parameter, cursor_parameter},
                          .answer = schema_of<SiteStatement>,
                          .problems = {403, 404},

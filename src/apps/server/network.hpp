@@ -28,7 +28,7 @@ struct NetworkOptions {
     control::Policy policy;
     Catalogue catalogue;
     control::LoopOptions loop;
-    store::TailMissing tail_missing;          ///< What is remembered of the store beside it.
+    store::TailMissing tail_missing{};        ///< What is remembered of the store beside it.
     std::uint64_t snapshot_every = 50'000;    ///< Events between two snapshots, or as many as there are jobs, if those are more.
     std::function<void(const std::string&)> say;  ///< For the operator's log.
     /// The network cannot go on, for a reason in words: the process must end now. From any thread.

@@ -156,6 +156,10 @@ private:
     void fill_views() {
         auto views = views::Views::open(directory_.file("views.db"));
         if (!views) give_up(views.error());
+        const auto store = journal_->identity();
+        if (!store) give_up(store.error().message);
+        // As the server does: views of no store that is named would be built again at the first start.
+        if (auto followed = (*views)->follow({store->store_id, state().revision}); !followed) give_up(followed.error());
         while ((*views)->watermark() < state().revision) {
             if (auto taken = (*views)->catch_up(*journal_, 20'000); !taken) give_up(taken.error());
         }

@@ -190,6 +190,12 @@ def restored(house, name, *how, jobs, gone=()):
     return new
 
 
+def backup_of(house):
+    path = f"{house.folder}/backup.db"
+    tool(house.arguments, 0, "backup", "--data", house.data, "--to", path)
+    return path
+
+
 def of_journal(house, job):
     """The revision at which a job was submitted."""
     return next(revision for revision, text in house.journal() if json.loads(text)["type"] == 40 and job in text)
@@ -345,8 +351,7 @@ def cut_off(house):
     house.start().found().submit_many(5)
     house.end()
     house.start()
-    backup = f"{house.folder}/backup.db"
-    tool(house.arguments, 0, "backup", "--data", house.data, "--to", backup)
+    backup = backup_of(house)
     house.submit_many(200)
     house.end()
     written, store = house.journal(), f"{house.data}/weir.db"
@@ -369,8 +374,7 @@ def damaged_middle(house):
     house.submit_many(600)
     house.end()
     house.start()
-    backup = f"{house.folder}/backup.db"
-    tool(house.arguments, 0, "backup", "--data", house.data, "--to", backup)
+    backup = backup_of(house)
     house.submit_many(10)
     house.end()
     store = f"{house.data}/weir.db"
@@ -454,8 +458,7 @@ def two_servers(house):
 
 def missing_store(house):
     house.start().found().submit_many(5)
-    backup = f"{house.folder}/backup.db"
-    tool(house.arguments, 0, "backup", "--data", house.data, "--to", backup)
+    backup = backup_of(house)
     house.end()
     os.remove(f"{house.data}/weir.db")
     house.refuses("weir.db is missing", "restore")

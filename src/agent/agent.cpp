@@ -256,9 +256,10 @@ private:
         const bool detects = std::ranges::any_of(config_.nodes, [](const auto& node) {
             return std::ranges::any_of(node.cards, [](const auto& cards) { return !cards.emulated; });
         });
+        if (detects && now < next_inventory_) return;
         const auto in_use = reconciler_.cards_in_use();
         const bool was_left = in_use.size() < std::exchange(nodes_in_use_, in_use.size());
-        if (detects ? now < next_inventory_ : !was_left) return;
+        if (!detects && !was_left) return;
         next_inventory_ = after_ms(now, inventory_every_ms);
         const auto inventory = parts_.backend.inventory();
         if (!inventory) return;

@@ -681,11 +681,7 @@ TEST_F(ReconcilerTest, WaitsForAStoreRatherThanStartingAfresh) {
 }
 
 TEST_F(ReconcilerTest, APausedSiteIsEmptiedAfterACheckpointAndOffersNothing) {
-    greet();
-    auto wanted = task(1);
-    wanted.checkpoint = CheckpointProtocol::file;
-    desire({wanted});
-    at(101);
+    run_what_can_be_asked_for_a_checkpoint();
     tell();
     // With the network down: no answer comes from here on.
     agent->set_paused(true);
@@ -706,11 +702,7 @@ TEST_F(ReconcilerTest, APausedSiteIsEmptiedAfterACheckpointAndOffersNothing) {
 }
 
 TEST_F(ReconcilerTest, APauseIsContentWithACheckpointUnderAKnownName) {
-    greet();
-    auto wanted = task(1);
-    wanted.checkpoint = CheckpointProtocol::file;
-    desire({wanted});
-    at(101);
+    run_what_can_be_asked_for_a_checkpoint();
     backend.tasks.at(rank(1, 0)).checkpoints = {{"latest", "one"}};
     agent->set_paused(true);
     EXPECT_EQ(at(102), (Calls{"checkpoint 1/0"}));

@@ -112,6 +112,13 @@ protected:
         at(100);
         EXPECT_EQ(tell(), "#1 nodes");
     }
+    void run_what_can_be_asked_for_a_checkpoint() {
+        greet();
+        auto wanted = task(1);
+        wanted.checkpoint = CheckpointProtocol::file;
+        desire({wanted});
+        at(101);
+    }
     /// A task is ordered, and cannot begin before the store of checkpoints is up again.
     DesiredTask order_what_waits_for_its_checkpoint() {
         greet();

@@ -299,6 +299,24 @@ std::optional<std::int64_t> parse_decimal(std::string_view text, int places) {
     return scaled ? checked_add(*scaled, fraction) : std::nullopt;
 }
 
+std::string format_decimal(std::int64_t count, int places) {
+    // Towards zero from either side: int64's lowest has no positive twin.
+    std::string digits;
+    append_number(digits, count < 0 ? 0 - static_cast<std::uint64_t>(count) : static_cast<std::uint64_t>(count));
+    const auto after = static_cast<std::size_t>(places);
+    if (digits.size() <= after) digits.insert(0, after + 1 - digits.size(), '0');
+    if (after > 0) digits.insert(digits.size() - after, 1, '.');
+    return count < 0 ? "-" + digits : digits;
+}
+
+std::string format_decimal_short(std::int64_t count, int places) {
+    auto text = format_decimal(count, places);
+    if (places == 0) return text;
+    text.erase(text.find_last_not_of('0') + 1);
+    if (text.back() == '.') text.pop_back();
+    return text;
+}
+
 std::string show(std::string_view text) {
     constexpr std::size_t longest = 60;
     std::string_view part = text;

@@ -53,6 +53,11 @@ void append_utc(std::string& out, Instant at);
 /// two places is 50. Nothing for other text or beyond int64.
 [[nodiscard]] std::optional<std::int64_t> parse_decimal(std::string_view text, int places);
 
+/// The inverse, with all places: 50 of two places is `0.50`, -5 is `-0.05`.
+[[nodiscard]] std::string format_decimal(std::int64_t count, int places);
+/// As format_decimal(), without the zeros at the end: `0.5`, `8`.
+[[nodiscard]] std::string format_decimal_short(std::int64_t count, int places);
+
 /// A piece of foreign text for a message: in quotes, control characters and bad UTF-8 replaced, cut at 60 bytes.
 [[nodiscard]] std::string show(std::string_view text);
 

@@ -36,6 +36,26 @@ TEST(Text, ALengthOfTimeSurvivesItsText) {
     }));
 }
 
+TEST(Text, ADecimalIsExactAndSurvivesItsText) {
+    EXPECT_EQ(format_decimal(0, 2), "0.00");
+    EXPECT_EQ(format_decimal(-5, 2), "-0.05");
+    EXPECT_EQ(format_decimal(123'456, 2), "1234.56");
+    EXPECT_EQ(format_decimal(70, 0), "70");
+    EXPECT_EQ(format_decimal(INT64_MIN, 3), "-9223372036854775.808");
+    EXPECT_EQ(format_decimal_short(500, 3), "0.5");
+    EXPECT_EQ(format_decimal_short(8'000, 3), "8");
+    EXPECT_EQ(format_decimal_short(-1'000, 3), "-1");
+    EXPECT_EQ(format_decimal_short(0, 3), "0");
+    EXPECT_EQ(format_decimal_short(100, 0), "100");
+    EXPECT_TRUE(rc::check("parse(format(n)) == n", [](std::int64_t any, std::uint8_t shift) {
+        const std::int64_t count = (any & INT64_MAX) >> (shift % 63);
+        for (const int places : {0, 2, 3}) {
+            RC_ASSERT(parse_decimal(format_decimal(count, places), places) == count);
+            RC_ASSERT(parse_decimal(format_decimal_short(count, places), places) == count);
+        }
+    }));
+}
+
 TEST(Text, TheNearestWordIsOneThatWasProbablyMeant) {
     constexpr std::array<std::string_view, 4> words{"num_nodes", "name", "resources", "run"};
     EXPECT_EQ(nearest("num_node", words), "num_nodes");

@@ -152,10 +152,10 @@ TEST(JobFlaws, AmountsAreToldInTheUnitsThatTheyAreWrittenIn) {
         "resources.accelerators[0].per_node: is 0 cards and must be from 0.001 cards to 64 cards",
         "resources.cpus: is 4096.5 cpus and must be from 0 cpus to 4096 cpus",
         "resources.memory: is 67108865 MiB and must be from 1 MiB to 65536 GiB",
-        "retry.backoff: is 3601 s and must be from 0 s to 1 h",
-        "max_duration: is 32 d and must be from 1 s to 31 d",
-        "estimated_duration: is 33 d and must be from 1 s to 31 d",
-        "estimated_duration: is 33 d, longer than max_duration, which is 32 d; raise max_duration or lower the estimate",
+        "retry.backoff: is 1h1s and must be from 0s to 1h",
+        "max_duration: is 32d and must be from 1s to 31d",
+        "estimated_duration: is 33d and must be from 1s to 31d",
+        "estimated_duration: is 33d, longer than max_duration, which is 32d; raise max_duration or lower the estimate",
         "budget: is 0.00 yuan and must be from 0.01 yuan to 100000000000.00 yuan"};
     EXPECT_EQ(messages, expected);
 }

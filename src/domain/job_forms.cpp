@@ -19,12 +19,7 @@ std::optional<MilliCards> cards_of(std::string_view text) {
     return milli && *milli < 1'000'000'000'000 ? std::optional{MilliCards{*milli}} : std::nullopt;
 }
 
-std::string text_of(MilliCards cards) {
-    if (cards.value % 1000 == 0) return fmt::format("{}", cards.value / 1000);
-    auto text = fmt::format("{}.{:03}", cards.value / 1000, cards.value % 1000);
-    while (text.back() == '0') text.pop_back();
-    return text;
-}
+std::string text_of(MilliCards cards) { return format_decimal_short(cards.value, 3); }
 
 bool read_count(const Value& value, const Place& place, MilliCards& out) {
     std::optional<MilliCards> cards;

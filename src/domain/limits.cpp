@@ -1,5 +1,7 @@
 #include "domain/limits.hpp"
 
+#include "codec/text.hpp"
+
 #include <fmt/format.h>
 
 #include <algorithm>
@@ -10,29 +12,16 @@
 namespace weir {
 namespace {
 
-/// Thousandths as people write them: 0.5, 8.
-std::string thousandths(std::int64_t milli) {
-    auto text = fmt::format("{}{}.{:03}", milli < 0 ? "-" : "", std::abs(milli / 1000), std::abs(milli % 1000));
-    text.erase(text.find_last_not_of('0') + 1);
-    if (text.back() == '.') text.pop_back();
-    return text;
-}
-
 // Amounts in the units that jobs and nodes are written in, and exact: whoever is refused compares the numbers.
-std::string shown(MilliCards cards) { return thousandths(cards.value) + " cards"; }
-std::string shown(MilliCpus cpus) { return thousandths(cpus.value) + " cpus"; }
+std::string shown(MilliCards cards) { return codec::format_decimal_short(cards.value, 3) + " cards"; }
+std::string shown(MilliCpus cpus) { return codec::format_decimal_short(cpus.value, 3) + " cpus"; }
 std::string shown(MiB memory) {
     return memory.value % 1024 == 0 ? fmt::format("{} GiB", memory.value / 1024) : fmt::format("{} MiB", memory.value);
 }
-std::string shown(Fen fen) {
-    return fmt::format("{}{}.{:02} yuan", fen.value < 0 ? "-" : "", std::abs(fen.value / 100), std::abs(fen.value % 100));
-}
+std::string shown(Fen fen) { return codec::format_decimal(fen.value, 2) + " yuan"; }
 std::string shown(Seconds time) {
-    constexpr std::pair<std::int64_t, const char*> units[] = {{86'400, "d"}, {3600, "h"}, {60, "min"}};
-    for (const auto& [size, name] : units) {
-        if (time.value != 0 && time.value % size == 0) return fmt::format("{} {}", time.value / size, name);
-    }
-    return fmt::format("{} s", time.value);
+    const auto ns = checked_mul(time.value, seconds(1).ns);
+    return ns ? codec::format_span({*ns}) : fmt::format("{}s", time.value);
 }
 
 /// Collects flaws; each check reads as a sentence.

@@ -118,19 +118,20 @@ std::string edition_of(const struct statx& facts) {
     return fmt::format("{}:{}.{:09}", facts.stx_ino, facts.stx_btime.tv_sec, facts.stx_btime.tv_nsec);
 }
 
-/// The line above a manifest that is kept: of which folder it is.
-std::string head_of(int folder) {
+/// The line above a manifest that is kept: of which folder it is. Nothing where that cannot be told.
+std::optional<std::string> head_of(int folder) {
     struct statx facts{};
-    if (statx(folder, "", AT_EMPTY_PATH, STATX_INO | STATX_BTIME, &facts) != 0) return "edition unknown\n";
+    if (statx(folder, "", AT_EMPTY_PATH, STATX_INO | STATX_BTIME, &facts) != 0) return std::nullopt;
     return fmt::format("edition {}\n", edition_of(facts));
 }
 
 /// The manifest that was made here for this folder before.
 std::optional<std::string> kept_manifest(int folder, int manifests, const std::string& name) {
     const auto head = head_of(folder);
-    const auto text = read_text(manifests, name, head.size() + manifest_bytes_max);
-    if (!text || !text->starts_with(head)) return std::nullopt;
-    return text->substr(head.size());
+    if (!head) return std::nullopt;
+    const auto text = read_text(manifests, name, head->size() + manifest_bytes_max);
+    if (!text || !text->starts_with(*head)) return std::nullopt;
+    return text->substr(head->size());
 }
 
 /// The manifest of the task, or the one made here before, or one made now.
@@ -238,7 +239,9 @@ BackendResult<ports::Checkpoint> inspect_checkpoint(int checkpoints, int manifes
     if (!claim && claim.error() == nobody_waits) return called_off(name);
     if (!claim) return bad(name, claim.error());
     if (claim->made_now) {
-        const auto text = head_of(folder.get()) + print_manifest(claim->files);
+        const auto head = head_of(folder.get());
+        if (!head) return fail(cannot("look at", name, errno));
+        const auto text = *head + print_manifest(claim->files);
         if (!supervisor::replace_file(manifests, name.c_str(), ".new", text, 0600, supervisor::Durable::yes)) {
             return fail(cannot("keep the manifest of", name, errno));
         }

@@ -1,6 +1,7 @@
 #include "apps/client/format.hpp"
 
 #include "apps/client/characters.hpp"
+#include "codec/text.hpp"
 
 #include <fmt/format.h>
 
@@ -11,19 +12,6 @@
 #include <utility>
 
 namespace weir::cli {
-namespace {
-
-/// `whole` and its thousandths, without the zeros at the end.
-std::string thousandths(std::int64_t milli) {
-    const auto magnitude = milli < 0 ? 0 - static_cast<std::uint64_t>(milli) : static_cast<std::uint64_t>(milli);
-    auto text = fmt::format("{}{}.{:03}", milli < 0 ? "-" : "", magnitude / 1000, magnitude % 1000);
-    text.erase(text.find_last_not_of('0') + 1);
-    if (text.ends_with('.')) text.pop_back();
-    return text;
-}
-
-}  // namespace
-
 std::string visible(std::string_view text, bool lines) {
     std::string out;
     while (!text.empty()) {
@@ -39,10 +27,7 @@ std::string visible(std::string_view text, bool lines) {
     return out;
 }
 
-std::string yuan(std::int64_t fen) {
-    const auto magnitude = fen < 0 ? 0 - static_cast<std::uint64_t>(fen) : static_cast<std::uint64_t>(fen);
-    return fmt::format("{}{}.{:02}", fen < 0 ? "-" : "", magnitude / 100, magnitude % 100);
-}
+std::string yuan(std::int64_t fen) { return codec::format_decimal(fen, 2); }
 
 std::string money(std::int64_t fen) { return "CNY " + yuan(fen); }
 
@@ -57,7 +42,7 @@ std::string span(Duration length) {
     return out.empty() ? "0s" : out;
 }
 
-std::string cards(std::int64_t milli_cards) { return thousandths(milli_cards); }
+std::string cards(std::int64_t milli_cards) { return codec::format_decimal_short(milli_cards, 3); }
 
 std::string model_label(std::string_view model, bool emulated) {
     return fmt::format("{}{}", visible(model), emulated ? " (emulated)" : "");

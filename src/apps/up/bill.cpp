@@ -1,13 +1,14 @@
 #include "apps/up/bill.hpp"
 
 #include "apps/up/network_client.hpp"
+#include "codec/text.hpp"
 
 #include <fmt/format.h>
 
 namespace weir::up {
 namespace {
 
-std::string yuan(std::int64_t fen) { return fmt::format("{}.{:02}", fen / 100, fen % 100); }
+std::string yuan(std::int64_t fen) { return codec::format_decimal(fen, 2); }
 
 }  // namespace
 
@@ -20,8 +21,8 @@ void print_bill(const codec::Value& bill) {
             const auto* emulated = at(line, "emulated");
             const bool is_emulated = emulated != nullptr && emulated->boolean() != nullptr && *emulated->boolean();
             const auto lost = text_at(line, "lost");
-            fmt::print("          {:<4} {:<14} {:<24} {:>9}.{:03} {:>12} {:<9} {:>7}  {}\n", number_at(line, "generation"),
-                       text_at(line, "site"), text_at(line, "model") + (is_emulated ? " (emulated)" : ""), used / 1000, used % 1000,
+            fmt::print("          {:<4} {:<14} {:<24} {:>13} {:>12} {:<9} {:>7}  {}\n", number_at(line, "generation"),
+                       text_at(line, "site"), text_at(line, "model") + (is_emulated ? " (emulated)" : ""), codec::format_decimal(used, 3),
                        yuan(number_at(line, "fen_per_card_hour")), text_at(line, "payer"), yuan(number_at(line, "amount")),
                        lost.empty() ? "" : "lost: " + lost);
         }

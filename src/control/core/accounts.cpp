@@ -1,5 +1,7 @@
 #include "control/core/accounts.hpp"
 
+#include "codec/text.hpp"
+
 #include <fmt/format.h>
 
 namespace weir::control {
@@ -51,6 +53,6 @@ ledger::AccountId account_of(const State& state, const OrganisationName& organis
     return account::voucher(state.programmes.at(voucher->second.programme), *source.voucher);
 }
 
-std::string yuan(Fen fen) { return fmt::format("{}.{:02}", fen.value / 100, fen.value % 100); }
+std::string yuan(Fen fen) { return codec::format_decimal(fen.value, 2); }
 
 }  // namespace weir::control

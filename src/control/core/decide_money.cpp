@@ -54,14 +54,6 @@ std::vector<ledger::AccountSpec> accounts_of(const State& state, const OpenedPro
     return accounts;
 }
 
-/// Whether a transfer of that id and all that it moves was booked before, only not by this actor. Money that arrived once is booked once,
-/// whoever repeats it.
-bool was_booked_by_another(const Core& core, const ledger::Transfer& entry, Instant now) {
-    if (core.state.ledger.seen(entry.id) == nullptr) return false;
-    const auto judged = core.state.ledger.decide(std::vector{entry}, now);
-    return judged.outcomes.front() == ledger::TransferOutcome::exists_with_different_body;
-}
-
 }  // namespace
 
 Decision decide(const Core& core, const Actor& actor, const OpenProgramme& command, Instant now) {
@@ -200,13 +192,13 @@ Decision decide(const Core& core, const Actor& actor, const Deposit& command, In
                       fmt::format("amount is {} fen and must be from 1 to {}", command.amount.value, limits::fen_max), "amount");
     }
     const auto id = ledger::TransferId{command.transfer};
-    const auto entry = transfer({actor.id(), command.transfer}, id, cash_ledger, account::bank(), account::prepaid(command.organisation),
+    // It names no actor (who asked stands in the journal): money that arrived once is booked once, whoever repeats it.
+    const auto entry = transfer({{}, command.transfer}, id, cash_ledger, account::bank(), account::prepaid(command.organisation),
                                 command.amount, TransferCode::top_up);
     const std::vector<ledger::AccountSpec> accounts{
         {account::bank(), cash_ledger, AccountCode::bank, Bound::none},
         {account::prepaid(command.organisation), cash_ledger, AccountCode::buyer_prepaid, Bound::debits_may_not_exceed_credits},
     };
-    if (was_booked_by_another(core, entry, now)) return repeat(id.text());
     auto facts = open_and_post(core, accounts, {entry}, now);
     if (!facts) return refuse(facts.error());
     if (facts->empty()) return repeat(id.text());

@@ -118,6 +118,16 @@ public:
         must(AwardVoucher{voucher, p.name, OrganisationName{"lab"}, Fen{fen}});
         return voucher;
     }
+    /// A token of all rights that its subject has.
+    Token issue(const std::string& subject) {
+        Token token;
+        token.id = {make_uid(now, 3, ++ids)};
+        token.subject = SubjectName{subject};
+        token.hash = sha256(subject);
+        token.scopes = {Scope::admin};
+        must(IssueToken{token});
+        return token;
+    }
     void run(JobId job, const std::string& site) {
         report(site, [&](SiteReport& r) { r.tasks = {{job, live(job).generation, TaskState::running, Reason::none, 0, std::nullopt}}; });
     }

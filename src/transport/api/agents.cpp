@@ -144,8 +144,8 @@ void get_desired(Context& context, http::Request request, http::Reply reply) {
 ReportAnswer answer_of(const control::Core& core, const SiteName& site, std::uint32_t protocol, Instant now) {
     auto answer = control::answer_to_report(core, site, now);
     if (protocol < agent_protocol::names_session) {
-        answer.session_before = ReportAnswer{}.session_before;
-        answer.leases_out = ReportAnswer{}.leases_out;
+        answer.session_before.reset();
+        answer.leases_out.reset();
     }
     return answer;
 }

@@ -326,8 +326,7 @@ struct JobDetail : JobSummary {
     std::uint64_t revision = 0;
     static constexpr std::string_view doc =
         "A job. Of a finished one `error_restarts`, `fault_restarts`, `checkpoints`, `usage`, `holds`, `held_fen` and `accrued_fen` are "
-        "absent: "
-        "its bill says what was used and paid.";
+        "absent: its bill says what was used and paid.";
 };
 BOOST_DESCRIBE_STRUCT(JobDetail, (JobSummary),
                       (spec, waits_for, placement, stop_ordered, started_at, not_before, error_restarts, fault_restarts, checkpoints, usage,

@@ -129,8 +129,9 @@ Result<ports::Checkpoint, Flaw> store_all(ports::SiteBackend& backend, ports::Bl
     const auto size = backend.measure_checkpoint(key, order.published.name);
     if (!size) return fail(flaw_of(size.error()));
     WEIR_CHECK(check_size(store, *size, limits));
-    // Each byte is read for its digest, compared with what the store has, copied, and read back; the rest is for manifests.
-    errand.allow(4 * size->bytes + manifest_bytes_max);
+    // Each byte is read for its digest, compared with what the store has, copied, and read back, the last two once more where half a copy
+    // was there that does not hold; the rest is for manifests.
+    errand.allow(6 * size->bytes + manifest_bytes_max);
     auto checkpoint = backend.inspect_checkpoint(key, order.published.name, errand);
     if (!checkpoint) return fail(flaw_of(checkpoint.error()));
     for (const auto& file : checkpoint->files) {

@@ -313,7 +313,7 @@ bool Reconciler::fence_older(const GenerationKey& key) {
     return fenced.has_value();
 }
 
-/// Asks once, then waits for one checkpoint more than there were, or for the grace.
+/// Asks once, then waits for a checkpoint that was not there before, or for the grace.
 bool Reconciler::waits_for_checkpoint(const GenerationKey& key, const Gang& gang) {
     const auto* record = records_.find(key);
     const auto* first = gang.ranks.front();
@@ -325,10 +325,10 @@ bool Reconciler::waits_for_checkpoint(const GenerationKey& key, const Gang& gang
     if (!memory.asked_at) {
         if (const auto asked = backend_.request_checkpoint(first->key); !asked) return false;
         memory.asked_at = now_;
-        if (!published->empty()) memory.newest_when_asked = published->back();
+        for (const auto& one : *published) memory.there_when_asked.insert(one.edition);
         return true;
     }
-    const bool came = !published->empty() && published->back() != memory.newest_when_asked;
+    const bool came = std::ranges::any_of(*published, [&](const auto& one) { return !memory.there_when_asked.contains(one.edition); });
     return !came && now_ < later(*memory.asked_at, {options_.pause_grace.value * ns_per_s});
 }
 
@@ -498,6 +498,7 @@ void Reconciler::take(const Prepared& answer) {
 void Reconciler::take(const Replicated& answer) {
     auto& memory = memory_[answer.key];
     memory.replicating.reset();
+    auto& edition = memory.editions.try_emplace(answer.published.edition, Edition{.since_s = now_s_}).first->second;
     if (answer.again) {
         memory.replicate_after = later(now_, pause_after(memory.put_off++));
         complain(answer.key, "store a checkpoint", answer.fault);
@@ -505,7 +506,7 @@ void Reconciler::take(const Replicated& answer) {
     }
     memory.put_off = 0;
     if (!answer.fault.empty()) {
-        memory.bad.insert(answer.published);
+        edition.bad = true;
         if (++memory.bad_in_a_row > bad_at_once_max)
             memory.replicate_after = later(now_, pause_after(memory.bad_in_a_row - bad_at_once_max));
         spdlog::warn("checkpoint.bad job={} generation={} name={} why=\"{}\"", answer.key.job.text(), answer.key.generation,
@@ -513,10 +514,11 @@ void Reconciler::take(const Replicated& answer) {
         return;
     }
     memory.bad_in_a_row = 0;
+    edition.stored = true;
     spdlog::info("checkpoint.stored job={} generation={} name={} bytes={}", answer.key.job.text(), answer.key.generation,
                  answer.published.name, answer.bytes);
     memory.stored.push_back(
-        {{answer.key.job, answer.key.generation, answer.published.name, answer.manifest, answer.bytes, memory.replicating_since_s},
+        {{answer.key.job, answer.key.generation, answer.published.name, answer.manifest, answer.bytes, edition.since_s},
          answer.published.edition});
     // The newest say all that those before them do.
     if (memory.stored.size() > stored_untold_max) memory.stored.erase(memory.stored.begin());
@@ -542,33 +544,41 @@ bool Reconciler::replicate(const GenerationKey& key, const Gang& gang) {
     if (record == nullptr || gang.ranks.empty() || gang.ranks.front() == nullptr || record->end_known) return false;
     if (is_given_up(gang)) return false;
     auto& memory = memory_[key];
-    if (memory.replicating || now_ < memory.replicate_after) return false;
     const auto published = published_to_store(key, gang);
-    auto have = ports::PublishedCheckpoint{record->replicated, record->replicated_edition};
-    if (!memory.stored.empty()) have = {memory.stored.back().report.name, memory.stored.back().edition};
-    for (auto one = published.rbegin(); one != published.rend() && *one != have; ++one) {
-        if (memory.bad.contains(*one)) continue;
+    if (!published) return false;
+    remember_editions(*published, memory);
+    if (memory.replicating || now_ < memory.replicate_after) return false;
+    for (auto one = published->rbegin(); one != published->rend(); ++one) {
+        const auto& known = memory.editions.at(one->edition);
+        if (known.stored || one->edition == record->replicated_edition) return false;
+        if (known.bad) continue;
         name_other_ranks(key, gang);
         memory.replicating = *one;
-        memory.replicating_since_s = now_s_;
         desk_.order(ReplicateOrder{key, record->project, *one});
         return true;
     }
     return false;
 }
 
+/// A copy takes its time, and waits for others: what is in a checkpoint is what was done until it was published, not until it was copied.
+void Reconciler::remember_editions(const std::vector<ports::PublishedCheckpoint>& published, Memory& memory) const {
+    std::set<std::string_view> there;
+    for (const auto& one : published) {
+        there.insert(one.edition);
+        memory.editions.try_emplace(one.edition, Edition{.since_s = std::min(now_s_, one.changed_s)});
+    }
+    if (memory.editions.size() == there.size()) return;
+    if (memory.replicating) there.insert(memory.replicating->edition);
+    std::erase_if(memory.editions, [&](const auto& one) { return !there.contains(one.first); });
+}
+
 /// What is published under names that can be stored, oldest first. The others are named once, one of them for all.
-std::vector<ports::PublishedCheckpoint> Reconciler::published_to_store(const GenerationKey& key, const Gang& gang) {
+std::optional<std::vector<ports::PublishedCheckpoint>> Reconciler::published_to_store(const GenerationKey& key, const Gang& gang) {
     auto published = backend_.list_checkpoints(gang.ranks.front()->key);
     if (!published) {
         if (published.error().fault == ports::BackendFault::bad_checkpoint)
             complain(key, "list its checkpoints", published.error().message);
-        return {};
-    }
-    auto& bad = memory_[key].bad;
-    if (bad.size() > published->size()) {
-        const std::set<ports::PublishedCheckpoint> there{published->begin(), published->end()};
-        std::erase_if(bad, [&](const auto& one) { return !there.contains(one); });
+        return std::nullopt;
     }
     const auto has_name = [](const ports::PublishedCheckpoint& one) { return is_name(one.name); };
     const auto unfit = std::ranges::find_if_not(*published, has_name);

@@ -135,14 +135,20 @@ private:
         std::string edition;
     };
 
+    /// What is remembered of a checkpoint for as long as it is published.
+    struct Edition {
+        std::int64_t since_s = 0;  ///< It was published by then: what is used later is not in it.
+        bool bad = false;          ///< It did not hold.
+        bool stored = false;
+    };
+
     /// What is remembered of a generation from look to look, and may be forgotten.
     struct Memory {
         std::map<std::int32_t, ports::BootInstant> granted;  ///< Deadlines in force, by rank.
         std::set<std::int32_t> stop_sent;
         bool preparing = false;
         std::optional<ports::PublishedCheckpoint> replicating;  ///< The checkpoint under way.
-        std::int64_t replicating_since_s = 0; ///< It was published by then: what is used later is not in it.
-        std::set<ports::PublishedCheckpoint> bad;  ///< Checkpoints that did not hold, as far as they are still there.
+        std::map<std::string, Edition, std::less<>> editions;
         ports::BootInstant replicate_after;  ///< Not before: the store did not answer.
         ports::BootInstant prepare_after;
         std::optional<ports::BootInstant> unprepared_since;
@@ -150,7 +156,7 @@ private:
         std::uint32_t put_off = 0;           ///< How often in a row the store did not answer.
         std::vector<Stored> stored;                  ///< Not yet acknowledged.
         std::optional<ports::BootInstant> asked_at;  ///< For the checkpoint before a pause.
-        std::optional<ports::PublishedCheckpoint> newest_when_asked;
+        std::set<std::string> there_when_asked;  ///< Editions.
         bool other_ranks_seen = false;  ///< That a rank other than 0 publishes checkpoints was said.
         std::optional<TaskState> told;  ///< In this session.
         Closing logged = Closing::none;
@@ -209,7 +215,8 @@ private:
     void log_ends();
     [[nodiscard]] bool is_end_told(const GenerationKey& key) const;
     void shed(const GenerationKey& key, const Gang& gang);
-    [[nodiscard]] std::vector<ports::PublishedCheckpoint> published_to_store(const GenerationKey& key, const Gang& gang);
+    [[nodiscard]] std::optional<std::vector<ports::PublishedCheckpoint>> published_to_store(const GenerationKey& key, const Gang& gang);
+    void remember_editions(const std::vector<ports::PublishedCheckpoint>& published, Memory& memory) const;
     void save(const GenerationRecord& record);
     void complain(const GenerationKey& key, std::string_view what, const std::string& why);
 

@@ -630,6 +630,57 @@ TEST_F(ReconcilerTest, WhatIsPublishedAnewUnderAKnownNameIsStoredAsWell) {
     EXPECT_EQ(words(), "#2 c1:latest");
 }
 
+TEST_F(ReconcilerTest, ACheckpointIsOfTheSecondInWhichItWasPublished) {
+    greet();
+    desire({task(1)});
+    at(101);
+    tell();
+    auto& published = backend.tasks.at(rank(1, 0)).checkpoints;
+    published = {{"step-1", "one"}};
+    blobs.down = true;
+    at(102);
+    published["step-2"] = "two";
+    at(103);
+    blobs.down = false;
+    at(115);
+    ASSERT_EQ(words(), "#3 m1/0:1[101,111) c1:step-2");
+    EXPECT_EQ(agent->report(wall())->checkpoints[0].taken_s, 103) << "it was there though the store was away";
+    tell();
+    restart();
+    published["step-3"] = "three";
+    backend.changed_s = 117;
+    at(120);
+    ASSERT_EQ(agent->report(wall())->checkpoints.size(), 1U);
+    EXPECT_EQ(agent->report(wall())->checkpoints[0].taken_s, 117) << "published while no agent looked";
+    tell();
+    published["step-4"] = "four";
+    backend.changed_s = 500;
+    at(121);
+    EXPECT_EQ(agent->report(wall())->checkpoints[0].taken_s, 121) << "a folder cannot be of the future";
+}
+
+TEST_F(ReconcilerTest, ANewNameMakesNoNewCheckpoint) {
+    greet();
+    desire({task(1)});
+    at(101);
+    tell();
+    auto& published = backend.tasks.at(rank(1, 0)).checkpoints;
+    published = {{"newest", "one"}};
+    at(102);
+    EXPECT_EQ(tell(), "#3 c1:newest");
+    published = {{"before", "one"}};
+    at(103);
+    EXPECT_EQ(words(), "");
+    published = {{"before", "one"}, {"newest", "two"}};
+    at(104);
+    EXPECT_EQ(tell(), "#4 c1:newest");
+    published = {{"before", "two"}, {"ancient", "one"}};
+    at(105);
+    restart();
+    at(106);
+    EXPECT_EQ(words(), "#1 nodes 1:running") << "also for the next agent";
+}
+
 TEST_F(ReconcilerTest, AnEndDoesNotWaitForAStoreForEver) {
     greet();
     desire({task(1)});
@@ -706,8 +757,10 @@ TEST_F(ReconcilerTest, APauseIsContentWithACheckpointUnderAKnownName) {
     backend.tasks.at(rank(1, 0)).checkpoints = {{"latest", "one"}};
     agent->set_paused(true);
     EXPECT_EQ(at(102), (Calls{"checkpoint 1/0"}));
-    backend.tasks.at(rank(1, 0)).checkpoints = {{"latest", "two"}};
-    EXPECT_EQ(at(103), (Calls{"stop 1/0"}));
+    backend.tasks.at(rank(1, 0)).checkpoints = {{"prev", "one"}};
+    EXPECT_EQ(at(103), Calls{}) << "it makes room for the next one";
+    backend.tasks.at(rank(1, 0)).checkpoints = {{"latest", "two"}, {"prev", "one"}};
+    EXPECT_EQ(at(104), (Calls{"stop 1/0"}));
 }
 
 TEST_F(ReconcilerTest, APauseWaitsForACheckpointNoLongerThanItsGrace) {

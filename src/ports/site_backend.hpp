@@ -246,8 +246,9 @@ struct Checkpoint {
 /// A name under which a checkpoint is published now. A task may use a name again: what it publishes then is another checkpoint.
 struct PublishedCheckpoint {
     std::string name{};
-    std::string edition{};  ///< Differs from that of whatever bore the name before; says nothing else.
-    friend auto operator<=>(const PublishedCheckpoint&, const PublishedCheckpoint&) = default;
+    std::string edition{};  ///< Stays with what is published when its name changes, and differs from any other's; says nothing else.
+    std::int64_t changed_s = INT64_MAX;  ///< When its folder was last named or changed, by the site's clock; without it nobody knows.
+    friend bool operator==(const PublishedCheckpoint& a, const PublishedCheckpoint& b) { return a.edition == b.edition; }
 };
 
 /// What a checkpoint seems to be before a byte of it is read.

@@ -142,34 +142,47 @@ BlobResult<void> publish(const Copy& copy, const Fd& file) {
     return {};
 }
 
+/// What a partial copy became.
+struct Grown {
+    Reached reached = Reached::end;
+    std::int64_t before = 0;    ///< Bytes that an earlier attempt left.
+    std::int64_t bytes = 0;
+    std::optional<Digest> digest{};  ///< Nothing where it is not of the size that was announced.
+};
+
+/// Copies what the file lacks and reads all of it back. `error` with errno set.
+Grown grow(const Fd& file, std::int64_t size, const Source& source, ports::Copying& copying) {
+    Grown grown;
+    auto have = size_of(file.get());
+    if (have && *have > size) have = ::ftruncate(file.get(), 0) == 0 ? std::optional<std::int64_t>{0} : std::nullopt;
+    if (!have) return {.reached = Reached::error};
+    grown.before = *have;
+    const Sink sink = [&file](std::string_view piece) { return write_all(file.get(), piece); };
+    grown.reached = hand_on(*have, size, source, sink, copying);
+    if (grown.reached != Reached::end) return grown;
+    grown.bytes = size_of(file.get()).value_or(0);
+    if (grown.bytes == size) std::tie(grown.reached, grown.digest) = digest_of(file.get(), size, copying);
+    return grown;
+}
+
 BlobResult<void> store(const Copy& copy, const Digest& digest, std::int64_t size, const Source& source, ports::Copying& copying) {
     const Fd file{::open(copy.partial.c_str(), O_RDWR | O_CREAT | O_APPEND | O_CLOEXEC, 0600)};
     if (!file) return cannot("open", copy.partial);
     if (::flock(file.get(), LOCK_EX) != 0) return cannot("lock", copy.partial);
-    auto have = size_of(file.get());
-    if (!have) return cannot("look at", copy.partial);
-    if (*have > size) {
+    auto grown = grow(file, size, source, copying);
+    if (grown.reached == Reached::end && grown.digest != digest && grown.before > 0) {
+        // What an earlier attempt left is at fault, as after a power cut, or what came now: copied whole, it says which.
         if (::ftruncate(file.get(), 0) != 0) return cannot("empty", copy.partial);
-        have = 0;
+        grown = grow(file, size, source, copying);
     }
-    const Sink sink = [&file](std::string_view piece) { return write_all(file.get(), piece); };
-    auto reached = hand_on(*have, size, source, sink, copying);
-    if (reached == Reached::error) return cannot("copy to", copy.partial);
-    std::optional<std::int64_t> whole;
-    std::optional<Digest> made;
-    if (reached == Reached::end) {
-        whole = size_of(file.get());
-        if (whole == size) std::tie(reached, made) = digest_of(file.get(), size, copying);
-    }
-    if (reached == Reached::never) ::unlink(copy.partial.c_str());
-    if (reached == Reached::never || reached == Reached::later) return called_off(digest);
-    if (reached == Reached::error) return cannot("read back", copy.partial);
-    if (made != digest) {
-        // What an earlier attempt left may be at fault: the next attempt begins afresh.
+    if (grown.reached == Reached::never) ::unlink(copy.partial.c_str());
+    if (grown.reached == Reached::never || grown.reached == Reached::later) return called_off(digest);
+    if (grown.reached == Reached::error) return cannot("copy to", copy.partial);
+    if (grown.digest != digest) {
         ::unlink(copy.partial.c_str());
-        const auto found = made ? made->text() : "none";
-        return fail(BlobError{BlobFault::damaged, fmt::format("{} bytes with digest {} were announced, and {} bytes with digest {} came",
-                                                              size, digest.text(), whole.value_or(0), found)});
+        return fail(
+            BlobError{BlobFault::damaged, fmt::format("{} bytes with digest {} were announced, and {} bytes with digest {} came", size,
+                                                      digest.text(), grown.bytes, grown.digest ? grown.digest->text() : "none")});
     }
     return publish(copy, file);
 }

@@ -115,13 +115,18 @@ TEST_F(LocalBlobsTest, TakesUpACopyThatBrokeOff) {
     EXPECT_EQ(blobs->fetch_bytes(sha256(bytes), 10).value(), bytes);
 }
 
-TEST_F(LocalBlobsTest, ADamagedCopyIsThrownAwayAndMadeAnew) {
+TEST_F(LocalBlobsTest, HalfACopyThatRottedIsThrownAwayAndMadeAnew) {
     const std::string bytes = "0123456789";
+    for (const std::string rotten : {"0?2", "??????????", "longer than it is"}) {
+        std::ofstream(partial_at(sha256(bytes))) << rotten;
+        ASSERT_TRUE(blobs->put_bytes(sha256(bytes), bytes)) << "the checkpoint itself holds";
+        EXPECT_EQ(blobs->fetch_bytes(sha256(bytes), 10).value(), bytes);
+        fs::remove(stored_at(sha256(bytes)));
+    }
     std::ofstream(partial_at(sha256(bytes))) << "0?2";
-    EXPECT_EQ(blobs->put_bytes(sha256(bytes), bytes).error().fault, BlobFault::damaged);
+    EXPECT_EQ(blobs->put_bytes(sha256(bytes), "0123456780").error().fault, BlobFault::damaged);
     EXPECT_FALSE(fs::exists(stored_at(sha256(bytes))));
-    ASSERT_TRUE(blobs->put_bytes(sha256(bytes), bytes));
-    EXPECT_TRUE(fs::exists(stored_at(sha256(bytes))));
+    EXPECT_TRUE(fs::is_empty(root / "store/partial"));
 }
 
 TEST_F(LocalBlobsTest, RefusesBytesThatAreNotTheDigests) {

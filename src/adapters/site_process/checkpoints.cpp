@@ -10,6 +10,7 @@
 #include <cerrno>
 #include <functional>
 #include <memory>
+#include <tuple>
 
 #include <fcntl.h>
 #include <sys/stat.h>
@@ -82,7 +83,10 @@ Fault find_fault(int folder, const ports::ManifestEntry& entry, ports::Copying& 
 using TakeFile = std::function<Fault(const Fd& file, const std::string& path)>;
 
 Fault each_file(int folder, const std::string& prefix, int depth, std::size_t& files, const TakeFile& take) {
-    for (const auto& name : list_folder(folder)) {
+    // The manifest is one more. One who fills a folder with names fills no memory of ours.
+    const auto names = list_at_most(folder, manifest_files_max + 1);
+    if (!names) return fmt::format("there are more than {} files", manifest_files_max);
+    for (const auto& name : *names) {
         const auto path = prefix + name;
         if (!is_safe_path(path)) return fmt::format("a file name in {} cannot be kept", prefix.empty() ? "it" : prefix);
         if (const Fd below = open_folder(folder, name)) {
@@ -92,7 +96,6 @@ Fault each_file(int folder, const std::string& prefix, int depth, std::size_t& f
         }
         const Fd file = open_regular(folder, name);
         if (!file) return fmt::format("{} is not a plain file that can be read", path);
-        // The manifest is one more.
         if (files++ > manifest_files_max) return fmt::format("there are more than {} files", manifest_files_max);
         if (auto fault = take(file, path)) return fault;
     }
@@ -112,16 +115,21 @@ Fault collect(int folder, std::vector<ports::ManifestEntry>& found, ports::Copyi
     });
 }
 
+/// What edition_of() looks at.
+constexpr unsigned edition_mask = STATX_INO | STATX_BTIME | STATX_MTIME;
+
 /// Tells a folder from the one that had its place before: when it was made, because a file system may give a number again, and not when it
-/// was changed, because a folder that is being removed is not published anew.
+/// was changed, because a folder that is being removed is not published anew. Some file systems do not know when a folder was made; there
+/// its last change has to do, which a new name is not.
 std::string edition_of(const struct statx& facts) {
-    return fmt::format("{}:{}.{:09}", facts.stx_ino, facts.stx_btime.tv_sec, facts.stx_btime.tv_nsec);
+    const auto& made = (facts.stx_mask & STATX_BTIME) != 0 ? facts.stx_btime : facts.stx_mtime;
+    return fmt::format("{}:{}.{:09}", facts.stx_ino, made.tv_sec, made.tv_nsec);
 }
 
 /// The line above a manifest that is kept: of which folder it is. Nothing where that cannot be told.
 std::optional<std::string> head_of(int folder) {
     struct statx facts{};
-    if (statx(folder, "", AT_EMPTY_PATH, STATX_INO | STATX_BTIME, &facts) != 0) return std::nullopt;
+    if (statx(folder, "", AT_EMPTY_PATH, edition_mask, &facts) != 0) return std::nullopt;
     return fmt::format("edition {}\n", edition_of(facts));
 }
 
@@ -203,13 +211,14 @@ BackendResult<std::vector<ports::PublishedCheckpoint>> list_checkpoints(int chec
     std::vector<std::pair<std::int64_t, ports::PublishedCheckpoint>> found;
     for (auto& name : *there) {
         struct statx facts{};
-        constexpr auto wanted = STATX_BASIC_STATS | STATX_BTIME;
+        constexpr auto wanted = STATX_BASIC_STATS | edition_mask;
         if (!is_safe_name(name) || statx(checkpoints, name.c_str(), AT_SYMLINK_NOFOLLOW, wanted, &facts) != 0 || !S_ISDIR(facts.stx_mode))
             continue;
         const auto written_ns = std::int64_t{facts.stx_mtime.tv_sec} * 1'000'000'000 + facts.stx_mtime.tv_nsec;
-        found.emplace_back(written_ns, ports::PublishedCheckpoint{std::move(name), edition_of(facts)});
+        found.emplace_back(written_ns, ports::PublishedCheckpoint{std::move(name), edition_of(facts), facts.stx_ctime.tv_sec});
     }
-    std::sort(found.begin(), found.end());
+    std::ranges::sort(found,
+                      [](const auto& a, const auto& b) { return std::tie(a.first, a.second.name) < std::tie(b.first, b.second.name); });
     std::vector<ports::PublishedCheckpoint> published;
     for (auto& [written_ns, one] : found) published.push_back(std::move(one));
     return published;

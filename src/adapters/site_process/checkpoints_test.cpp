@@ -4,13 +4,14 @@
 
 #include "adapters/site_process/manifest.hpp"
 
-#include <gtest/gtest.h>
+#include <gmock/gmock.h>
 #include <rapidcheck/gtest.h>
 
 #include <filesystem>
 #include <fstream>
 #include <functional>
 #include <set>
+#include <string>
 #include <utility>
 
 #include <fcntl.h>
@@ -176,6 +177,10 @@ TEST_F(Checkpoints, AnotherFolderUnderAKnownNameIsAnotherCheckpoint) {
         ASSERT_TRUE(found.has_value()) << found.error().message;
         EXPECT_EQ(inspect("latest")->digest, found->digest);
         editions.insert(listed.front().edition);
+        EXPECT_LT(listed.front().changed_s, INT64_MAX);
+        fs::rename(root_ / "checkpoints/latest", root_ / "checkpoints/prev");
+        EXPECT_EQ(list_checkpoints(published_.get())->front().edition, listed.front().edition) << "whatever its name";
+        fs::rename(root_ / "checkpoints/prev", root_ / "checkpoints/latest");
         digests.insert(found->digest);
         // Somebody begins to remove it, or adds to it: that is no other checkpoint.
         write("checkpoints/latest/b", "more");
@@ -192,6 +197,13 @@ TEST_F(Checkpoints, WithoutAManifestALinkMakesItBad) {
     fs::create_symlink("/etc/hostname", root_ / "checkpoints/c/stolen");
     EXPECT_EQ(inspect("c").error().fault, BackendFault::bad_checkpoint);
     EXPECT_FALSE(open_checkpoint_file(published_.get(), "c", "stolen").has_value());
+}
+
+TEST_F(Checkpoints, WithoutAManifestMoreFilesThanCanBeKeptMakeItBad) {
+    for (std::size_t i = 0; i <= manifest_files_max; ++i) write("checkpoints/c/" + std::to_string(i), "");
+    const auto found = inspect("c");
+    EXPECT_EQ(found.error().fault, BackendFault::bad_checkpoint);
+    EXPECT_THAT(found.error().message, testing::HasSubstr("more than 10000 files"));
 }
 
 TEST_F(Checkpoints, NoNameLeadsOutside) {

@@ -57,11 +57,12 @@ int finish(const Done& done, Console& console) {
     console.out.flush();
     const bool written = console.out.good();
     if (!written) {
-        print({.message = fmt::format("what there is to say could not be written{}; make room, or write it elsewhere",
+        print({.exit = Exit::not_told,
+               .message = fmt::format("what there is to say could not be written{}; make room, or write it elsewhere",
                                       errno != 0 ? fmt::format(": {}", std::strerror(errno)) : "")},
               console.err);
     }
-    if (done) return written ? 0 : static_cast<int>(Exit::refused);
+    if (done) return static_cast<int>(written ? Exit::ok : Exit::not_told);
     auto failure = done.error();
     failure.message = with_local_times(console, failure.message);
     print(failure, console.err);

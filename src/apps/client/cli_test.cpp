@@ -58,9 +58,9 @@ TEST(ExitCode, SaysThatTheOutputCouldNotBeWritten) {
     Rig rig;
     rig.on("GET /v1/whoami", one_project);
     rig.disk_is_full = true;
-    EXPECT_EQ(rig.run({"whoami"}), 1);
+    EXPECT_EQ(rig.run({"whoami"}), 12);
     EXPECT_THAT(rig.err, StartsWith("weir: what there is to say could not be written"));
-    EXPECT_EQ(rig.run({"--help"}), 1);
+    EXPECT_EQ(rig.run({"--help"}), 12);
     EXPECT_THAT(rig.err, HasSubstr("could not be written"));
 }
 
@@ -186,6 +186,15 @@ TEST(Submit, SendsTheSameIdAgainAfterABrokenConnection) {
     const auto id = rig.out.substr(0, rig.out.find('\n'));
     EXPECT_THAT(id, StartsWith("job-"));
     EXPECT_THAT(sent[0], HasSubstr("\"id\":\"" + id + "\",\"project\":\"vision\",\"spec\":{\"name\":\"hello\""));
+}
+
+TEST(Submit, IsNoRefusalWhereOnlyTheIdCannotBeWritten) {
+    Rig rig;
+    serve_submission(rig);
+    rig.on("POST /v1/jobs", R"({"id":"x","repeated":false,"revision":9})");
+    rig.disk_is_full = true;
+    EXPECT_EQ(rig.run({"submit", good_job(rig), "--id", job_a}), 12) << "a script that repeats it would pay twice";
+    EXPECT_THAT(rig.err, HasSubstr(std::string{"submitted: "} + job_a));
 }
 
 TEST(Submit, SaysHowToRepeatWhereTheOutcomeIsUnknown) {

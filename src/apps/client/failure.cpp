@@ -81,7 +81,8 @@ void print(const Failure& failure, std::ostream& to) {
         case Exit::usage:
         case Exit::not_found:
         case Exit::job_failed:
-        case Exit::end_not_seen: break;
+        case Exit::end_not_seen:
+        case Exit::not_told: break;
     }
 }
 

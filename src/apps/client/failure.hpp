@@ -25,6 +25,7 @@ enum class Exit : std::uint8_t {
     unknown_outcome = 6,  ///< The change may have been made: repeat it with the same id.
     job_failed = 10,      ///< submit --wait: the job failed or was cancelled.
     end_not_seen = 11,    ///< submit --wait: the job was submitted, and nobody here saw how it ended.
+    not_told = 12,        ///< It was done, and what there is to say of it could not be written.
 };
 
 /// One thing that is wrong with what was sent.

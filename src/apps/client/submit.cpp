@@ -99,6 +99,7 @@ Done submit(Session& session, const SubmitAsk& ask) {
     auto& console = session.console();
     if (!session.printed(*reply)) {
         console.out << id << '\n' << std::flush;
+        if (!console.out.good()) console.err << fmt::format("submitted: {}\n", id);  // Or nobody knows what will be paid for.
         bool said = false;
         for (const auto& warning : items_of(reply->value, "warnings")) {
             const bool of_sites = text_of(warning, "code") != "funding_unused";

@@ -284,6 +284,28 @@ TEST(Job, SecondsAfterACheckpointWasTakenAreAtRiskThoughItWasStoredLater) {
     EXPECT_EQ(town.live(job).usage[0].at_risk, MilliCardSeconds{0});
 }
 
+TEST(Job, ACheckpointUnderAnotherNameSecuresNoMoreThanItDid) {
+    Town town;
+    town.deposit(10'000);
+    auto spec = Town::spec();
+    spec.checkpoint.protocol = CheckpointProtocol::self;
+    const auto job = town.submit(spec);
+    town.place();
+    town.run(job, "east");
+    const auto publish = [&](const std::string& name, const std::string& content) {
+        town.report("east", [&](SiteReport& r) { r.checkpoints = {{job, 1, name, sha256(content), 1000, floor_seconds(town.now)}}; });
+        return town.live(job).usage[0].at_risk;
+    };
+    town.meter(job, "east", 1, 60);
+    EXPECT_EQ(publish("latest", "one"), MilliCardSeconds{0});
+    town.meter(job, "east", 2, 60);
+    EXPECT_EQ(publish("prev", "one"), MilliCardSeconds{60'000}) << "it was renamed, not written anew";
+    EXPECT_EQ(town.live(job).checkpoints.size(), 1U);
+    EXPECT_EQ(publish("latest", "two"), MilliCardSeconds{0});
+    town.meter(job, "east", 3, 60);
+    EXPECT_EQ(publish("rolled-back", "one"), MilliCardSeconds{0}) << "what an older one held may be published anew";
+}
+
 TEST(Job, ItsBudgetHoldsAlsoWhereItsSourcesHoldMore) {
     Town town;
     town.deposit(10'000);

@@ -124,9 +124,11 @@ void take_point(Drafts& drafts, const SiteName& site, const CheckpointReport& po
     auto* job = drafts.find(point.job);
     if (job == nullptr || job->generation != point.generation || !job->placement || job->placement->site != site || !is_name(point.name))
         return;
+    const auto& have = job->checkpoints;
     const bool known =
-        std::ranges::any_of(job->checkpoints, [&](const auto& have) { return have.manifest == point.manifest && have.name == point.name; });
-    if (known) return;
+        std::ranges::any_of(have, [&](const auto& one) { return one.manifest == point.manifest && one.name == point.name; });
+    // The newest under another name (`latest` that became `prev`) holds no more than it did: what was used since is as unsaved as before.
+    if (known || (!have.empty() && have.back().manifest == point.manifest)) return;
     const CheckpointStored stored{point.job, point.generation, point.name, point.manifest, point.bytes, point.taken_s};
     take_checkpoint(*job, stored, now);
     events.push_back(stored);

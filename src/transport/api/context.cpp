@@ -16,6 +16,13 @@ ports::JournalResult<std::vector<ports::Record>> JournalText::read(std::uint64_t
 
 namespace {
 
+/// Of a job that the core has forgotten; empty where the views do not know it either.
+ProjectName project_of_old(const World& world, const JobId& job) {
+    if (world.history == nullptr) return {};
+    const auto found = world.history->job(job);
+    return found && *found ? (*found)->job.project : ProjectName{};
+}
+
 /// Two tokens' worth: who has a script that asks without end can still ask with another.
 http::Rate of_all_tokens(const http::Rate& of_one) { return {.per_second = 2 * of_one.per_second, .burst = 2 * of_one.burst}; }
 
@@ -30,7 +37,7 @@ Context::Context(World the_world, Options the_options)
       journal{world.journal},
       waker{world.reader, world.steady, options.waiting_max},
       worker{{options.questions_max, options.questions_each}},
-      watches{world.reader, journal, world.wall, options.watches_max} {}
+      watches{world.reader, journal, [this](const JobId& job) { return project_of_old(world, job); }, world.wall, options.watches_max} {}
 
 // ---- who asks
 

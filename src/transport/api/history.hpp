@@ -1,8 +1,8 @@
 // transport/api/history.hpp: what has left the core, as the views tell it.
 //
 // It answers: which jobs and vouchers are over, and what became of them? What was booked, and what has a site earned? The views trail the
-// journal by a moment; `watermark` says by how much. Calls may block; the API makes them on a thread of its own, one at a time. Who may see
-// what is the API's business.
+// journal by a moment; `watermark` says by how much. Calls may come from several threads and may block; the API makes them on
+// threads of its own. Who may see what is the API's business.
 #pragma once
 
 #include "base/result.hpp"

@@ -22,7 +22,7 @@ constexpr std::size_t lines_at_once = 250;
 /// Of printed events in memory; more than one push, for those who may see only some of them.
 constexpr std::size_t window_bytes = 512U << 10U;
 constexpr auto look_again_after = std::chrono::milliseconds{20};
-constexpr std::size_t projects_remembered = 100'000;
+constexpr std::size_t old_jobs_remembered = 100'000;
 
 template <class E>
 concept OfJob = requires(const E& event) { event.job.uid; };
@@ -73,8 +73,9 @@ bool may_see_event(const State& state, const Actor& actor, const Audience& audie
     return !audience.project.empty() && control::may_see(state, actor, audience.project);
 }
 
-WatchHub::WatchHub(control::Reader& reader, JournalText& journal, std::function<Instant()> wall, std::size_t most)
-    : reader_{reader}, journal_{journal}, wall_{std::move(wall)}, most_{most} {
+WatchHub::WatchHub(control::Reader& reader, JournalText& journal, std::function<ProjectName(const JobId&)> project_of,
+                   std::function<Instant()> wall, std::size_t most)
+    : reader_{reader}, journal_{journal}, wall_{std::move(wall)}, most_{most}, old_jobs_{std::move(project_of), old_jobs_remembered} {
     watcher_ = reader_.on_commit([this](std::uint64_t) {
         const std::lock_guard lock{mutex_};
         if (!std::exchange(committed_, true)) wake_.notify_one();
@@ -180,7 +181,7 @@ std::optional<std::chrono::milliseconds> WatchHub::serve(std::vector<std::shared
     serve_turn(watches, turn.live, catching_up);
     serve_turn(watches, turn.catching_up, catching_up);
     std::erase_if(watches, [](const auto& watch) { return watch == nullptr || watch->stream.gone(); });
-    if (!catching_up) projects_.clear();
+    if (!catching_up) old_jobs_.clear();
     if (!behind) return std::nullopt;
     return turn.complete ? look_again_after : std::chrono::milliseconds{0};
 }
@@ -251,11 +252,8 @@ std::optional<std::vector<WatchLine>> WatchHub::lines_after(std::uint64_t revisi
         reader_.ask([&](const control::Core& core) { line.audience = audience_of(core.state, entry->event); });
         // A job that the core has forgotten still belongs to the project that submitted it.
         if (!line.job) continue;
-        if (line.audience.project.empty()) {
-            if (const auto known = projects_.find(*line.job); known != projects_.end()) line.audience.project = known->second;
-        } else if (projects_.size() < projects_remembered) {
-            projects_[*line.job] = line.audience.project;
-        }
+        if (line.audience.project.empty()) line.audience.project = old_jobs_.project_of(*line.job);
+        else old_jobs_.learn(*line.job, line.audience.project);
     }
     return lines;
 }

@@ -10,6 +10,7 @@
 #include "control/core/access.hpp"
 #include "control/entry.hpp"
 #include "control/reader.hpp"
+#include "transport/api/old_jobs.hpp"
 #include "transport/api/watch_turns.hpp"
 #include "transport/api/watch_window.hpp"
 #include "transport/http/stream.hpp"
@@ -45,7 +46,9 @@ struct WatchFilter {
 
 class WatchHub {
 public:
-    WatchHub(control::Reader& reader, JournalText& journal, std::function<Instant()> wall, std::size_t most);
+    /// `project_of` answers for jobs that the core has forgotten.
+    WatchHub(control::Reader& reader, JournalText& journal, std::function<ProjectName(const JobId&)> project_of,
+             std::function<Instant()> wall, std::size_t most);
     ~WatchHub() { stop(); }
     WatchHub(const WatchHub&) = delete;
     WatchHub& operator=(const WatchHub&) = delete;
@@ -81,7 +84,7 @@ private:
     std::function<Instant()> wall_;
     std::size_t most_;
     WatchTurns turns_;
-    std::map<JobId, ProjectName> projects_;    ///< Of finished jobs met in the journal while an old watch catches up.
+    OldJobs old_jobs_;
     std::mutex mutex_;
     std::condition_variable wake_;
     std::vector<std::shared_ptr<Watch>> added_;

@@ -1,0 +1,41 @@
+// transport/api/old_jobs.hpp: whose were the jobs that an old watch meets in the journal?
+//
+// The core forgets a job two days after its end, and its events belong to its project all the same. What the journal itself tells of
+// its submission is remembered, up to a bound; beyond that the views are asked.
+#pragma once
+
+#include "domain/names.hpp"
+
+#include <cstddef>
+#include <functional>
+#include <map>
+
+namespace weir::api {
+
+class OldJobs {
+public:
+    /// `ask` answers with no name for a job that nobody remembers. It may block.
+    OldJobs(std::function<ProjectName(const JobId&)> ask, std::size_t most) : ask_{std::move(ask)}, most_{most} {}
+
+    void learn(const JobId& job, const ProjectName& project) { remember(job, project); }
+    [[nodiscard]] ProjectName project_of(const JobId& job) {
+        if (const auto known = projects_.find(job); known != projects_.end()) return known->second;
+        auto project = ask_(job);
+        if (!project.empty()) remember(job, project);
+        return project;
+    }
+    void clear() { projects_.clear(); }
+
+private:
+    void remember(const JobId& job, const ProjectName& project) {
+        // Beginning anew costs one question for each job that is met again; which of them those are is not known.
+        if (projects_.size() >= most_) projects_.clear();
+        projects_.insert_or_assign(job, project);
+    }
+
+    std::function<ProjectName(const JobId&)> ask_;
+    std::size_t most_;
+    std::map<JobId, ProjectName> projects_;
+};
+
+}  // namespace weir::api

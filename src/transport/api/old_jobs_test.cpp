@@ -1,0 +1,30 @@
+// Goal: an old watch sees all that happened to its jobs, however many came before them.
+#include "transport/api/old_jobs.hpp"
+
+#include <gtest/gtest.h>
+
+namespace weir::api {
+namespace {
+
+JobId job(std::uint64_t number) { return JobId{{0, number}}; }
+
+TEST(OldJobs, ForgetsNoneThatTheViewsKnow) {
+    std::size_t questions = 0;
+    OldJobs jobs{[&](const JobId& asked) {
+                     ++questions;
+                     return asked == job(99) ? ProjectName{} : ProjectName{"vision"};
+                 },
+                 3};
+    for (std::uint64_t i = 1; i <= 3; ++i) jobs.learn(job(i), ProjectName{"told"});
+    EXPECT_EQ(jobs.project_of(job(1)).value, "told");
+    EXPECT_EQ(questions, 0U);
+    jobs.learn(job(4), ProjectName{"told"});
+    EXPECT_EQ(jobs.project_of(job(4)).value, "told") << "those that came last are remembered, too";
+    EXPECT_EQ(jobs.project_of(job(1)).value, "vision");
+    EXPECT_EQ(jobs.project_of(job(1)).value, "vision");
+    EXPECT_EQ(questions, 1U);
+    EXPECT_TRUE(jobs.project_of(job(99)).empty());
+}
+
+}  // namespace
+}  // namespace weir::api

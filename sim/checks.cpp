@@ -66,6 +66,8 @@ void Jury::entry(const Entry& entry) {
     if (const auto* meter = std::get_if<TaskMetered>(&entry.event)) metered(*meter);
     if (const auto* requeued = std::get_if<JobRequeued>(&entry.event)) {
         if (requeued->cause == LossCause::tenant_error) probes_.hit("job restarted after its own error");
+        if (requeued->reason == Reason::stopped_as_ordered)
+            break_law(fmt::format("{} obeyed its order to stop and begins anew", requeued->job.text()));
     }
     if (const auto* stop = std::get_if<JobStopOrdered>(&entry.event)) {
         if (stop->reason == Reason::max_duration_reached) probes_.hit("job stopped at its longest duration");

@@ -202,8 +202,9 @@ private:
                              "127.0.0.1"});
         }
         machines_.push_back(nodes);
-        sites_.push_back(std::make_unique<SimSite>(SiteOptions{site.name, nodes, random_.between(-10'000, 10'000)}, timeline_, server_,
-                                                   Random{options_.seed, site.name.value}, probes_, jury_, behaviours_));
+        sites_.push_back(std::make_unique<SimSite>(SiteOptions{site.name, nodes, random_.between(-10'000, 10'000), random_.below(4) == 0},
+                                                   timeline_, server_, Random{options_.seed, site.name.value}, probes_, jury_,
+                                                   behaviours_));
     }
 
     // ---- tenants

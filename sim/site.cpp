@@ -137,7 +137,7 @@ void SimSite::reconcile() {
         const auto wanted =
             std::ranges::find_if(desired_->tasks, [&](const DesiredTask& d) { return d.job == key.first && d.generation == key.second; });
         const bool unwanted = wanted == desired_->tasks.end() || wanted->stop;
-        if (unwanted && (task.phase == Phase::starting || task.phase == Phase::running)) stop(task, Reason::signalled);
+        if (unwanted && (task.phase == Phase::starting || task.phase == Phase::running)) stop(task, of_obedience());
     }
     for (const auto& wanted : desired_->tasks) {
         if (!wanted.stop && !tasks_.contains({wanted.job, wanted.generation})) begin(wanted);
@@ -148,7 +148,7 @@ void SimSite::reconcile() {
             never.phase = Phase::ended;
             never.began_boot = never.ended_boot = boot();
             never.meter_from_s = floor_seconds(wall());
-            never.last = {wanted.job, wanted.generation, TaskState::ended, Reason::signalled, 143, std::nullopt};
+            never.last = {wanted.job, wanted.generation, TaskState::ended, Reason::site_lost_task, 0, std::nullopt};
             tasks_.emplace(Key{wanted.job, wanted.generation}, never);
         }
     }

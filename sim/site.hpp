@@ -38,6 +38,7 @@ struct SiteOptions {
     SiteName name;
     std::vector<Node> nodes;
     std::int64_t drift_ppm = 0;
+    bool has_no_word_for_obedience = false;  ///< Its agent is old: of what it stopped as ordered it says that the site lost it.
 };
 
 class SimSite {
@@ -69,7 +70,7 @@ private:
         std::int64_t progress_at_start_s = 0;
         Instant lease;                    ///< Boot time at which it is over.
         Instant kill_at;                  ///< Boot time of SIGKILL, while stopping.
-        Reason why_stopped = Reason::signalled;  ///< What the end of one that is stopping is told as.
+        Reason why_stopped = Reason::none;  ///< What the end of one that is stopping is told as.
         TaskReport last;                  ///< What there is to report of it.
         bool reported = false;            ///< `last` was acknowledged.
         std::uint64_t metered = 0;        ///< Number of the last acknowledged slice.
@@ -103,6 +104,9 @@ private:
         return lease_base_ + (desired.run_on ? run_on_lease_ : lease_);
     }
     void stop(Task& task, Reason why);
+    [[nodiscard]] Reason of_obedience() const {
+        return options_.has_no_word_for_obedience ? Reason::site_lost_task : Reason::stopped_as_ordered;
+    }
 
     SiteOptions options_;
     Timeline& timeline_;

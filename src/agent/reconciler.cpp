@@ -179,9 +179,8 @@ void Reconciler::log_ends() {
         if (std::exchange(memory_[key].end_logged, true)) continue;
         const auto failed = gang.view.first_failed ? static_cast<std::size_t>(*gang.view.first_failed) : 0;
         const auto* rank = failed < gang.ranks.size() ? gang.ranks[failed] : nullptr;
-        const bool as_ordered = gang.closing == Closing::stop_ordered && gang.view.reason == Reason::site_lost_task;
         spdlog::info("task.end job={} generation={} reason={} exit_code={} rank={} detail=\"{}\"", key.job.text(), key.generation,
-                     as_ordered ? "stopped_as_ordered" : boost::describe::enum_to_string(gang.view.reason, "?"), gang.view.exit_code,
+                     boost::describe::enum_to_string(gang.view.reason, "?"), gang.view.exit_code,
                      failed, rank == nullptr ? "" : rank->detail);
     }
 }
@@ -218,6 +217,8 @@ bool Reconciler::look() {
     for (auto& [key, gang] : gangs_) {
         gang.closing = why_closed(key, gang);
         gang.view = look_at(gang.ranks, gang.closing != Closing::none);
+        const bool none_failed = gang.view.any_here && gang.view.reason == Reason::site_lost_task && !gang.view.first_failed;
+        if (gang.closing == Closing::stop_ordered && none_failed) gang.view.reason = Reason::stopped_as_ordered;
         const auto* record = records_.find(key);
         if (record != nullptr && !record->refused.empty() && gang.view.state == TaskState::ended && !gang.view.first_failed) {
             gang.view.reason = Reason::start_failed;

@@ -161,7 +161,7 @@ TEST_F(ReconcilerTest, NothingIsStoredForAJobThatIsStopped) {
     EXPECT_TRUE(blobs.blobs.empty());
     backend.finish_stopping();
     at(103);
-    EXPECT_THAT(words(), HasSubstr("1:ended(site_lost_task,0)"));
+    EXPECT_THAT(words(), HasSubstr("1:ended(stopped_as_ordered,0)"));
 }
 
 }  // namespace

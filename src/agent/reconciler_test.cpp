@@ -205,7 +205,7 @@ TEST_F(ReconcilerTest, StopsOnOrderAndTellsTheEndWithItsWholeMeter) {
     EXPECT_EQ(at(115), Calls{});
     backend.finish_stopping();
     at(116);
-    EXPECT_EQ(tell(), "#4 m1/0:2[111,115) 1:ended(site_lost_task,0)");
+    EXPECT_EQ(tell(), "#4 m1/0:2[111,115) 1:ended(stopped_as_ordered,0)");
     desire({});
     at(117);
     EXPECT_EQ(words(), "");

@@ -337,7 +337,7 @@ std::optional<std::string_view> nearest(std::string_view word, std::span<const s
     for (const std::string_view candidate : candidates) {
         if (candidate.size() > longest_word) continue;
         const std::size_t distance = edit_distance(word, candidate);
-        if (distance >= std::max(word.size(), candidate.size()) || distance > word.size() / 3 + 1) continue;
+        if (distance >= std::max(word.size(), candidate.size()) || distance > word.size() / 4 + 1) continue;
         if (!best || distance < best_distance) {
             best = candidate;
             best_distance = distance;

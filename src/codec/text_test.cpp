@@ -62,6 +62,8 @@ TEST(Text, TheNearestWordIsOneThatWasProbablyMeant) {
     EXPECT_EQ(nearest("nmae", words), "name");
     EXPECT_EQ(nearest("resorces", words), "resources");
     EXPECT_EQ(nearest("zzz", words), std::nullopt);
+    constexpr std::array<std::string_view, 2> states{"succeeded", "failed"};
+    EXPECT_EQ(nearest("exited", states), std::nullopt) << "half of it is another word";
     EXPECT_EQ(nearest("", words), std::nullopt);
     EXPECT_EQ(nearest(std::string(1'000'000, 'n'), words), std::nullopt);
 }

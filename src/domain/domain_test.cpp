@@ -149,7 +149,7 @@ TEST(JobFlaws, AmountsAreToldInTheUnitsThatTheyAreWrittenIn) {
     std::vector<std::string> messages;
     for (const auto& flaw : flaws(spec, catalogue())) messages.push_back(flaw.path + ": " + flaw.message);
     const std::vector<std::string> expected{
-        "resources.accelerators[0].per_node: is 0 cards and must be from 0.001 cards to 64 cards",
+        "resources.accelerators[0].count: is 0 cards and must be from 0.001 cards to 64 cards",
         "resources.cpus: is 4096.5 cpus and must be from 0 cpus to 4096 cpus",
         "resources.memory: is 67108865 MiB and must be from 1 MiB to 65536 GiB",
         "retry.backoff: is 1h1s and must be from 0s to 1h",

@@ -122,7 +122,10 @@ struct JobSpec {
         codec::Field{.name = "checkpoint", .optional = true},
         codec::Field{.name = "retry", .optional = true},
         codec::Field{.name = "after", .optional = true, .doc = "starts when all of these jobs have succeeded"},
-        codec::Field{.name = "max_duration", .optional = true, .doc = "of one run; what is held back is reckoned by it"},
+        codec::Field{.name = "max_duration",
+                     .optional = true,
+                     .doc = "how long it may run; what is held back is reckoned by it, and a later start gets no longer than what is left "
+                            "of that pays for"},
         codec::Field{.name = "funding", .optional = true, .doc = "voucher ids or prepaid, in the order they pay"},
         codec::Field{.name = "on_disconnect", .optional = true},
     };

@@ -110,9 +110,9 @@ void check_accelerators(Checker& check, const ResourceAsk& ask, const Catalogue&
         const auto path = fmt::format("resources.accelerators[{}]", i);
         check.model(path, one.model, catalogue);
         const auto milli = one.per_node.value;
-        check.within(path + ".per_node", one.per_node, MilliCards{1}, MilliCards{limits::cards_per_node_max * 1000});
+        check.within(path + ".count", one.per_node, MilliCards{1}, MilliCards{limits::cards_per_node_max * 1000});
         if (milli > 1000 && milli % 1000 != 0) {
-            check.add(path + ".per_node",
+            check.add(path + ".count",
                       fmt::format("asks for {}.{:03} cards; more than one card must be a whole number, ask for {} or {}", milli / 1000,
                                   milli % 1000, milli / 1000, milli / 1000 + 1));
         }
@@ -197,7 +197,7 @@ std::vector<Flaw> flaws(const JobSpec& spec, const Catalogue& catalogue) {
         }
     }
     if (spec.budget) check.within("budget", spec.budget->fen, Fen{1}, Fen{limits::fen_max});
-    check.size("funding", spec.funding.size(), limits::list_max, "sources");
+    check.size("funding", spec.funding.size(), limits::funding_sources_max, "sources");
     std::set<std::optional<VoucherId>> sources;
     for (std::size_t i = 0; i < spec.funding.size() && !check.full(); ++i) {
         if (!sources.insert(spec.funding[i].voucher).second)

@@ -26,7 +26,9 @@ inline constexpr std::size_t envs_max = task_limits::variables_max;
 inline constexpr std::size_t env_bytes_max = task_limits::variable_bytes_max;    ///< Of one value.
 inline constexpr std::size_t envs_bytes_max = task_limits::variables_bytes_max;  ///< Of all together.
 inline constexpr std::size_t session_max = 64;            ///< Characters of the name of an agent's session.
-inline constexpr std::size_t list_max = 256;              ///< after, trust, exit_codes, funding.
+inline constexpr std::size_t list_max = 256;              ///< after, trust, exit_codes.
+inline constexpr std::size_t funding_sources_max =
+    16;  ///< A job's settlement is one chain of transfers: by sources and owners of its sites.
 inline constexpr std::int64_t duration_s_max = 31 * 86'400;
 inline constexpr std::int64_t restarts_max = 100;
 inline constexpr std::int64_t cpus_milli_max = 4'096'000;

@@ -115,14 +115,18 @@ void logs(CLI::App& command, LogAsk& ask) {
     command.add_flag("--stderr", ask.errors, "what it printed to stderr");
     command.add_option("--node,--node-rank", ask.node_rank, "node of the gang, from 0");
     command.add_option("--rank", ask.rank, "process of that node, from 0: its LOCAL_RANK");
-    command.add_option("--generation", ask.generation, "of which start; none: the present one");
+    command.add_option("--generation", ask.generation, "of which start, from 1 on; none: the present one")
+        ->check(CLI::Range(1U, UINT32_MAX));
     command.add_flag("--raw", ask.raw, "as it was printed on a terminal, too, colours and control characters and all");
 }
+
+/// The largest that every reader of JSON holds exactly.
+constexpr std::uint64_t revision_max = std::uint64_t{1} << 53U;
 
 void watching(CLI::App& command, WatchAsk& ask) {
     command.add_option("--project", ask.project, "only what is this project's");
     command.add_option("--job", ask.job, "only what is this job's; ends with the job");
-    command.add_option("--since", ask.since, "after this revision; none: from now on")->check(CLI::NonNegativeNumber);
+    command.add_option("--since", ask.since, "after this revision; none: from now on")->check(CLI::Range(std::uint64_t{0}, revision_max));
     command.add_option("--count", ask.events_max, "end after so many events");
 }
 

@@ -305,8 +305,8 @@ TEST(Logs, OfAJobThatHasNotStartedSayWhatItWaitsFor) {
 TEST(Logs, ThatCannotBeReadNowAreRefusedInTheServersWords) {
     Rig rig;
     const auto path = std::string{"GET /v1/jobs/"} + job_a;
-    rig.on(path + "/logs", [](const auto&) { return problem(503, "the log is on another machine, or it is gone"); });
-    EXPECT_EQ(rig.run({"job", "logs", job_a}), 3);
+    rig.on(path + "/logs", [](const auto&) { return problem(503, "the log is on another machine, or it is gone", {}, "log_unavailable"); });
+    EXPECT_EQ(rig.run({"job", "logs", job_a}), 1) << "it is not the server that is away";
     EXPECT_EQ(rig.err, "weir: the log is on another machine, or it is gone\n");  // The server did answer: no word of its address.
 }
 
@@ -317,8 +317,20 @@ TEST(Watch, OfAJobEndsWithIt) {
         for (const auto* name : {"job_placed", "job_finished", "job_placed"}) (void)stream.push(http::format_event({"5", name, "{}"}));
         return Response::events(stream);
     });
+    const auto path = std::string{"GET /v1/jobs/"} + job_a;
+    rig.on(path, R"({"id":"x","state":"running","reason":"processes_running","revision":4})");
     ASSERT_EQ(rig.run({"watch", "--job", job_a, "--json"}), 0) << rig.err;
     EXPECT_EQ(rig.out, "{}\n{}\n");
+    EXPECT_THAT(rig.seen("GET /v1/watch").front(), HasSubstr(" 4 ")) << "no event between the look and the watch is missed";
+}
+
+TEST(Watch, OfAJobThatHasEndedSaysSoAndEnds) {
+    Rig rig;
+    const auto path = std::string{"GET /v1/jobs/"} + job_a;
+    rig.on(path, R"({"id":"x","state":"succeeded","reason":"exited","since":"2026-11-22T05:00:00Z","revision":9})");
+    ASSERT_EQ(rig.run({"watch", "--job", job_a}), 0) << rig.err;
+    EXPECT_THAT(rig.err, HasSubstr("succeeded"));
+    EXPECT_THAT(rig.err, HasSubstr("--since 0"));
 }
 
 TEST(Watch, GoesOnAfterTheLastEvent) {

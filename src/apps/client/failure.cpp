@@ -37,6 +37,8 @@ Failure failure_of(const http::Answer& answer, bool changes) {
         failure.field = member(*document, "field");
         failure.clause = member(*document, "clause");
         failure.code = code_of(*document);
+        // It did answer, and the same question has the same answer in a moment.
+        if (failure.code == "log_unavailable" || failure.code == "no_log_source") failure.exit = Exit::refused;
         for (const auto& one : items_of(*document, "problems")) failure.flaws.push_back({member(one, "field"), member(one, "message")});
     }
     if (failure.message.empty()) {

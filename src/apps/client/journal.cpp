@@ -1,5 +1,6 @@
 // What has happened: the audit log backwards, and events as they come.
 #include "apps/client/job_id.hpp"
+#include "apps/client/job_text.hpp"
 #include "apps/client/journal_text.hpp"
 #include "apps/client/progress.hpp"
 #include "apps/client/send.hpp"
@@ -17,6 +18,8 @@ class Watcher {
 public:
     Watcher(Session& session, const WatchAsk& ask)
         : session_{session}, ask_{ask}, last_{ask.since ? std::to_string(*ask.since) : std::string{}} {}
+
+    void begin_after(std::int64_t revision) { last_ = std::to_string(revision); }
 
     /// Until the connection ends; whether that is the end of the watch.
     Result<bool, Failure> once(const std::string& target) {
@@ -74,6 +77,19 @@ private:
     std::uint64_t seen_ = 0;
 };
 
+/// A watch from now on of a job that has ended would never end: that is said instead. Otherwise it begins where the job was seen to live.
+Result<bool, Failure> has_ended(Session& session, const std::string& job, Watcher& watcher) {
+    const auto seen = WEIR_TRY(session.get("/v1/jobs/" + job));
+    const auto state = text_of(seen.value, "state");
+    if (state != "succeeded" && state != "failed" && state != "cancelled") {
+        watcher.begin_after(integer_of(seen.value, "revision"));
+        return false;
+    }
+    session.console().err << fmt::format("weir: {} is {} since {}; what happened before tells: weir watch --job {} --since 0\n", job,
+                                         standing_text(seen.value), time_of(session.console(), seen.value, "since"), job);
+    return true;
+}
+
 }  // namespace
 
 Done watch(Session& session, const WatchAsk& ask) {
@@ -81,6 +97,7 @@ Done watch(Session& session, const WatchAsk& ask) {
     const auto target = target_of("/v1/watch", {{"project", ask.project}, {"job", job}});
     if (session.console().end_with_reader) session.console().end_with_reader();
     Watcher watcher{session, ask};
+    if (!job.empty() && !ask.since && WEIR_TRY(has_ended(session, job, watcher))) return {};
     auto delay = first_delay;
     for (int breaks = 0; breaks <= breaks_max; ++breaks) {
         const auto before = watcher.seen();

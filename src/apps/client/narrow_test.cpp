@@ -108,7 +108,7 @@ TEST(Narrow, AWatchedEventGoesOnInTheNextLine) {
         event("job_finished", R"("outcome":"failed","reason":"lease_lost","exit_code":0,"finished_at":"2026-11-22T05:00:00.273559862Z")");
         return Response::events(stream);
     });
-    EXPECT_EQ(shown(rig, {"watch", "--job", job_a}), R"(
+    EXPECT_EQ(shown(rig, {"watch", "--since", "4", "--job", job_a}), R"(
 05:00:00     12345  job_placed          job=job-01kaj3aaaaaaaaaaaaaaaaaaaa
                                         generation=1
                                         placement=pidu-core/Ascend910B3

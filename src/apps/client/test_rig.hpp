@@ -47,9 +47,9 @@ private:
 
 inline Response json(std::string text, int status = 200) { return Response::json(status, std::move(text)); }
 inline Response broken(std::string text = {}) { return Response::pulled("text/plain", std::make_unique<Broken>(std::move(text))); }
-inline Response problem(int status, std::string detail, std::string field = {}) {
+inline Response problem(int status, std::string detail, std::string field = {}, std::string_view code = "some_case") {
     http::Problem document;
-    document.type = http::problem_type("some_case");
+    document.type = http::problem_type(code);
     document.status = status;
     document.detail = std::move(detail);
     if (!field.empty()) document.members.push_back({"field", field});

@@ -20,9 +20,8 @@ namespace fs = std::filesystem;
 
 constexpr std::array site_names{"pidu-core", "tianfu-cloud", "mianyang-edge"};
 
-/// Users of tenants and sites: each site has a user for its root and its own range for the projects, so none can read another's.
-constexpr unsigned first_uid = 61'000;
-constexpr unsigned uids_per_site = 100;
+/// Each site has a user for its root and its own range for the projects, so none can read another's.
+constexpr unsigned uids_per_site = UserBlock::users / site_names.size();
 
 }  // namespace
 
@@ -48,6 +47,12 @@ Result<Stage, std::string> Stage::set(const StageOptions& options) {
     if (::mkdtemp(pattern.data()) == nullptr)
         return fail(fmt::format("no directory can be made at {}; set TMPDIR to one that can be written", pattern));
     Stage stage{pattern};
+    if (::geteuid() == 0) {
+        auto users = UserBlock::claim();
+        if (!users)
+            return fail(fmt::format("{} demonstrations run here as root and share the users there are; end one", UserBlock::blocks));
+        stage.users_.emplace(*std::move(users));
+    }
     // Tasks run under users of their own and must be able to pass through, not to list.
     ::chmod(pattern.c_str(), 0711);
     std::error_code error;
@@ -83,15 +88,16 @@ bool Stage::write_agent_file(const SiteStage& site, std::size_t number, const st
     auto text = fmt::format("site: {}\nserver: {}\ntoken_file: {}/agent.token\nroot: {}/root\nblobs: {}/blobs\nshared_paths: [{}/digits]\n"
                             "meter_slice: 1s\nobserve_ms: 50\n",
                             site.name, server, site.folder, site.folder, folder_, folder_);
-    if (::geteuid() == 0) {
-        const auto owner = first_uid + static_cast<unsigned>(number) * uids_per_site;
+    if (users_) {
+        const auto owner = users_->first() + static_cast<unsigned>(number) * uids_per_site;
         text += fmt::format("owner_uid: {}\nusers: {{first: {}, count: {}}}\n", owner, owner + 1, uids_per_site - 1);
     }
     return write_file(site.folder + "/agent.token", token + "\n", 0600) &&
            write_file(site.folder + "/agent.yaml", text + site.nodes_yaml, 0600);
 }
 
-Stage::Stage(Stage&& other) noexcept : folder_{std::exchange(other.folder_, {})}, sites_{std::move(other.sites_)} {}
+Stage::Stage(Stage&& other) noexcept
+    : folder_{std::exchange(other.folder_, {})}, users_{std::move(other.users_)}, sites_{std::move(other.sites_)} {}
 
 Stage::~Stage() {
     std::error_code error;

@@ -1,8 +1,10 @@
 // apps/up/stage.hpp: the demonstration's files: one directory that is gone afterwards, with a root of its own for each site.
 #pragma once
 
+#include "apps/up/user_block.hpp"
 #include "base/result.hpp"
 
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -43,6 +45,7 @@ private:
     explicit Stage(std::string folder) : folder_{std::move(folder)} {}
     std::string folder_;
     bool kept_ = false;
+    std::optional<UserBlock> users_;  ///< Of root: whose tasks run under users of their own.
     std::vector<SiteStage> sites_;
 };
 

@@ -119,7 +119,8 @@ Result<void, Refusal> permit(const State& state, const Actor& actor, Action acti
     if (actor.kind == Actor::Kind::system) return {};
     const auto token = state.tokens.find(actor.token);
     if (token == state.tokens.end()) {
-        return fail(Refusal{RefusalCode::unauthenticated, "the token is not known or was revoked; log in again", {}, {}});
+        return fail(
+            Refusal{RefusalCode::unauthenticated, "the token is not known, has expired or was revoked; log in with another", {}, {}});
     }
     const auto& scopes = token->second.scopes;
     const bool scoped = std::ranges::any_of(scopes, [&](Scope scope) { return covers(scope, action); });
@@ -161,7 +162,8 @@ Result<Actor, Refusal> authenticate(const State& state, const Digest& secret_has
     const auto id = state.token_by_hash.find(secret_hash);
     const auto token = id == state.token_by_hash.end() ? state.tokens.end() : state.tokens.find(id->second);
     if (token == state.tokens.end()) {
-        return fail(Refusal{RefusalCode::unauthenticated, "the token is not known or was revoked; log in again", {}, {}});
+        return fail(
+            Refusal{RefusalCode::unauthenticated, "the token is not known, has expired or was revoked; log in with another", {}, {}});
     }
     if (token->second.expires_at && *token->second.expires_at <= now) {
         return fail(Refusal{

@@ -315,6 +315,29 @@ TEST(Access, TheLastOperatorAndTheLastOwnerStay) {
     town.must(SetRoles{SubjectName{"bob"}, ProjectName{"vision"}, {}});  // an operator may
 }
 
+TEST(Access, SomebodyWithATokenCanAlwaysRunTheNetwork) {
+    Town town;
+    town.must(SetRoles{SubjectName{"op"}, ProjectName{}, {Role::operator_}});
+    const auto token = town.issue("op");
+    town.must(SetRoles{SubjectName{"lni"}, ProjectName{}, {Role::operator_}});  // a slip of the pen: nobody is called so
+    EXPECT_EQ(town.refused(SetRoles{SubjectName{"op"}, ProjectName{}, {}}).field, "roles");
+    EXPECT_EQ(town.refused(RevokeToken{token.id}).field, "id");
+    town.must(SetRoles{SubjectName{"lin"}, ProjectName{}, {Role::operator_}});
+    const auto lins = town.issue("lin");
+    town.must(RevokeToken{token.id});
+    town.must(SetRoles{SubjectName{"op"}, ProjectName{}, {}});
+    EXPECT_EQ(town.refused(RevokeToken{lins.id}).field, "id");
+    town.must(SetRoles{SubjectName{"lni"}, ProjectName{}, {}});
+}
+
+TEST(Access, WhatIsSetAlreadyIsARepeat) {
+    Town town;
+    auto project = town.core.state.projects.at(ProjectName{"vision"});
+    project.trusted = {SiteName{"gone"}};
+    town.core.state.projects.at(project.name) = project;  // of a time when trust was not looked up
+    EXPECT_TRUE(town.play(SetProject{project}).answer->repeated);
+}
+
 TEST(Access, ATokenOutlivesNoneThatIssuedItAndReadsOnlyWhereThatReads) {
     Town town;
     Token mine;

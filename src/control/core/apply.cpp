@@ -62,6 +62,7 @@ void leave_site(State& state, LiveJob& job, At at) {
     job.placement.reset();
     job.started_at.reset();
     job.stop_ordered.reset();
+    job.stop_overruled.reset();
 }
 
 // ---- one function per event
@@ -213,6 +214,7 @@ void make(State& s, const JobStopOrdered& e, At at) {
     auto& job = s.jobs.at(e.job);
     auto* log = job.placement ? &s.desired_log[job.placement->site] : nullptr;
     if (log != nullptr) toggle_line(*log, job);
+    if (job.stop_ordered) job.stop_overruled = job.stop_ordered;
     job.stop_ordered = e.reason;
     job.changed_at = at.revision;
     set_deadline(s, job, e.end_by);

@@ -167,6 +167,57 @@ TEST(Bounds, ACancelHoldsAlsoWhereTheStartWasGivenUp) {
     EXPECT_EQ(town.outcome(job), JobState::cancelled) << "it does not begin anew";
 }
 
+TEST(Bounds, AJobThatObeyedItsOrderHasHadItsTimeWhateverItsHostsClockSays) {
+    for (const auto said : {Reason::stopped_as_ordered, Reason::site_lost_task}) {
+        StrictTown town;
+        town.deposit(1'000'000);
+        auto spec = Town::spec();
+        spec.max_duration = Seconds{3600};
+        const auto job = town.run_one(spec);
+        town.meter(job, "east", 1, 3590);
+        town.tick_after(10);
+        ASSERT_EQ(town.live(job).stop_ordered, Reason::max_duration_reached);
+        town.end(job, "east", said);
+        ASSERT_TRUE(town.core.state.finished.contains(job)) << "it begins anew: " << static_cast<int>(said);
+        EXPECT_EQ(town.outcome(job), JobState::failed);
+        EXPECT_GT(town.earned().value, 0) << "its provider is paid for it";
+    }
+}
+
+TEST(Bounds, AJobWhoseSupervisorDiedBeforeItsTimeWasOverBeginsAnew) {
+    StrictTown town;
+    town.deposit(1'000'000);
+    const auto job = town.run_one(Town::spec());
+    town.meter(job, "east", 1, 1800);
+    town.tick_after(1800);
+    ASSERT_EQ(town.live(job).stop_ordered, Reason::max_duration_reached);
+    town.end(job, "east", Reason::site_lost_task);
+    EXPECT_EQ(town.live(job).state, JobState::queued);
+}
+
+TEST(Bounds, ACancelChangesNotWhoPaysForWhatWasBefore) {
+    const auto payer_of_cancelled = [](bool began, auto reason) {
+        StrictTown town;
+        town.deposit(1'000'000);
+        const auto job = began ? town.run_one(Town::spec()) : town.submit(Town::spec());
+        if (!began) town.place();
+        if (began) town.meter(job, "east", 1, 3600);
+        else town.tick_after(3600);
+        if (began) town.tick_after(0);
+        EXPECT_TRUE(town.live(job).stop_ordered);
+        town.must(CancelJob{job});
+        if (!began) town.meter(job, "east", 1, 60);
+        const auto decision = town.end(job, "east", reason);
+        EXPECT_EQ(town.outcome(job), JobState::cancelled);
+        for (const auto& event : decision.events) {
+            if (const auto* finished = std::get_if<JobFinished>(&event)) return finished->bill.front().payer;
+        }
+        return Payer::network;
+    };
+    EXPECT_EQ(payer_of_cancelled(true, Reason::stopped_as_ordered), Payer::tenant) << "an operator cancelled what had had its time";
+    EXPECT_EQ(payer_of_cancelled(false, Reason::stopped_as_ordered), Payer::provider) << "a start that was given up";
+}
+
 TEST(Bounds, AnOrderToStopThatASiteDoesNotObeyEndsTheJobThere) {
     StrictTown town;
     const auto job = town.run_one(Town::spec());

@@ -107,6 +107,8 @@ bool is_site_fault(Reason reason) {
     return reason == Reason::lease_lost || reason == Reason::node_lost || reason == Reason::site_lost_task;
 }
 
+bool is_done(const TaskEnd& end) { return end.reason == Reason::exited && end.exit_code == 0; }
+
 /// Seconds that the present generation is known to have run.
 std::int64_t known_to_have_run_s(const LiveJob& job) {
     std::int64_t most = 0;
@@ -116,13 +118,29 @@ std::int64_t known_to_have_run_s(const LiveJob& job) {
     return most;
 }
 
+/// Whether a task that was told to have run so long may have had its time: its host's clock, its start and its end are not ours. A
+/// hundredth and some seconds, more than any of them takes.
+bool may_have_run(std::int64_t told_s, Seconds time) { return told_s + told_s / 100 + 5 >= time.value; }
+
 /// The network says that a job's time is over by its own clock, also of one whose site was cut off and whose lease ended long before: that
-/// one has not had its time, and begins anew as if nothing had been ordered.
-bool was_cut_short(const Core& core, const LiveJob& job, const TaskEnd& end) {
-    const bool time_is_over = job.stop_ordered == Reason::max_duration_reached || job.stop_ordered == Reason::budget_reached;
+/// one has not had its time, and begins anew as if nothing had been ordered. One that obeyed says so, except where its agent is of before
+/// that word: it then says what one says whose supervisor died.
+bool was_cut_short(const Core& core, const LiveJob& job, Reason ordered, const TaskEnd& end) {
+    const bool time_is_over = ordered == Reason::max_duration_reached || ordered == Reason::budget_reached;
     if (!time_is_over || !is_site_fault(end.reason)) return false;
     const bool spent = job.placement->fen_per_card_hour.value > 0 && is_spent(core, job);
-    return !spent && known_to_have_run_s(job) < job.run_for.value;
+    const auto ran_s = known_to_have_run_s(job);
+    return !spent && (end.reason == Reason::site_lost_task ? !may_have_run(ran_s, job.run_for) : ran_s < job.run_for.value);
+}
+
+LossCause cause_of_fault(Reason reason) { return reason == Reason::lease_lost ? LossCause::lease_lost : LossCause::provider_fault; }
+
+/// Why what the ended generation of a stopped job used since its last checkpoint is lost. A cancel says that a job does not begin anew, and
+/// not who pays for what was over before it: that says the order which it overruled.
+LossCause cause_of_stopped(const Core& core, const LiveJob& job, const TaskEnd& end) {
+    const auto first = job.stop_overruled.value_or(*job.stop_ordered);
+    if (first == Reason::start_failed) return is_done(end) ? cause_of_stop(*job.stop_ordered) : LossCause::provider_fault;
+    return was_cut_short(core, job, first, end) ? cause_of_fault(end.reason) : cause_of_stop(first);
 }
 
 }  // namespace
@@ -245,13 +263,12 @@ JobStopOrdered stop_order(const Core& core, const LiveJob& job, Reason reason, I
 }
 
 void end_generation(const Core& core, const LiveJob& job, const TaskEnd& end, Instant now, std::vector<Event>& events) {
-    const bool was_done = end.reason == Reason::exited && end.exit_code == 0;
     // It may have begun since, too late: the site had its time, and the job begins anew.
-    const bool start_given_up = job.stop_ordered == Reason::start_failed && !was_done;
-    if (job.stop_ordered && !start_given_up && !was_cut_short(core, job, end)) {
+    const bool start_given_up = job.stop_ordered == Reason::start_failed && !is_done(end);
+    if (job.stop_ordered && !start_given_up && !was_cut_short(core, job, *job.stop_ordered, end)) {
         // A program that was done before the order reached it has succeeded, unless somebody wanted it gone.
-        if (!was_done || outcome_of_stop(*job.stop_ordered) == JobState::cancelled)
-            return finish(core, job, outcome_of_stop(*job.stop_ordered), *job.stop_ordered, end.exit_code, cause_of_stop(*job.stop_ordered),
+        if (!is_done(end) || outcome_of_stop(*job.stop_ordered) == JobState::cancelled)
+            return finish(core, job, outcome_of_stop(*job.stop_ordered), *job.stop_ordered, end.exit_code, cause_of_stopped(core, job, end),
                           now, events);
     }
     const auto reason = start_given_up ? Reason::start_failed : end.reason;
@@ -281,7 +298,7 @@ void end_generation(const Core& core, const LiveJob& job, const TaskEnd& end, In
             [[fallthrough]];
         default: break;
     }
-    const auto cause = reason == Reason::lease_lost ? LossCause::lease_lost : LossCause::provider_fault;
+    const auto cause = cause_of_fault(reason);
     if (std::cmp_less(job.fault_restarts, retry.max_restarts_on_site_fault)) {
         // A site that refuses a start refuses the next one a moment later too: the pause keeps it from using up all restarts at once.
         return requeue(cause, reason == Reason::start_failed ? now + pause_after_refusal(job.fault_restarts) : now);

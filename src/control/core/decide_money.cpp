@@ -59,10 +59,10 @@ std::vector<ledger::AccountSpec> accounts_of(const State& state, const OpenedPro
 Decision decide(const Core& core, const Actor& actor, const OpenProgramme& command, Instant now) {
     if (auto allowed = permit(core.state, actor, Action::manage_network); !allowed) return refuse(allowed.error());
     const auto& programme = command.programme;
-    if (auto flaw = first_of(flaws(programme), "programme")) return refuse(*flaw);
     const auto known = core.state.programmes.find(programme.name);
+    if (known != core.state.programmes.end() && known->second.programme == programme) return repeat(programme.name.value);
+    if (auto flaw = first_of(flaws(programme), "programme")) return refuse(*flaw);
     if (known != core.state.programmes.end()) {
-        if (known->second.programme == programme) return repeat(programme.name.value);
         return refuse(RefusalCode::already_exists_different,
                       fmt::format("programme {} is open with other terms, and an award keeps the terms it was made under; open the new "
                                   "terms under a new name",

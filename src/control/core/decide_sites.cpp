@@ -276,7 +276,8 @@ Decision decide(const Core& core, const Actor& actor, const SetSite& command, In
     };
     for (const auto& [name, opened] : core.state.programmes) accounts.push_back(account::redeemed_at(opened, site.owner));
     auto facts = open_accounts(core, accounts, now);
-    if (!facts.empty()) events.push_back(std::move(facts));
+    if (!facts) return refuse(facts.error());
+    if (!facts->empty()) events.push_back(*std::move(facts));
     return accept(site.name.value, std::move(events));
 }
 

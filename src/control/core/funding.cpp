@@ -175,8 +175,9 @@ scheduler::FundingAnswers funding_answers(const Core& core, const LiveJob& job, 
         }
         answer.clauses = std::move(quote.clauses);
         if (!answer.clauses.empty()) continue;
-        answer.clauses.push_back({"all sources", fmt::format("up to {} yuan are needed for it and {} yuan are held", yuan(quote.cost_max),
-                                                             yuan(quote.cost_max - quote.uncovered))});
+        answer.clauses.push_back(
+            {"all sources", fmt::format("up to {} yuan are needed for it at its price of now, and {} yuan were held when it was submitted",
+                                        yuan(quote.cost_max), yuan(quote.cost_max - quote.uncovered))});
     }
     return answers;
 }

@@ -209,7 +209,8 @@ TEST(Funding, WhatWasAnsweredBeforeAPriceRoseIsForgotten) {
     market.deposit(100'000);
     const auto before = market.submit(Market::spec({"A100"}));
     market.site("east", {{"A100", Fen{601}}});
-    EXPECT_EQ(market.why(before, "east", "A100"), "up to 12.02 yuan are needed for it and 12.00 yuan are held");
+    EXPECT_EQ(market.why(before, "east", "A100"),
+              "up to 12.02 yuan are needed for it at its price of now, and 12.00 yuan were held when it was submitted");
     market.nodes("east", {Market::node("n1", {"A100"})});
     const auto after = market.submit(Market::spec({"A100"}));
     market.place();

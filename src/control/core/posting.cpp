@@ -56,17 +56,24 @@ Result<LedgerPosted, Refusal> post(const Core& core, const std::vector<ledger::T
     return judge(core, {}, transfers, now);
 }
 
-LedgerPosted open_accounts(const Core& core, const std::vector<ledger::AccountSpec>& accounts, Instant now) {
+Result<LedgerPosted, Refusal> open_accounts(const Core& core, const std::vector<ledger::AccountSpec>& accounts, Instant now) {
     LedgerPosted facts;
+    const auto have = [&] { return core.state.ledger.account_count() + facts.opened.size(); };
     for (const auto& spec : accounts) {
-        if (auto opened = core.state.ledger.decide_account(spec, now)) facts.opened.push_back(*opened);
+        auto opened = core.state.ledger.decide_account(spec, now);
+        const bool is_new = opened || opened.error() == ledger::AccountOutcome::too_many_accounts;
+        if (!is_new) continue;
+        if (auto full = no_room(have(), ledger::Options{}.accounts_max, "accounts of the ledger", "run another network for what is new"))
+            return fail(*std::move(full));
+        if (opened) facts.opened.push_back(*opened);
     }
     return facts;
 }
 
 Result<LedgerPosted, Refusal> open_and_post(const Core& core, const std::vector<ledger::AccountSpec>& accounts,
                                             const std::vector<ledger::Transfer>& transfers, Instant now) {
-    return judge(core, open_accounts(core, accounts, now), transfers, now);
+    auto opened = WEIR_TRY(open_accounts(core, accounts, now));
+    return judge(core, std::move(opened), transfers, now);
 }
 
 }  // namespace weir::control

@@ -36,8 +36,8 @@ namespace weir::control {
 
 /// Facts of all the transfers, or a refusal in our terms. The batch stands or falls together.
 [[nodiscard]] Result<LedgerPosted, Refusal> post(const Core& core, const std::vector<ledger::Transfer>& transfers, Instant now);
-/// Facts that open those accounts that do not exist yet.
-[[nodiscard]] LedgerPosted open_accounts(const Core& core, const std::vector<ledger::AccountSpec>& accounts, Instant now);
+/// Facts that open those accounts that do not exist yet; refused where the ledger has no room for all of them.
+[[nodiscard]] Result<LedgerPosted, Refusal> open_accounts(const Core& core, const std::vector<ledger::AccountSpec>& accounts, Instant now);
 /// Facts that open accounts, and of transfers that need them: both are one event.
 [[nodiscard]] Result<LedgerPosted, Refusal> open_and_post(const Core& core, const std::vector<ledger::AccountSpec>& accounts,
                                                                        const std::vector<ledger::Transfer>& transfers, Instant now);

@@ -72,6 +72,7 @@ struct LiveJob {
     std::uint32_t generation = 0;           ///< 0: never placed.
     std::optional<Placement> placement;     ///< Of the present generation; empty in the queue.
     std::optional<Reason> stop_ordered;
+    std::optional<Reason> stop_overruled;   ///< The network's own order that a cancel took the place of: it still says who pays.
     std::optional<Instant> started_at;      ///< When the present generation ran first.
     Seconds run_for;                        ///< How long it may run from then on.
     std::optional<Instant> deadline;        ///< By which it must run, end by itself, or have ended as ordered.
@@ -89,8 +90,8 @@ struct LiveJob {
 };
 BOOST_DESCRIBE_STRUCT(LiveJob, (),
                       (id, project, submitter, body, spec, submitted_at, holds, waits_for, state, reason, since, generation, placement,
-                       stop_ordered, started_at, run_for, deadline, not_before, avoid, error_restarts, fault_restarts, nodes_killed,
-                       checkpoints, usage, meters, changed_at))
+                       stop_ordered, stop_overruled, started_at, run_for, deadline, not_before, avoid, error_restarts, fault_restarts,
+                       nodes_killed, checkpoints, usage, meters, changed_at))
 
 /// What is remembered of a job that has left.
 struct Tombstone {

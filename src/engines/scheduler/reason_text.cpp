@@ -99,9 +99,11 @@ std::string of_the_site(const Reason& r) {
             return fmt::format("tier {} is required, the site is {}; leave the tier out to run at any", tier_name(r.asked),
                                tier_name(r.has));
         case ReasonCode::funding_refused:
-            return fmt::format("the job's funding may not pay for {} here ({}); add a source that may", name_of_model(r.model), clauses(r));
+            return fmt::format("the job's funding does not pay for {} here ({}); submit it again with funding that does",
+                               name_of_model(r.model), clauses(r));
         case ReasonCode::funding_unanswered:
-            return fmt::format("the site has no price for {}; ask for a model that it lists", name_of_model(r.model));
+            return fmt::format("the site has no price for {}; wait until it has one, or submit it again for a model that it lists",
+                               name_of_model(r.model));
         default:
             return fmt::format("the job must stay in one {}, the site declares no such level; ask for another level", r.text);
     }

@@ -91,14 +91,15 @@ TEST(Why, EveryConstraintRefusesByItsName) {
         {ReasonCode::tier_differs, [](Ask& a, SiteSet&, Scheduler&) { a.required_tier = Tier::core; },
          "chengdu: tier core is required, the site is cloud; leave the tier out to run at any"},
         {ReasonCode::funding_unanswered, [](Ask& a, SiteSet&, Scheduler&) { a.funding = "voucher"; },
-         "chengdu: the site has no price for H800; ask for a model that it lists"},
+         "chengdu: the site has no price for H800; wait until it has one, or submit it again for a model that it lists"},
         {ReasonCode::funding_refused,
          [](Ask& a, SiteSet&, Scheduler& scheduler) {
              a.funding = "voucher";
              tell(scheduler,
                   FundingSet{"voucher", {{"chengdu", {{"H800", {false, {{"voucher-2026", "only sites of tier core, clause 4"}}}}}}}});
          },
-         "chengdu: the job's funding may not pay for H800 here (voucher-2026: only sites of tier core, clause 4); add a source that may"},
+         "chengdu: the job's funding does not pay for H800 here (voucher-2026: only sites of tier core, clause 4); submit it again with "
+         "funding that does"},
         {ReasonCode::level_unknown, [](Ask& a, SiteSet&, Scheduler&) { a.required_level = "block"; },
          "chengdu: the job must stay in one block, the site declares no such level; ask for another level"},
     };
@@ -142,10 +143,12 @@ TEST(Why, FundingIsAskedOfEachAlternative) {
     wanted.alternatives.push_back({.model = "H20", .milli_cards = 8'000});
     tell(scheduler, queued(1, wanted));
     EXPECT_TRUE(scheduler.plan({}).placements.empty());
-    EXPECT_THAT(texts(scheduler, uid(1)),
-                ElementsAre("chengdu: the job's funding may not pay for H800 here (voucher: domestic cards only); add a source that may",
-                            "chengdu: 8 x 910B on one node were asked, the site has no 910B; name another model as an alternative",
-                            "chengdu: the site has no price for H20; ask for a model that it lists"));
+    EXPECT_THAT(
+        texts(scheduler, uid(1)),
+        ElementsAre(
+            "chengdu: the job's funding does not pay for H800 here (voucher: domestic cards only); submit it again with funding that does",
+            "chengdu: 8 x 910B on one node were asked, the site has no 910B; name another model as an alternative",
+            "chengdu: the site has no price for H20; wait until it has one, or submit it again for a model that it lists"));
     EXPECT_FALSE(scheduler.can_ever_fit(wanted).fits);
     tell(scheduler, node("chengdu", "c", 8, "910B"));
     tell(scheduler, node("chengdu", "d", 8, "H20"));

@@ -37,7 +37,7 @@ struct LogPiece {
 /// Why there is no piece; the first that applies.
 enum class LogFault : std::uint8_t {
     unknown = 1,      ///< No such log: the task has not printed yet, it never was, or its log is gone.
-    unavailable = 2,  ///< It cannot be reached now; ask again.
+    unavailable = 2,  ///< It cannot be reached from here, now or ever.
 };
 struct LogError {
     LogFault fault{};

@@ -118,9 +118,7 @@ Result<LogQuery, Refusal> complete(Context& context, Wanted wanted, std::string_
 
 http::Response refuse_log(const LogError& error, std::string_view target) {
     if (error.fault == LogFault::unknown) return refuse(404, "no_log", error.message, target);
-    auto response = refuse(503, "log_unavailable", error.message, target);
-    response.headers.emplace_back("Retry-After", "2");
-    return response;
+    return refuse(503, "log_unavailable", error.message, target);
 }
 
 http::Response one_piece(Context& context, const LogQuery& query, const http::Request& request) {

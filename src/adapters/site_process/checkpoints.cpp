@@ -121,8 +121,9 @@ constexpr unsigned edition_mask = STATX_INO | STATX_BTIME | STATX_MTIME;
 /// Tells a folder from the one that had its place before: when it was made, because a file system may give a number again, and not when it
 /// was changed, because a folder that is being removed is not published anew. Some file systems do not know when a folder was made; there
 /// its last change has to do, which a new name is not.
+statx_timestamp made_at(const struct statx& facts) { return (facts.stx_mask & STATX_BTIME) != 0 ? facts.stx_btime : facts.stx_mtime; }
 std::string edition_of(const struct statx& facts) {
-    const auto& made = (facts.stx_mask & STATX_BTIME) != 0 ? facts.stx_btime : facts.stx_mtime;
+    const auto made = made_at(facts);
     return fmt::format("{}:{}.{:09}", facts.stx_ino, made.tv_sec, made.tv_nsec);
 }
 
@@ -214,13 +215,15 @@ BackendResult<std::vector<ports::PublishedCheckpoint>> list_checkpoints(int chec
         constexpr auto wanted = STATX_BASIC_STATS | edition_mask;
         if (!is_safe_name(name) || statx(checkpoints, name.c_str(), AT_SYMLINK_NOFOLLOW, wanted, &facts) != 0 || !S_ISDIR(facts.stx_mode))
             continue;
-        const auto written_ns = std::int64_t{facts.stx_mtime.tv_sec} * 1'000'000'000 + facts.stx_mtime.tv_nsec;
-        found.emplace_back(written_ns, ports::PublishedCheckpoint{std::move(name), edition_of(facts), facts.stx_ctime.tv_sec});
+        // By when they were made: who thins out an older one changes it, and does not make it the newest.
+        const auto made = made_at(facts);
+        found.emplace_back(std::int64_t{made.tv_sec} * 1'000'000'000 + made.tv_nsec,
+                           ports::PublishedCheckpoint{std::move(name), edition_of(facts), facts.stx_ctime.tv_sec});
     }
     std::ranges::sort(found,
                       [](const auto& a, const auto& b) { return std::tie(a.first, a.second.name) < std::tie(b.first, b.second.name); });
     std::vector<ports::PublishedCheckpoint> published;
-    for (auto& [written_ns, one] : found) published.push_back(std::move(one));
+    for (auto& [made_ns, one] : found) published.push_back(std::move(one));
     return published;
 }
 

@@ -313,8 +313,8 @@ public:
     [[nodiscard]] virtual BackendResult<LogChunk> read_log(const TaskKey& key, std::int32_t local_rank, LogStream stream,
                                                            std::int64_t offset, std::int64_t max_bytes) = 0;
 
-    /// What is published, what was made first before the others. Cheap; nothing is verified. bad_checkpoint where their folder has so many names that
-    /// it would not be cheap.
+    /// What is published, in the order in which it was made. Cheap; nothing is verified. bad_checkpoint where their folder has
+    /// so many names that it would not be cheap.
     [[nodiscard]] virtual BackendResult<std::vector<PublishedCheckpoint>> list_checkpoints(const TaskKey& key) = 0;
     /// Looks at names and sizes alone; bad_checkpoint where there is what cannot be kept.
     [[nodiscard]] virtual BackendResult<CheckpointSize> measure_checkpoint(const TaskKey& key, const std::string& name) = 0;

@@ -519,8 +519,8 @@ void Reconciler::take(const Replicated& answer) {
     spdlog::info("checkpoint.stored job={} generation={} name={} bytes={}", answer.key.job.text(), answer.key.generation,
                  answer.published.name, answer.bytes);
     memory.stored.push_back(
-        {{answer.key.job, answer.key.generation, answer.published.name, answer.manifest, answer.bytes, edition.since_s},
-         answer.published.edition});
+        {{answer.key.job, answer.key.generation, answer.published.name, answer.manifest, answer.bytes, edition.since_s}, answer.published});
+    if (answer.published.is_made_known()) memory.stored_made_ns = std::max(memory.stored_made_ns, answer.published.made_ns);
     // The newest say all that those before them do.
     if (memory.stored.size() > stored_untold_max) memory.stored.erase(memory.stored.begin());
 }
@@ -549,9 +549,11 @@ bool Reconciler::replicate(const GenerationKey& key, const Gang& gang) {
     if (!published) return false;
     remember_editions(*published, memory);
     if (memory.replicating || now_ < memory.replicate_after) return false;
+    const auto newest_made_ns = std::max(memory.stored_made_ns, record->replicated_made_ns);
     for (auto one = published->rbegin(); one != published->rend(); ++one) {
         const auto& known = memory.editions.at(one->edition);
-        if (known.stored || one->edition == record->replicated_edition) return false;
+        // What was made before it, and is there though it was passed over, would take a job back.
+        if (known.stored || one->edition == record->replicated_edition || one->made_ns <= newest_made_ns) return false;
         if (known.bad) continue;
         name_other_ranks(key, gang);
         memory.replicating = *one;

@@ -132,7 +132,7 @@ private:
     /// A checkpoint that the network's store has.
     struct Stored {
         CheckpointReport report;
-        std::string edition;
+        ports::PublishedCheckpoint published;
     };
 
     /// What is remembered of a checkpoint for as long as it is published.
@@ -149,6 +149,7 @@ private:
         bool preparing = false;
         std::optional<ports::PublishedCheckpoint> replicating;  ///< The checkpoint under way.
         std::map<std::string, Edition, std::less<>> editions;
+        std::int64_t stored_made_ns = 0;  ///< When the newest one that is stored was made.
         ports::BootInstant replicate_after;  ///< Not before: the store did not answer.
         ports::BootInstant prepare_after;
         std::optional<ports::BootInstant> unprepared_since;

@@ -264,7 +264,8 @@ void Reconciler::acknowledge(const SiteReport& report) {
         if (told == stored.end()) continue;
         if (auto* record = record_of(point.job, point.generation)) {
             record->replicated = point.name;
-            record->replicated_edition = told->edition;
+            record->replicated_edition = told->published.edition;
+            if (told->published.is_made_known()) record->replicated_made_ns = std::max(record->replicated_made_ns, told->published.made_ns);
         }
         stored.erase(told);
     }

@@ -151,7 +151,8 @@ public:
     ports::BackendResult<std::vector<ports::PublishedCheckpoint>> list_checkpoints(const ports::TaskKey& key) override {
         if (too_many_names) return fail(ports::BackendError{ports::BackendFault::bad_checkpoint, "too many names"});
         std::vector<ports::PublishedCheckpoint> published;
-        for (const auto& [at, content] : tasks.at(key).checkpoints) published.push_back({at, content, changed_s});
+        for (const auto& [at, content] : tasks.at(key).checkpoints)
+            published.push_back({at, content, changed_s, made.contains(at) ? made.at(at) : INT64_MAX});
         return published;
     }
     ports::BackendResult<ports::CheckpointSize> measure_checkpoint(const ports::TaskKey& key, const std::string& at) override {
@@ -222,6 +223,7 @@ public:
     std::vector<ports::TaskKey> shed_tasks;
     bool too_many_names = false;
     std::int64_t changed_s = INT64_MAX;  ///< Of what is published.
+    std::map<std::string, std::int64_t> made;  ///< When, by names of checkpoints.
     bool checkpoints_beside = false;
 
 private:

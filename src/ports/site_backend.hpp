@@ -248,6 +248,8 @@ struct PublishedCheckpoint {
     std::string name{};
     std::string edition{};  ///< Stays with what is published when its name changes, and differs from any other's; says nothing else.
     std::int64_t changed_s = INT64_MAX;  ///< When its folder was last named or changed, by the site's clock; without it nobody knows.
+    std::int64_t made_ns = INT64_MAX;    ///< When its folder was made, by the site's clock: what was made first is older. Or nobody knows.
+    [[nodiscard]] bool is_made_known() const { return made_ns != INT64_MAX; }
     friend bool operator==(const PublishedCheckpoint& a, const PublishedCheckpoint& b) { return a.edition == b.edition; }
 };
 

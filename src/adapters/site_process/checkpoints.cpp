@@ -209,7 +209,7 @@ BackendResult<std::vector<ports::PublishedCheckpoint>> list_checkpoints(int chec
                                   "the task must remove old checkpoints",
                                   checkpoint_names_max));
     }
-    std::vector<std::pair<std::int64_t, ports::PublishedCheckpoint>> found;
+    std::vector<ports::PublishedCheckpoint> published;
     for (auto& name : *there) {
         struct statx facts{};
         constexpr auto wanted = STATX_BASIC_STATS | edition_mask;
@@ -217,13 +217,10 @@ BackendResult<std::vector<ports::PublishedCheckpoint>> list_checkpoints(int chec
             continue;
         // By when they were made: who thins out an older one changes it, and does not make it the newest.
         const auto made = made_at(facts);
-        found.emplace_back(std::int64_t{made.tv_sec} * 1'000'000'000 + made.tv_nsec,
-                           ports::PublishedCheckpoint{std::move(name), edition_of(facts), facts.stx_ctime.tv_sec});
+        published.push_back(
+            {std::move(name), edition_of(facts), facts.stx_ctime.tv_sec, std::int64_t{made.tv_sec} * 1'000'000'000 + made.tv_nsec});
     }
-    std::ranges::sort(found,
-                      [](const auto& a, const auto& b) { return std::tie(a.first, a.second.name) < std::tie(b.first, b.second.name); });
-    std::vector<ports::PublishedCheckpoint> published;
-    for (auto& [made_ns, one] : found) published.push_back(std::move(one));
+    std::ranges::sort(published, [](const auto& a, const auto& b) { return std::tie(a.made_ns, a.name) < std::tie(b.made_ns, b.name); });
     return published;
 }
 

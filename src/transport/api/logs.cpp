@@ -1,6 +1,7 @@
 // What tasks print: a piece from an offset, or everything as it comes.
 #include "transport/api/context.hpp"
 
+#include <algorithm>
 #include <array>
 #include <boost/describe/enum_from_string.hpp>
 #include <chrono>
@@ -14,6 +15,7 @@ constexpr std::array<std::string_view, 2> stream_words{"stdout", "stderr"};
 constexpr std::size_t piece_bytes = 256U << 10U;
 constexpr std::size_t follow_bytes = 64U << 10U;
 constexpr Duration look_every = milliseconds(250);
+constexpr std::uint64_t offset_max = INT64_MAX;  ///< No log is longer.
 
 Refusal unknown_job(std::string_view text) {
     return not_found(fmt::format("{} is not known here; list yours with: weir job list", text), "job");
@@ -86,7 +88,7 @@ Result<Wanted, Refusal> wanted_of(const control::State& state, const http::Reque
         if (!control::may_see(state, actor, gone->second.project)) return fail(unknown_job(text));
         wanted.is_seen = true;
     }
-    query.offset = natural(request, "offset").value_or(0);
+    query.offset = std::min(natural(request, "offset").value_or(0), offset_max);
     query.stream = word(request, "stream") == "stderr" ? LogStream::stderr_ : LogStream::stdout_;
     query.max_bytes = piece_bytes;
     return wanted;

@@ -137,7 +137,9 @@ void SimSite::reconcile() {
         const auto wanted =
             std::ranges::find_if(desired_->tasks, [&](const DesiredTask& d) { return d.job == key.first && d.generation == key.second; });
         const bool unwanted = wanted == desired_->tasks.end() || wanted->stop;
-        if (unwanted && (task.phase == Phase::starting || task.phase == Phase::running)) stop(task, of_obedience());
+        const bool ordered = wanted != desired_->tasks.end();
+        if (unwanted && (task.phase == Phase::starting || task.phase == Phase::running))
+            stop(task, ordered ? of_obedience() : Reason::site_lost_task);
     }
     for (const auto& wanted : desired_->tasks) {
         if (!wanted.stop && !tasks_.contains({wanted.job, wanted.generation})) begin(wanted);

@@ -218,8 +218,8 @@ bool Reconciler::look() {
         gang.closing = why_closed(key, gang);
         gang.view = look_at(gang.ranks, gang.closing != Closing::none);
         const bool none_failed = gang.view.any_here && gang.view.reason == Reason::site_lost_task && !gang.view.first_failed;
-        if (gang.closing == Closing::stop_ordered && none_failed) gang.view.reason = Reason::stopped_as_ordered;
         const auto* record = records_.find(key);
+        if (none_failed && record != nullptr && record->stopped_as_ordered) gang.view.reason = Reason::stopped_as_ordered;
         if (record != nullptr && !record->refused.empty() && gang.view.state == TaskState::ended && !gang.view.first_failed) {
             gang.view.reason = Reason::start_failed;
         }
@@ -299,12 +299,26 @@ bool Reconciler::close(const GenerationKey& key, Gang& gang) {
     }
     if (gang.closing == Closing::superseded) return fence_older(std::prev(gangs_.upper_bound({key.job, UINT32_MAX}))->first);
     if (gang.closing == Closing::paused && waits_for_checkpoint(key, gang)) return false;
+    if (gang.closing == Closing::stop_ordered) note_order_to_stop(key, gang);
     for (const auto* rank : gang.ranks) {
         if (rank == nullptr || rank->state == ports::TaskState::ended || rank->state == ports::TaskState::stopping) continue;
         const auto stopped = backend_.stop(rank->key);
         if (!stopped && stopped.error().fault != ports::BackendFault::ended) complain(key, "stop", stopped.error().message);
     }
     return false;
+}
+
+/// What the site stopped by itself before the order came has not obeyed it: it is the site's loss.
+void Reconciler::note_order_to_stop(const GenerationKey& key, const Gang& gang) {
+    const auto* known = records_.find(key);
+    if (known == nullptr || known->stopped_as_ordered) return;
+    const auto was_stopped = [](const auto* rank) {
+        return rank != nullptr && (rank->state == ports::TaskState::stopping || rank->reason == ports::EndReason::stopped);
+    };
+    if (std::ranges::any_of(gang.ranks, was_stopped)) return;
+    auto record = *known;
+    record.stopped_as_ordered = true;
+    save(record);
 }
 
 bool Reconciler::fence_older(const GenerationKey& key) {
@@ -499,7 +513,8 @@ void Reconciler::take(const Prepared& answer) {
 void Reconciler::take(const Replicated& answer) {
     auto& memory = memory_[answer.key];
     memory.replicating.reset();
-    auto& edition = memory.editions.try_emplace(answer.published.edition, Edition{.since_s = now_s_}).first->second;
+    auto& edition =
+        memory.editions.try_emplace(answer.published.edition, Edition{.since_s = now_s_, .place = {memory.looks, 0}}).first->second;
     if (answer.again) {
         memory.replicate_after = later(now_, pause_after(memory.put_off++));
         complain(answer.key, "store a checkpoint", answer.fault);
@@ -515,12 +530,12 @@ void Reconciler::take(const Replicated& answer) {
         return;
     }
     memory.bad_in_a_row = 0;
-    edition.stored = true;
+    // What is older, and is there though it was passed over, would take the job back.
+    for (auto& [name, other] : memory.editions) other.stored = other.stored || other.place <= edition.place;
     spdlog::info("checkpoint.stored job={} generation={} name={} bytes={}", answer.key.job.text(), answer.key.generation,
                  answer.published.name, answer.bytes);
     memory.stored.push_back(
         {{answer.key.job, answer.key.generation, answer.published.name, answer.manifest, answer.bytes, edition.since_s}, answer.published});
-    if (answer.published.is_made_known()) memory.stored_made_ns = std::max(memory.stored_made_ns, answer.published.made_ns);
     // The newest say all that those before them do.
     if (memory.stored.size() > stored_untold_max) memory.stored.erase(memory.stored.begin());
 }
@@ -545,31 +560,37 @@ bool Reconciler::replicate(const GenerationKey& key, const Gang& gang) {
     if (record == nullptr || gang.ranks.empty() || gang.ranks.front() == nullptr || record->end_known) return false;
     if (is_given_up(gang)) return false;
     auto& memory = memory_[key];
-    const auto published = published_to_store(key, gang);
+    auto published = published_to_store(key, gang);
     if (!published) return false;
-    remember_editions(*published, memory);
+    remember_editions(*published, *record, memory);
     if (memory.replicating || now_ < memory.replicate_after) return false;
-    const auto newest_made_ns = std::max(memory.stored_made_ns, record->replicated_made_ns);
-    for (auto one = published->rbegin(); one != published->rend(); ++one) {
-        const auto& known = memory.editions.at(one->edition);
-        // What was made before it, and is there though it was passed over, would take a job back.
-        if (known.stored || one->edition == record->replicated_edition || one->made_ns <= newest_made_ns) return false;
+    const auto place_of = [&](const ports::PublishedCheckpoint& one) { return memory.editions.at(one.edition).place; };
+    std::ranges::sort(*published, std::greater{}, place_of);
+    for (const auto& one : *published) {
+        const auto& known = memory.editions.at(one.edition);
+        if (known.stored || one.edition == record->replicated_edition) return false;
         if (known.bad) continue;
         name_other_ranks(key, gang);
-        memory.replicating = *one;
-        desk_.order(ReplicateOrder{key, record->project, *one});
+        memory.replicating = one;
+        desk_.order(ReplicateOrder{key, record->project, one});
         return true;
     }
     return false;
 }
 
 /// A copy takes its time, and waits for others: what is in a checkpoint is what was done until it was published, not until it was copied.
-void Reconciler::remember_editions(const std::vector<ports::PublishedCheckpoint>& published, Memory& memory) const {
+/// What lay there before this agent began, and was made before what is stored, was passed over by the agent before.
+void Reconciler::remember_editions(const std::vector<ports::PublishedCheckpoint>& published, const GenerationRecord& record,
+                                   Memory& memory) const {
     std::set<std::string_view> there;
     for (const auto& one : published) {
+        const Edition fresh{.since_s = std::min(now_s_, one.changed_s),
+                            .place = {memory.looks, there.size()},
+                            .stored = memory.looks == 0 && one.made_ns < record.replicated_made_ns};
+        memory.editions.try_emplace(one.edition, fresh);
         there.insert(one.edition);
-        memory.editions.try_emplace(one.edition, Edition{.since_s = std::min(now_s_, one.changed_s)});
     }
+    ++memory.looks;
     if (memory.editions.size() == there.size()) return;
     if (memory.replicating) there.insert(memory.replicating->edition);
     std::erase_if(memory.editions, [&](const auto& one) { return !there.contains(one.first); });

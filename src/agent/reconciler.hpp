@@ -138,8 +138,10 @@ private:
     /// What is remembered of a checkpoint for as long as it is published.
     struct Edition {
         std::int64_t since_s = 0;  ///< It was published by then: what is used later is not in it.
+        /// Its age: the look at which it was first there, and its place then. Clocks of hosts are set back.
+        std::pair<std::uint64_t, std::size_t> place;
         bool bad = false;          ///< It did not hold.
-        bool stored = false;
+        bool stored = false;       ///< It is, or a newer one is.
     };
 
     /// What is remembered of a generation from look to look, and may be forgotten.
@@ -149,7 +151,7 @@ private:
         bool preparing = false;
         std::optional<ports::PublishedCheckpoint> replicating;  ///< The checkpoint under way.
         std::map<std::string, Edition, std::less<>> editions;
-        std::int64_t stored_made_ns = 0;  ///< When the newest one that is stored was made.
+        std::uint64_t looks = 0;  ///< At what is published.
         ports::BootInstant replicate_after;  ///< Not before: the store did not answer.
         ports::BootInstant prepare_after;
         std::optional<ports::BootInstant> unprepared_since;
@@ -217,7 +219,8 @@ private:
     [[nodiscard]] bool is_end_told(const GenerationKey& key) const;
     void shed(const GenerationKey& key, const Gang& gang);
     [[nodiscard]] std::optional<std::vector<ports::PublishedCheckpoint>> published_to_store(const GenerationKey& key, const Gang& gang);
-    void remember_editions(const std::vector<ports::PublishedCheckpoint>& published, Memory& memory) const;
+    void remember_editions(const std::vector<ports::PublishedCheckpoint>& published, const GenerationRecord& record, Memory& memory) const;
+    void note_order_to_stop(const GenerationKey& key, const Gang& gang);
     void save(const GenerationRecord& record);
     void complain(const GenerationKey& key, std::string_view what, const std::string& why);
 

@@ -134,6 +134,22 @@ TEST_F(ReconcilerTest, WhatWasMadeBeforeTheNewestIsNeverStoredAfterIt) {
     EXPECT_EQ(words(), "#2 c1:latest");
 }
 
+TEST_F(ReconcilerTest, AClockThatIsSetBackKeepsNoCheckpointFromTheStore) {
+    greet();
+    desire({task(1)});
+    at(101);
+    tell();
+    auto& published = backend.tasks.at(rank(1, 0)).checkpoints;
+    backend.made["latest"] = 100;
+    published = {{"latest", "one"}};
+    at(102);
+    EXPECT_EQ(tell(), "#3 c1:latest");
+    backend.made["latest"] = 50;
+    published = {{"latest", "two"}};
+    at(103);
+    EXPECT_EQ(tell(), "#4 c1:latest");
+}
+
 TEST_F(ReconcilerTest, AnEndDoesNotWaitForAStoreForEver) {
     greet();
     desire({task(1)});
@@ -214,6 +230,22 @@ TEST_F(ReconcilerTest, APauseIsContentWithACheckpointUnderAKnownName) {
     EXPECT_EQ(at(103), Calls{}) << "it makes room for the next one";
     backend.tasks.at(rank(1, 0)).checkpoints = {{"latest", "two"}, {"prev", "one"}};
     EXPECT_EQ(at(104), (Calls{"stop 1/0"}));
+}
+
+TEST_F(ReconcilerTest, WhatAPauseStoppedHasNotObeyedTheOrderThatCameAfterIt) {
+    greet();
+    auto wanted = task(1);
+    desire({wanted});
+    at(101);
+    tell();
+    agent->set_paused(true);
+    EXPECT_EQ(at(102), (Calls{"stop 1/0"}));
+    wanted.stop = true;
+    desire({wanted});
+    at(103);
+    backend.finish_stopping();
+    at(104);
+    EXPECT_NE(words().find("1:ended(site_lost_task,0)"), std::string::npos) << "the site stopped it, and the tenant pays for nothing";
 }
 
 TEST_F(ReconcilerTest, APauseWaitsForACheckpointNoLongerThanItsGrace) {

@@ -57,6 +57,7 @@ struct GenerationRecord {
     std::string replicated;              ///< Name of the newest checkpoint that the network's store has.
     std::string replicated_edition;      ///< Which of those that bore the name.
     std::int64_t replicated_made_ns = 0; ///< When it was made; 0 where nobody knows.
+    bool stopped_as_ordered = false;     ///< None of it was stopped before the order to stop it was carried out.
     bool end_known = false;              ///< The server has taken in that it ended.
     [[nodiscard]] GenerationKey key() const { return {job, generation}; }
     static constexpr std::array field_rules{
@@ -64,12 +65,14 @@ struct GenerationRecord {
         codec::Field{.name = "disk_used_up", .optional = true, .doc = "records of older agents have none"},
         codec::Field{.name = "replicated_edition", .optional = true, .doc = "records of older agents have none"},
         codec::Field{.name = "replicated_made_ns", .optional = true, .doc = "records of older agents have none"},
+        codec::Field{.name = "stopped_as_ordered", .optional = true, .doc = "records of older agents have none"},
     };
     bool operator==(const GenerationRecord&) const = default;
 };
 BOOST_DESCRIBE_STRUCT(GenerationRecord, (),
                       (job, generation, project, nodes, master_port, run_on, checkpoint, kill_grace_s, checkpoint_before_s, slice_s,
-                       prepared, resume, refused, disk_used_up, metered, replicated, replicated_edition, replicated_made_ns, end_known))
+                       prepared, resume, refused, disk_used_up, metered, replicated, replicated_edition, replicated_made_ns,
+                       stopped_as_ordered, end_known))
 
 /// Sessions of this root in which nothing was in doubt, and in which life of the host.
 struct Vouching {

@@ -85,7 +85,8 @@ struct TaskReport {
     JobId job;
     std::uint32_t generation = 0;
     TaskState state = TaskState::starting;
-    /// Of an end: exited, signalled, out_of_memory, disk_exceeded, start_failed, lease_lost, cancelled..., node_lost.
+    /// Of an end: exited, exit_code, signalled, out_of_memory, disk_exceeded, start_failed, max_duration_reached, lease_lost, node_lost,
+    /// site_lost_task, stopped_as_ordered.
     Reason reason = Reason::none;
     std::int64_t exit_code = 0;       ///< Of the first process that failed; 128 + n for signal n.
     std::optional<NodeName> blamed;   ///< The node that broke, where one did.

@@ -195,6 +195,8 @@ TEST(Submit, IsNoRefusalWhereOnlyTheIdCannotBeWritten) {
     rig.disk_is_full = true;
     EXPECT_EQ(rig.run({"submit", good_job(rig), "--id", job_a}), 12) << "a script that repeats it would pay twice";
     EXPECT_THAT(rig.err, HasSubstr(std::string{"submitted: "} + job_a));
+    EXPECT_EQ(rig.run({"submit", good_job(rig), "--id", job_a, "--json"}), 12);
+    EXPECT_THAT(rig.err, HasSubstr(std::string{"submitted: "} + job_a));
 }
 
 TEST(Submit, SaysHowToRepeatWhereTheOutcomeIsUnknown) {

@@ -40,11 +40,6 @@ std::string span_text(const codec::Value& spec, std::string_view name) {
     return spec.find(name) == nullptr ? std::string{} : span(seconds(integer_of(spec, name)));
 }
 
-bool is_over(const codec::Value& job) {
-    const auto state = text_of(job, "state");
-    return state == "succeeded" || state == "failed" || state == "cancelled";
-}
-
 std::string rate_text(std::int64_t fen) { return money(fen) + " a card and hour"; }
 
 /// How long ago, or how long it took; empty where one of the two is not known.
@@ -101,6 +96,11 @@ Table usage_table(const codec::Value& job) {
 }
 
 }  // namespace
+
+bool is_over(const codec::Value& job) {
+    const auto state = text_of(job, "state");
+    return state == "succeeded" || state == "failed" || state == "cancelled";
+}
 
 std::string standing_text(const codec::Value& job) {
     auto text = text_of(job, "state");

@@ -80,8 +80,7 @@ private:
 /// A watch from now on of a job that has ended would never end: that is said instead. Otherwise it begins where the job was seen to live.
 Result<bool, Failure> has_ended(Session& session, const std::string& job, Watcher& watcher) {
     const auto seen = WEIR_TRY(session.get("/v1/jobs/" + job));
-    const auto state = text_of(seen.value, "state");
-    if (state != "succeeded" && state != "failed" && state != "cancelled") {
+    if (!is_over(seen.value)) {
         watcher.begin_after(integer_of(seen.value, "revision"));
         return false;
     }

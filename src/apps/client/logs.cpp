@@ -5,6 +5,7 @@
 #include "apps/client/characters.hpp"
 #include "apps/client/format.hpp"
 #include "apps/client/job_id.hpp"
+#include "apps/client/job_text.hpp"
 #include "apps/client/progress.hpp"
 #include "apps/client/send.hpp"
 
@@ -140,8 +141,8 @@ struct Standing {
 
 Result<Standing, Failure> standing_of(Session& session, const std::string& job) {
     const auto reply = WEIR_TRY(session.get("/v1/jobs/" + job));
-    Standing standing{static_cast<std::uint32_t>(integer_of(reply.value, "generation")), false, text_of(reply.value, "state")};
-    standing.over = standing.state == "succeeded" || standing.state == "failed" || standing.state == "cancelled";
+    Standing standing{static_cast<std::uint32_t>(integer_of(reply.value, "generation")), is_over(reply.value),
+                      text_of(reply.value, "state")};
     return standing;
 }
 

@@ -48,8 +48,7 @@ Result<Reply, Failure> final_state(Session& session, const std::string& id) {
         if (!reply && (reply.error().exit != Exit::unreachable || ++misses > misses_max)) return reply;
         if (reply) {
             misses = 0;
-            const auto state = text_of(reply->value, "state");
-            if (state == "succeeded" || state == "failed" || state == "cancelled") return reply;
+            if (is_over(reply->value)) return reply;
             progress.say(fmt::format("{} is {}", cut_middle(id, id_width), standing_text(reply->value)));  // The mark of a card fits.
         }
         session.console().sleep(look_every);
@@ -98,8 +97,7 @@ Done submit(Session& session, const SubmitAsk& ask) {
     }
     auto& console = session.console();
     if (!session.printed(*reply)) {
-        console.out << id << '\n' << std::flush;
-        if (!console.out.good()) console.err << fmt::format("submitted: {}\n", id);  // Or nobody knows what will be paid for.
+        console.out << id << '\n';
         bool said = false;
         for (const auto& warning : items_of(reply->value, "warnings")) {
             const bool of_sites = text_of(warning, "code") != "funding_unused";
@@ -107,6 +105,8 @@ Done submit(Session& session, const SubmitAsk& ask) {
             console.err << fmt::format("warning: {}{}\n", about, with_local_times(console, text_of(warning, "text")));
         }
     }
+    console.out.flush();
+    if (!console.out.good()) console.err << fmt::format("submitted: {}\n", id);  // Or nobody knows what will be paid for.
     if (console.talks && !ask.wait) console.err << fmt::format("follow it with: weir job logs {} -f\n", id);
     return ask.wait ? wait_for(session, id, repetition(ask, project, id)) : Done{};
 }

@@ -50,7 +50,8 @@ Result<Stage, std::string> Stage::set(const StageOptions& options) {
     if (::geteuid() == 0) {
         auto users = UserBlock::claim();
         if (!users)
-            return fail(fmt::format("{} demonstrations run here as root and share the users there are; end one", UserBlock::blocks));
+            return fail(fmt::format("{} demonstrations run on this host, or somebody holds their names (@weir-up-users-...); end one",
+                                    UserBlock::blocks));
         stage.users_.emplace(*std::move(users));
     }
     // Tasks run under users of their own and must be able to pass through, not to list.

@@ -12,7 +12,7 @@ public:
     static constexpr unsigned first_user = 61'000;
     static constexpr unsigned blocks = 8;
 
-    /// Nothing where all are in use.
+    /// Nothing where the names of all are taken.
     [[nodiscard]] static std::optional<UserBlock> claim();
     UserBlock(UserBlock&& other) noexcept;
     UserBlock& operator=(UserBlock&&) = delete;

@@ -322,6 +322,14 @@ TEST(Access, SomebodyWithATokenCanAlwaysRunTheNetwork) {
     town.must(SetRoles{SubjectName{"lni"}, ProjectName{}, {Role::operator_}});  // a slip of the pen: nobody is called so
     EXPECT_EQ(town.refused(SetRoles{SubjectName{"op"}, ProjectName{}, {}}).field, "roles");
     EXPECT_EQ(town.refused(RevokeToken{token.id}).field, "id");
+    Token short_lived;
+    short_lived.id = {make_uid(town.now, 5, 1)};
+    short_lived.subject = SubjectName{"op"};
+    short_lived.hash = sha256("an hour");
+    short_lived.scopes = {Scope::admin};
+    short_lived.expires_at = town.now + hours(1);
+    town.must(IssueToken{short_lived});
+    EXPECT_EQ(town.refused(RevokeToken{token.id}).field, "id") << "in an hour nobody could";
     town.must(SetRoles{SubjectName{"lin"}, ProjectName{}, {Role::operator_}});
     const auto lins = town.issue("lin");
     town.must(RevokeToken{token.id});

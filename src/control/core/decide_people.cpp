@@ -28,15 +28,16 @@ std::optional<Refusal> group_is_fixed(const State& state, const Organisation& no
     return std::nullopt;
 }
 
-/// Whether nobody could run the network any more without the tokens of which `is_left_out` is true, though somebody can with them.
+/// Whether nobody could run the network for good without the tokens of which `is_left_out` is true, though somebody can with them. One
+/// that ends takes its last holder with it: it makes none that is good for longer.
 template <class LeftOut>
-bool locks_out(const State& state, const LeftOut& is_left_out, Instant now) {
+bool locks_out(const State& state, const LeftOut& is_left_out) {
     bool with = false;
     for (const auto& [id, token] : state.tokens) {
         const auto roles = state.network_roles.find(token.subject);
-        const bool in_force = !token.site && (!token.expires_at || now < *token.expires_at);
+        const bool is_for_good = !token.site && !token.expires_at;
         const bool is_wide = std::ranges::find(token.scopes, Scope::admin) != token.scopes.end();
-        if (!in_force || !is_wide || roles == state.network_roles.end()) continue;
+        if (!is_for_good || !is_wide || roles == state.network_roles.end()) continue;
         if (std::ranges::find(roles->second, Role::operator_) == roles->second.end()) continue;
         if (!is_left_out(token)) return false;
         with = true;
@@ -98,7 +99,7 @@ Decision decide(const Core& core, const Actor& actor, const SetProject& command,
     return accept(project.name.value, {ProjectSet{project}});
 }
 
-Decision decide(const Core& core, const Actor& actor, const SetRoles& command, Instant now) {
+Decision decide(const Core& core, const Actor& actor, const SetRoles& command, Instant) {
     const auto action = command.project.empty() ? Action::manage_network : Action::manage_members;
     if (auto allowed = permit(core.state, actor, action, command.project); !allowed) return refuse(allowed.error());
     if (!is_name(command.subject.value))
@@ -147,13 +148,13 @@ Decision decide(const Core& core, const Actor& actor, const SetRoles& command, I
                       "roles");
     }
     const auto of_subject = [&](const Token& token) { return token.subject == command.subject; };
-    if (command.project.empty() && gives_up(Role::operator_) && locks_out(core.state, of_subject, now)) {
+    if (command.project.empty() && gives_up(Role::operator_) && locks_out(core.state, of_subject)) {
         return refuse(
             RefusalCode::bad_value,
-            fmt::format("{} is the last operator with a token in force of the scope admin, and nobody could run the network or make "
-                        "another token; issue one to another operator first: weir token issue --subject NAME --scope admin",
-                        command.subject.value),
-            "roles");
+            fmt::format("{} is the last operator with a token of the scope admin that does not expire, and nobody could run the "
+                                  "network for good; issue one to another operator first: weir token issue --subject NAME --scope admin",
+                                  command.subject.value),
+                      "roles");
     }
     if (!command.project.empty() && gives_up(Role::owner) && holders(core.state.members.at(command.project), Role::owner) == 1 &&
         !permit(core.state, actor, Action::manage_network)) {
@@ -234,7 +235,7 @@ Decision decide(const Core& core, const Actor& actor, const IssueToken& command,
     return accept(token.id.text(), {TokenIssued{issued}});
 }
 
-Decision decide(const Core& core, const Actor& actor, const RevokeToken& command, Instant now) {
+Decision decide(const Core& core, const Actor& actor, const RevokeToken& command, Instant) {
     const auto known = core.state.tokens.find(command.token);
     const bool own = known != core.state.tokens.end() && actor.kind == Actor::Kind::subject && known->second.subject == actor.subject;
     if (auto allowed = permit(core.state, actor, own ? Action::see_network : Action::issue_token); !allowed) {
@@ -252,12 +253,13 @@ Decision decide(const Core& core, const Actor& actor, const RevokeToken& command
                           "the token you use may only read, and ends no other than itself; use one with the scope write", "id");
         }
     }
-    if (locks_out(core.state, [&](const Token& token) { return token.id == command.token; }, now)) {
-        return refuse(RefusalCode::bad_value,
-                      fmt::format("{} is the last token in force with which an operator can run the network; issue another one first: weir "
-                                  "token issue --scope admin",
-                                  command.token.text()),
-                      "id");
+    if (locks_out(core.state, [&](const Token& token) { return token.id == command.token; })) {
+        return refuse(
+            RefusalCode::bad_value,
+            fmt::format("{} is the last token without an end with which an operator can run the network; issue another one first: "
+                        "weir token issue --scope admin",
+                        command.token.text()),
+            "id");
     }
     std::vector<Event> events{TokenEnded{command.token, false}};
     // Whoever had it may have named a session that shuts the site's own agent out: any session may begin anew. The site's own agent is

@@ -16,11 +16,13 @@ ports::JournalResult<std::vector<ports::Record>> JournalText::read(std::uint64_t
 
 namespace {
 
-/// Of a job that the core has forgotten; empty where the views do not know it either.
-ProjectName project_of_old(const World& world, const JobId& job) {
-    if (world.history == nullptr) return {};
+/// Of a job that the core has forgotten; empty where the views do not know it either, nothing where they cannot tell now.
+std::optional<ProjectName> project_of_old(const World& world, const JobId& job, std::uint64_t revision) {
+    if (world.history == nullptr) return ProjectName{};
     const auto found = world.history->job(job);
-    return found && *found ? (*found)->job.project : ProjectName{};
+    if (found && *found) return (*found)->job.project;
+    const bool is_told = found && world.history->watermark() >= revision;  // While they are built again they are behind.
+    return is_told ? std::optional{ProjectName{}} : std::nullopt;
 }
 
 /// Two tokens' worth: who has a script that asks without end can still ask with another.
@@ -37,7 +39,8 @@ Context::Context(World the_world, Options the_options)
       journal{world.journal},
       waker{world.reader, world.steady, options.waiting_max},
       worker{{options.questions_max, options.questions_each}},
-      watches{world.reader, journal, [this](const JobId& job) { return project_of_old(world, job); }, world.wall, options.watches_max} {}
+      watches{world.reader, journal, [this](const JobId& job, std::uint64_t revision) { return project_of_old(world, job, revision); },
+              world.wall, options.watches_max} {}
 
 // ---- who asks
 

@@ -7,21 +7,27 @@
 #include "domain/names.hpp"
 
 #include <cstddef>
+#include <cstdint>
 #include <functional>
 #include <map>
+#include <optional>
 
 namespace weir::api {
 
 class OldJobs {
 public:
-    /// `ask` answers with no name for a job that nobody remembers. It may block.
-    OldJobs(std::function<ProjectName(const JobId&)> ask, std::size_t most) : ask_{std::move(ask)}, most_{most} {}
+    /// Of a job that an event of this revision is about. Answers with no name for one that nobody remembers, and with nothing where that
+    /// cannot be told now. It may block.
+    using Ask = std::function<std::optional<ProjectName>(const JobId&, std::uint64_t revision)>;
+
+    OldJobs(Ask ask, std::size_t most) : ask_{std::move(ask)}, most_{most} {}
 
     void learn(const JobId& job, const ProjectName& project) { remember(job, project); }
-    [[nodiscard]] ProjectName project_of(const JobId& job) {
+    /// Nothing where it cannot be told now; ask again.
+    [[nodiscard]] std::optional<ProjectName> project_of(const JobId& job, std::uint64_t revision) {
         if (const auto known = projects_.find(job); known != projects_.end()) return known->second;
-        auto project = ask_(job);
-        if (!project.empty()) remember(job, project);
+        auto project = ask_(job, revision);
+        if (project && !project->empty()) remember(job, *project);
         return project;
     }
     void clear() { projects_.clear(); }
@@ -33,7 +39,7 @@ private:
         projects_.insert_or_assign(job, project);
     }
 
-    std::function<ProjectName(const JobId&)> ask_;
+    Ask ask_;
     std::size_t most_;
     std::map<JobId, ProjectName> projects_;
 };

@@ -10,20 +10,22 @@ JobId job(std::uint64_t number) { return JobId{{0, number}}; }
 
 TEST(OldJobs, ForgetsNoneThatTheViewsKnow) {
     std::size_t questions = 0;
-    OldJobs jobs{[&](const JobId& asked) {
+    OldJobs jobs{[&](const JobId& asked, std::uint64_t) -> std::optional<ProjectName> {
                      ++questions;
+                     if (asked == job(98)) return std::nullopt;
                      return asked == job(99) ? ProjectName{} : ProjectName{"vision"};
                  },
                  3};
     for (std::uint64_t i = 1; i <= 3; ++i) jobs.learn(job(i), ProjectName{"told"});
-    EXPECT_EQ(jobs.project_of(job(1)).value, "told");
+    EXPECT_EQ(jobs.project_of(job(1), 7)->value, "told");
     EXPECT_EQ(questions, 0U);
     jobs.learn(job(4), ProjectName{"told"});
-    EXPECT_EQ(jobs.project_of(job(4)).value, "told") << "those that came last are remembered, too";
-    EXPECT_EQ(jobs.project_of(job(1)).value, "vision");
-    EXPECT_EQ(jobs.project_of(job(1)).value, "vision");
+    EXPECT_EQ(jobs.project_of(job(4), 7)->value, "told") << "those that came last are remembered, too";
+    EXPECT_EQ(jobs.project_of(job(1), 7)->value, "vision");
+    EXPECT_EQ(jobs.project_of(job(1), 7)->value, "vision");
     EXPECT_EQ(questions, 1U);
-    EXPECT_TRUE(jobs.project_of(job(99)).empty());
+    EXPECT_TRUE(jobs.project_of(job(99), 7)->empty());
+    EXPECT_FALSE(jobs.project_of(job(98), 7)) << "that nobody can tell now is no answer";
 }
 
 }  // namespace

@@ -73,7 +73,7 @@ bool may_see_event(const State& state, const Actor& actor, const Audience& audie
     return !audience.project.empty() && control::may_see(state, actor, audience.project);
 }
 
-WatchHub::WatchHub(control::Reader& reader, JournalText& journal, std::function<ProjectName(const JobId&)> project_of,
+WatchHub::WatchHub(control::Reader& reader, JournalText& journal, OldJobs::Ask project_of,
                    std::function<Instant()> wall, std::size_t most)
     : reader_{reader}, journal_{journal}, wall_{std::move(wall)}, most_{most}, old_jobs_{std::move(project_of), old_jobs_remembered} {
     watcher_ = reader_.on_commit([this](std::uint64_t) {
@@ -252,8 +252,16 @@ std::optional<std::vector<WatchLine>> WatchHub::lines_after(std::uint64_t revisi
         reader_.ask([&](const control::Core& core) { line.audience = audience_of(core.state, entry->event); });
         // A job that the core has forgotten still belongs to the project that submitted it.
         if (!line.job) continue;
-        if (line.audience.project.empty()) line.audience.project = old_jobs_.project_of(*line.job);
-        else old_jobs_.learn(*line.job, line.audience.project);
+        if (!line.audience.project.empty()) {
+            old_jobs_.learn(*line.job, line.audience.project);
+            continue;
+        }
+        auto project = old_jobs_.project_of(*line.job, line.revision);
+        if (!project) {  // Whoever watches hears of it once the views can tell whose it is.
+            lines.pop_back();
+            return lines;
+        }
+        line.audience.project = *std::move(project);
     }
     return lines;
 }

@@ -47,7 +47,7 @@ struct WatchFilter {
 class WatchHub {
 public:
     /// `project_of` answers for jobs that the core has forgotten.
-    WatchHub(control::Reader& reader, JournalText& journal, std::function<ProjectName(const JobId&)> project_of,
+    WatchHub(control::Reader& reader, JournalText& journal, OldJobs::Ask project_of,
              std::function<Instant()> wall, std::size_t most);
     ~WatchHub() { stop(); }
     WatchHub(const WatchHub&) = delete;

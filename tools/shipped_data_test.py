@@ -98,6 +98,10 @@ class Examples(unittest.TestCase):
                 self.assertIn(card["model"], self.models & priced)
                 self.assertIs(card["emulated"], True)
 
+    def test_the_programme_awards_whenever_somebody_runs_the_demonstration(self):
+        self.assertLess(self.programme["effective_from"], "2021")
+        self.assertGreater(self.programme["effective_to"], "2100")
+
     def test_every_job_fits_some_site(self):
         for file, job in folder("examples/jobs").items():
             self.assertTrue(any(self.fits(job, site) for site in self.sites), file)

@@ -150,6 +150,7 @@ bool Reconciler::is_moving() const {
 
 void Reconciler::step(ports::BootInstant now, std::int64_t now_s) {
     now_ = now;
+    if (now_s < now_s_) ++era_;
     now_s_ = now_s;
     if (heard_) {
         gangs_.clear();
@@ -514,7 +515,7 @@ void Reconciler::take(const Replicated& answer) {
     auto& memory = memory_[answer.key];
     memory.replicating.reset();
     auto& edition =
-        memory.editions.try_emplace(answer.published.edition, Edition{.since_s = now_s_, .place = {memory.looks, 0}}).first->second;
+        memory.editions.try_emplace(answer.published.edition, Edition{now_s_, place_of(answer.published, memory, 0)}).first->second;
     if (answer.again) {
         memory.replicate_after = later(now_, pause_after(memory.put_off++));
         complain(answer.key, "store a checkpoint", answer.fault);
@@ -530,8 +531,7 @@ void Reconciler::take(const Replicated& answer) {
         return;
     }
     memory.bad_in_a_row = 0;
-    // What is older, and is there though it was passed over, would take the job back.
-    for (auto& [name, other] : memory.editions) other.stored = other.stored || other.place <= edition.place;
+    memory.stored_upto = std::max(memory.stored_upto, edition.place);
     spdlog::info("checkpoint.stored job={} generation={} name={} bytes={}", answer.key.job.text(), answer.key.generation,
                  answer.published.name, answer.bytes);
     memory.stored.push_back(
@@ -564,11 +564,11 @@ bool Reconciler::replicate(const GenerationKey& key, const Gang& gang) {
     if (!published) return false;
     remember_editions(*published, *record, memory);
     if (memory.replicating || now_ < memory.replicate_after) return false;
-    const auto place_of = [&](const ports::PublishedCheckpoint& one) { return memory.editions.at(one.edition).place; };
-    std::ranges::sort(*published, std::greater{}, place_of);
+    const auto age_of = [&](const ports::PublishedCheckpoint& one) { return memory.editions.at(one.edition).place; };
+    std::ranges::sort(*published, std::greater{}, age_of);
     for (const auto& one : *published) {
         const auto& known = memory.editions.at(one.edition);
-        if (known.stored || one.edition == record->replicated_edition) return false;
+        if (known.place <= memory.stored_upto || one.edition == record->replicated_edition) return false;
         if (known.bad) continue;
         name_other_ranks(key, gang);
         memory.replicating = one;
@@ -578,19 +578,23 @@ bool Reconciler::replicate(const GenerationKey& key, const Gang& gang) {
     return false;
 }
 
+/// A folder of the future was made before the clock was set back.
+Reconciler::Place Reconciler::place_of(const ports::PublishedCheckpoint& one, const Memory& memory, std::size_t index) const {
+    const bool is_of_before = one.is_made_known() && one.made_ns / 1'000'000'000 > now_s_;
+    return {is_of_before ? era_ - 1 : era_, one.made_ns, memory.looks, index};
+}
+
 /// A copy takes its time, and waits for others: what is in a checkpoint is what was done until it was published, not until it was copied.
-/// What lay there before this agent began, and was made before what is stored, was passed over by the agent before.
+/// What was made before what the agent before this one stored was passed over by it.
 void Reconciler::remember_editions(const std::vector<ports::PublishedCheckpoint>& published, const GenerationRecord& record,
                                    Memory& memory) const {
+    if (memory.looks++ == 0 && record.replicated_made_ns / 1'000'000'000 <= now_s_)
+        memory.stored_upto = std::max(memory.stored_upto, Place{.era = era_, .made_ns = record.replicated_made_ns});
     std::set<std::string_view> there;
     for (const auto& one : published) {
-        const Edition fresh{.since_s = std::min(now_s_, one.changed_s),
-                            .place = {memory.looks, there.size()},
-                            .stored = memory.looks == 0 && one.made_ns < record.replicated_made_ns};
-        memory.editions.try_emplace(one.edition, fresh);
+        memory.editions.try_emplace(one.edition, Edition{std::min(now_s_, one.changed_s), place_of(one, memory, there.size())});
         there.insert(one.edition);
     }
-    ++memory.looks;
     if (memory.editions.size() == there.size()) return;
     if (memory.replicating) there.insert(memory.replicating->edition);
     std::erase_if(memory.editions, [&](const auto& one) { return !there.contains(one.first); });

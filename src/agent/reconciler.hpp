@@ -135,13 +135,20 @@ private:
         ports::PublishedCheckpoint published;
     };
 
+    /// The age of a checkpoint: the later one is greater. What was made before the site's clock was set back is older than all after it.
+    struct Place {
+        std::uint64_t era = 0;        ///< How often this agent saw the clock set back until then.
+        std::int64_t made_ns = 0;
+        std::uint64_t looks = 0;      ///< At which look it was first there, and where: of what was made at once, or nobody knows when.
+        std::size_t index = 0;
+        friend auto operator<=>(const Place&, const Place&) = default;
+    };
+
     /// What is remembered of a checkpoint for as long as it is published.
     struct Edition {
         std::int64_t since_s = 0;  ///< It was published by then: what is used later is not in it.
-        /// Its age: the look at which it was first there, and its place then. Clocks of hosts are set back.
-        std::pair<std::uint64_t, std::size_t> place;
+        Place place;
         bool bad = false;          ///< It did not hold.
-        bool stored = false;       ///< It is, or a newer one is.
     };
 
     /// What is remembered of a generation from look to look, and may be forgotten.
@@ -152,6 +159,7 @@ private:
         std::optional<ports::PublishedCheckpoint> replicating;  ///< The checkpoint under way.
         std::map<std::string, Edition, std::less<>> editions;
         std::uint64_t looks = 0;  ///< At what is published.
+        Place stored_upto;        ///< It is stored, or a newer one is: what is older would take the job back.
         ports::BootInstant replicate_after;  ///< Not before: the store did not answer.
         ports::BootInstant prepare_after;
         std::optional<ports::BootInstant> unprepared_since;
@@ -219,6 +227,7 @@ private:
     [[nodiscard]] bool is_end_told(const GenerationKey& key) const;
     void shed(const GenerationKey& key, const Gang& gang);
     [[nodiscard]] std::optional<std::vector<ports::PublishedCheckpoint>> published_to_store(const GenerationKey& key, const Gang& gang);
+    [[nodiscard]] Place place_of(const ports::PublishedCheckpoint& one, const Memory& memory, std::size_t index) const;
     void remember_editions(const std::vector<ports::PublishedCheckpoint>& published, const GenerationRecord& record, Memory& memory) const;
     void note_order_to_stop(const GenerationKey& key, const Gang& gang);
     void save(const GenerationRecord& record);
@@ -236,6 +245,7 @@ private:
     Refusals refusals_;
     ports::BootInstant now_;
     std::int64_t now_s_ = 0;
+    std::uint64_t era_ = 1;  ///< Grows when the clock is set back; the one before the first is of what was made in the future.
     std::optional<Desired> desired_;
     std::optional<Desired> heard_;  ///< Becomes desired_ with the next step.
     bool paused_ = false;

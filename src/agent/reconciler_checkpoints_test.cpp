@@ -134,20 +134,61 @@ TEST_F(ReconcilerTest, WhatWasMadeBeforeTheNewestIsNeverStoredAfterIt) {
     EXPECT_EQ(words(), "#2 c1:latest");
 }
 
-TEST_F(ReconcilerTest, AClockThatIsSetBackKeepsNoCheckpointFromTheStore) {
+TEST_F(ReconcilerTest, WhatWasMadeFirstAndPublishedLastIsOld) {
     greet();
     desire({task(1)});
     at(101);
     tell();
     auto& published = backend.tasks.at(rank(1, 0)).checkpoints;
-    backend.made["latest"] = 100;
-    published = {{"latest", "one"}};
+    backend.made = {{"best", 1}, {"last", 2}, {"other", 3}};
+    published = {{"last", "two"}};
     at(102);
-    EXPECT_EQ(tell(), "#3 c1:latest");
-    backend.made["latest"] = 50;
-    published = {{"latest", "two"}};
+    EXPECT_EQ(tell(), "#3 c1:last");
+    published = {{"best", "one"}, {"last", "two"}};
     at(103);
+    EXPECT_EQ(words(), "");
+    published = {{"last", "two"}, {"other", "three"}};
+    at(104);
+    EXPECT_EQ(tell(), "#4 c1:other");
+    published = {{"other", "three"}};
+    at(105);
+    published = {{"last", "two"}, {"other", "three"}};
+    at(106);
+    EXPECT_EQ(words(), "") << "it was hidden, and is as old as before";
+}
+
+/// The second at which a checkpoint is made.
+constexpr std::int64_t second(std::int64_t s) { return s * 1'000'000'000; }
+
+TEST_F(ReconcilerTest, AClockThatIsSetBackKeepsNoCheckpointFromTheStore) {
+    at(1000);
+    tell();
+    desire({task(1)});
+    at(1001);
+    tell();
+    auto& published = backend.tasks.at(rank(1, 0)).checkpoints;
+    backend.made["first"] = second(1002);
+    published = {{"first", "one"}};
+    at(1002);
+    EXPECT_EQ(tell(), "#3 c1:first");
+    const auto set_back_to = [this](std::int64_t s) {
+        now_s = s;
+        agent->step(boot(2000 + s), s);
+    };
+    backend.made["latest"] = second(499);
+    published["latest"] = "two";
+    set_back_to(500);
     EXPECT_EQ(tell(), "#4 c1:latest");
+    backend.made["late"] = second(1003);
+    published["late"] = "made before the clock was set back";
+    set_back_to(501);
+    EXPECT_EQ(words(), "");
+    // The agent after this one knows no more of the clock than that a folder cannot be of the future.
+    backend.made["latest"] = second(502);
+    published["latest"] = "three";
+    restart();
+    set_back_to(503);
+    EXPECT_EQ(tell(), "#1 nodes c1:latest 1:running");
 }
 
 TEST_F(ReconcilerTest, AnEndDoesNotWaitForAStoreForEver) {

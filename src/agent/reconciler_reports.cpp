@@ -265,7 +265,7 @@ void Reconciler::acknowledge(const SiteReport& report) {
         if (auto* record = record_of(point.job, point.generation)) {
             record->replicated = point.name;
             record->replicated_edition = told->published.edition;
-            if (told->published.is_made_known()) record->replicated_made_ns = std::max(record->replicated_made_ns, told->published.made_ns);
+            if (told->published.is_made_known()) record->replicated_made_ns = told->published.made_ns;
         }
         stored.erase(told);
     }

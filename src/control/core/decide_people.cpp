@@ -256,8 +256,8 @@ Decision decide(const Core& core, const Actor& actor, const RevokeToken& command
     if (locks_out(core.state, [&](const Token& token) { return token.id == command.token; })) {
         return refuse(
             RefusalCode::bad_value,
-            fmt::format("{} is the last token without an end with which an operator can run the network; issue another one first: "
-                        "weir token issue --scope admin",
+            fmt::format("{} is the last token without an end with which an operator can run the network; issue another one first, for "
+                        "another operator where the one you use has an end: weir token issue --subject NAME --scope admin",
                         command.token.text()),
             "id");
     }

@@ -16,12 +16,13 @@ ports::JournalResult<std::vector<ports::Record>> JournalText::read(std::uint64_t
 
 namespace {
 
-/// Of a job that the core has forgotten; empty where the views do not know it either, nothing where they cannot tell now.
-std::optional<ProjectName> project_of_old(const World& world, const JobId& job, std::uint64_t revision) {
+/// Of a job that the core had forgotten at that revision; empty where the views do not know it either, nothing where they cannot tell now.
+std::optional<ProjectName> project_of_old(const World& world, const JobId& job, std::uint64_t forgotten_at) {
     if (world.history == nullptr) return ProjectName{};
+    const auto told_upto = world.history->watermark();  // Before the question: they may come further meanwhile.
     const auto found = world.history->job(job);
     if (found && *found) return (*found)->job.project;
-    const bool is_told = found && world.history->watermark() >= revision;  // While they are built again they are behind.
+    const bool is_told = found && told_upto >= forgotten_at;  // They know what has ended, and while they are built again they are behind.
     return is_told ? std::optional{ProjectName{}} : std::nullopt;
 }
 
@@ -39,8 +40,9 @@ Context::Context(World the_world, Options the_options)
       journal{world.journal},
       waker{world.reader, world.steady, options.waiting_max},
       worker{{options.questions_max, options.questions_each}},
-      watches{world.reader, journal, [this](const JobId& job, std::uint64_t revision) { return project_of_old(world, job, revision); },
-              world.wall, options.watches_max} {}
+      watches{world.reader, journal,
+              [this](const JobId& job, std::uint64_t forgotten_at) { return project_of_old(world, job, forgotten_at); }, world.wall,
+              options.watches_max} {}
 
 // ---- who asks
 

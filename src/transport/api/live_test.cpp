@@ -401,12 +401,15 @@ public:
     Result<LogPiece, LogError> read(const LogQuery& query) override {
         const std::lock_guard lock{mutex_};
         asked = query;
+        if (is_away) return fail(LogError{LogFault::unavailable, "it is on another machine"});
         if (query.stream == LogStream::stderr_) return fail(LogError{LogFault::unknown, "this task has written nothing there yet"});
+        if (query.max_bytes == 0) return LogPiece{{}, query.offset, false};
         text_ += fmt::format("line {}\n", ++lines_);
         const bool ended = lines_ >= 5;
         return LogPiece{text_.substr(std::min<std::size_t>(query.offset, text_.size())), query.offset, ended};
     }
     LogQuery asked;
+    std::atomic<bool> is_away = false;
 
 private:
     std::mutex mutex_;
@@ -482,6 +485,19 @@ TEST(Logs, OfAJobThatWaitsAreNotThereYetAndSayWhereToAskWhy) {
                   id + " was not started yet, so it has printed nothing; it is queued, and why it waits tells: weir job why " + id);
     }
     EXPECT_EQ(town.get("ann", "/v1/jobs/" + id + "/logs?follow=true").status, 200) << "who follows waits with it";
+}
+
+TEST(Logs, OutOfReachAreNotWaitedForByWhoFollowsThem) {
+    TownOptions options;
+    const auto logs = std::make_shared<GrowingLog>();
+    logs->is_away = true;
+    options.logs = logs;
+    Town town{options};
+    const auto id = placed_job(town);
+    EXPECT_EQ(town.get("ann", "/v1/jobs/" + id + "/logs").status, 503);
+    const auto answer = town.get("ann", "/v1/jobs/" + id + "/logs?follow=true");
+    EXPECT_EQ(answer.status, 503);
+    EXPECT_EQ(text_of(answer.body, "type"), "urn:weir:problem:log_unavailable");
 }
 
 TEST(Logs, WithoutASourceAreRefusedClearly) {

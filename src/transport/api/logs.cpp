@@ -172,12 +172,21 @@ bool refresh(Context& context, LogQuery& query) {
     });
 }
 
+/// Whether it is so for ever, for all that is known here: what has no site yet gets one.
+bool is_out_of_reach(const LogError& error, const LogQuery& query, bool may_print) {
+    return error.fault == LogFault::unavailable && !(may_print && query.site.empty());
+}
+
 /// Gives what there is; true while more may come.
 bool give(Context& context, Follower& follower) {
     if (follower.stream.waiting() > 0) return true;
     const bool may_print = refresh(context, follower.query);
     auto piece = context.world.logs->read(follower.query);
-    if (!piece) return may_print || piece.error().fault == LogFault::unavailable;
+    if (!piece && is_out_of_reach(piece.error(), follower.query, may_print)) {
+        break_off(follower);
+        return false;
+    }
+    if (!piece) return may_print;
     if (follower.has_given && piece->offset > follower.query.offset) {
         break_off(follower);
         return false;
@@ -206,7 +215,11 @@ void follow(Context& context, const std::shared_ptr<Follower>& follower) {
     if (!context.waker.after(look_every, [&context, follower](bool) { look(context, follower); })) break_off(*follower);
 }
 
-http::Response followed(Context& context, LogQuery query, control::Actor actor) {
+http::Response followed(Context& context, LogQuery query, control::Actor actor, std::string_view target) {
+    const bool may_print = refresh(context, query);
+    query.max_bytes = 0;
+    const auto first = context.world.logs->read(query);
+    if (!first && is_out_of_reach(first.error(), query, may_print)) return refuse_log(first.error(), target);
     query.max_bytes = follow_bytes;
     const auto follower = std::make_shared<Follower>(
         Follower{http::Stream::open({.kind = http::StreamKind::raw, .buffer_bytes = 2 * follow_bytes, .heartbeat = {}}), query,
@@ -228,7 +241,8 @@ void get_logs(Context& context, http::Request request, http::Reply reply) {
                           "this server is not told where logs lie; read them at the site, or ask its operator to configure a log source",
                           again.target);
         }
-        return flag(again, "follow") ? followed(context, std::move(*query), std::move(actor)) : one_piece(context, *query, again);
+        return flag(again, "follow") ? followed(context, std::move(*query), std::move(actor), again.target)
+                                     : one_piece(context, *query, again);
     });
 }
 

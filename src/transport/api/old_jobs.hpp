@@ -16,21 +16,27 @@ namespace weir::api {
 
 class OldJobs {
 public:
-    /// Of a job that an event of this revision is about. Answers with no name for one that nobody remembers, and with nothing where that
-    /// cannot be told now. It may block.
-    using Ask = std::function<std::optional<ProjectName>(const JobId&, std::uint64_t revision)>;
+    /// Of a job that the core had forgotten at this revision: views that have come so far know it. Answers with no name for one that
+    /// nobody remembers, and with nothing where that cannot be told now. It may block.
+    using Ask = std::function<std::optional<ProjectName>(const JobId&, std::uint64_t forgotten_at)>;
 
     OldJobs(Ask ask, std::size_t most) : ask_{std::move(ask)}, most_{most} {}
 
     void learn(const JobId& job, const ProjectName& project) { remember(job, project); }
-    /// Nothing where it cannot be told now; ask again.
-    [[nodiscard]] std::optional<ProjectName> project_of(const JobId& job, std::uint64_t revision) {
+    /// Nothing where it cannot be told now; ask again. `head` is the revision at which the core did not know it any more.
+    [[nodiscard]] std::optional<ProjectName> project_of(const JobId& job, std::uint64_t head) {
         if (const auto known = projects_.find(job); known != projects_.end()) return known->second;
-        auto project = ask_(job, revision);
+        // The views follow the head and never reach it while much happens: what they must have come to is where it was at first.
+        const auto waiting = waiting_.try_emplace(job, head).first;
+        auto project = ask_(job, waiting->second);
+        if (project) waiting_.erase(waiting);
         if (project && !project->empty()) remember(job, *project);
         return project;
     }
-    void clear() { projects_.clear(); }
+    void clear() {
+        projects_.clear();
+        waiting_.clear();
+    }
 
 private:
     void remember(const JobId& job, const ProjectName& project) {
@@ -42,6 +48,8 @@ private:
     Ask ask_;
     std::size_t most_;
     std::map<JobId, ProjectName> projects_;
+    std::map<JobId, std::uint64_t>
+        waiting_;  ///< For the views to come so far: at most as many as a window has lines for each place of a watch.
 };
 
 }  // namespace weir::api

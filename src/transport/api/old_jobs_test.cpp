@@ -28,5 +28,17 @@ TEST(OldJobs, ForgetsNoneThatTheViewsKnow) {
     EXPECT_FALSE(jobs.project_of(job(98), 7)) << "that nobody can tell now is no answer";
 }
 
+TEST(OldJobs, WaitsForTheViewsOnlyAsFarAsTheHeadWasAtFirst) {
+    std::uint64_t views = 5;
+    OldJobs jobs{[&](const JobId&, std::uint64_t forgotten_at) {
+                     return views >= forgotten_at ? std::optional{ProjectName{}} : std::nullopt;
+                 },
+                 3};
+    EXPECT_FALSE(jobs.project_of(job(1), 10));
+    views = 10;
+    EXPECT_TRUE(jobs.project_of(job(1), 20)) << "the head goes on, and that job was over before";
+    EXPECT_FALSE(jobs.project_of(job(1), 20)) << "asked anew";
+}
+
 }  // namespace
 }  // namespace weir::api

@@ -22,6 +22,7 @@ constexpr std::size_t lines_at_once = 250;
 /// Of printed events in memory; more than one push, for those who may see only some of them.
 constexpr std::size_t window_bytes = 512U << 10U;
 constexpr auto look_again_after = std::chrono::milliseconds{20};
+constexpr auto ask_views_again_after = std::chrono::milliseconds{250};
 constexpr std::size_t old_jobs_remembered = 100'000;
 
 template <class E>
@@ -156,8 +157,13 @@ WatchHub::Portion WatchHub::portion_for(const Watch& watch, const WatchWindow* w
         }
         for (const auto& line : window->lines()) {
             if (!portion.text.empty() && portion.text.size() + line.text.size() > push_bytes) return;
+            const bool is_asked_for = !watch.filter.job || line.job == watch.filter.job;
+            // Whoever may not see everything hears of it once the views can tell whose it is.
+            if (is_asked_for && line.is_untold &&
+                (!watch.filter.project.empty() || !control::permit(core.state, watch.actor, Action::see_audit)))
+                return;
             portion.upto = line.revision;
-            if (watch.filter.job && line.job != watch.filter.job) continue;
+            if (!is_asked_for) continue;
             if (!watch.filter.project.empty() && line.audience.project != watch.filter.project) continue;
             if (may_see_event(core.state, watch.actor, line.audience)) portion.text += line.text;
         }
@@ -178,19 +184,22 @@ std::optional<std::chrono::milliseconds> WatchHub::serve(std::vector<std::shared
         if (watch.stream.waiting() == 0) hungry.push_back({i, watch.sent, watch.subject});
     }
     const auto turn = turns_.next(std::move(hungry), head);
-    serve_turn(watches, turn.live, catching_up);
-    serve_turn(watches, turn.catching_up, catching_up);
+    const bool has_hungry = !turn.live.empty() || !turn.catching_up.empty();
+    const bool live_moved = serve_turn(watches, turn.live, catching_up);
+    const bool has_moved = serve_turn(watches, turn.catching_up, catching_up) || live_moved;
     std::erase_if(watches, [](const auto& watch) { return watch == nullptr || watch->stream.gone(); });
     if (!catching_up) old_jobs_.clear();
     if (!behind) return std::nullopt;
+    if (has_hungry && !has_moved) return ask_views_again_after;  // All of them wait for the views.
     return turn.complete ? look_again_after : std::chrono::milliseconds{0};
 }
 
-void WatchHub::serve_turn(std::vector<std::shared_ptr<Watch>>& watches, const std::vector<HungryWatch>& turn, bool& catching_up) {
+bool WatchHub::serve_turn(std::vector<std::shared_ptr<Watch>>& watches, const std::vector<HungryWatch>& turn, bool& catching_up) {
     WatchWindow window{[&](std::uint64_t revision) { return lines_after(revision, catching_up); }, window_bytes};
     std::map<Group, Portion> portions;
     std::optional<std::uint64_t> place;
     bool kept = false;
+    bool has_moved = false;
     for (const auto& one : turn) {
         auto& watch = watches[one.index];
         if (place != watch->sent) {
@@ -202,12 +211,14 @@ void WatchHub::serve_turn(std::vector<std::shared_ptr<Watch>>& watches, const st
         auto portion = portions.find(group);
         if (portion == portions.end()) portion = portions.emplace(group, portion_for(*watch, kept ? &window : nullptr)).first;
         if (!portion->second.text.empty()) watch->stream.push(portion->second.text);
+        has_moved = has_moved || portion->second.upto > watch->sent || !portion->second.over.empty();
         watch->sent = portion->second.upto;
         if (!portion->second.over.empty()) {
             watch->stream.core()->end_with(portion->second.over);
             watch.reset();
         }
     }
+    return has_moved;
 }
 
 WatchLine WatchHub::line_of(const control::Entry& entry) {
@@ -256,12 +267,9 @@ std::optional<std::vector<WatchLine>> WatchHub::lines_after(std::uint64_t revisi
             old_jobs_.learn(*line.job, line.audience.project);
             continue;
         }
-        auto project = old_jobs_.project_of(*line.job, line.revision);
-        if (!project) {  // Whoever watches hears of it once the views can tell whose it is.
-            lines.pop_back();
-            return lines;
-        }
-        line.audience.project = *std::move(project);
+        auto project = old_jobs_.project_of(*line.job, reader_.revision());
+        line.is_untold = !project.has_value();
+        if (project) line.audience.project = *std::move(project);
     }
     return lines;
 }

@@ -72,8 +72,8 @@ private:
     void run();
     /// One pass. @returns after how long the next one is due; nothing: once more is committed.
     std::optional<std::chrono::milliseconds> serve(std::vector<std::shared_ptr<Watch>>& watches);
-    /// Gives these what comes next for each; a watch that is over is taken out of the list.
-    void serve_turn(std::vector<std::shared_ptr<Watch>>& watches, const std::vector<HungryWatch>& turn, bool& catching_up);
+    /// Gives these what comes next for each; a watch that is over is taken out of the list. True where any came further.
+    bool serve_turn(std::vector<std::shared_ptr<Watch>>& watches, const std::vector<HungryWatch>& turn, bool& catching_up);
     Portion portion_for(const Watch& watch, const WatchWindow* window);
     /// What comes after `revision`: of the reader, or (`catching_up`) of the journal; nothing where neither has it.
     std::optional<std::vector<WatchLine>> lines_after(std::uint64_t revision, bool& catching_up);

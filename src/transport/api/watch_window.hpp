@@ -32,6 +32,7 @@ struct WatchLine {
     std::string text{};
     Audience audience{};
     std::optional<JobId> job{};
+    bool is_untold = false;  ///< Nobody can tell now whose job that is.
 };
 
 class WatchWindow {

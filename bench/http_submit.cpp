@@ -7,7 +7,8 @@
 // transaction, and answers with as many bytes. Both sync each commit (WAL, synchronous=FULL); a file system that does not sync
 // is refused. Both have one io thread and one commit thread; all of them share the machine with the asking process.
 //
-// Batches of a thousand jobs are counted in jobs.
+// Batches of a thousand jobs are counted in jobs; their floor is asked the same, and writes as many bytes for each job as a record of its
+// own. Once they are sent for a quarter of a minute: what gathers meanwhile (live jobs, a store that grows, snapshots) is in it.
 //
 // Then requests are sent at half the rate that weir reached, on time whatever the answers do, and each is timed from the
 // moment at which it was due.
@@ -41,6 +42,7 @@ namespace beast = boost::beast;
 constexpr int rounds = 3;
 constexpr int measure_ms = 3'000;
 constexpr int warm_ms = 1'000;
+constexpr int sustained_ms = 15'000;
 constexpr std::array connection_counts{16, 64, 256};
 
 using bench::Asked;
@@ -65,12 +67,13 @@ std::string request_with(const std::string& token, int jobs) {
     return bench::post_request(jobs > 1 ? "/v1/jobs:batch" : "/v1/jobs", bench::bearer(token), body);
 }
 
-Asked ask(Asker& asker, std::uint16_t port, int connections, double rate, const std::string& token, int jobs = 1) {
+Asked ask(Asker& asker, std::uint16_t port, int connections, double rate, const std::string& token, int jobs = 1,
+          int for_ms = measure_ms) {
     return asker.ask({.port = port,
                       .connections = connections,
                       .per_second = rate,
                       .warm_ms = warm_ms,
-                      .measure_ms = measure_ms,
+                      .measure_ms = for_ms,
                       .requests = {request_with(token, jobs)}});
 }
 
@@ -79,7 +82,7 @@ Asked ask(Asker& asker, std::uint16_t port, int connections, double rate, const 
 /// Writes what has gathered as one transaction, then runs what waits for it.
 class Committer {
 public:
-    Committer(const std::string& path, std::size_t bytes) : text_(bytes, 'x') {
+    Committer(const std::string& path, std::size_t bytes, int records) : text_(bytes, 'x'), records_{records} {
         const auto run = [&](const char* sql) {
             if (::sqlite3_exec(store_, sql, nullptr, nullptr, nullptr) != SQLITE_OK) give_up(::sqlite3_errmsg(store_));
         };
@@ -118,7 +121,7 @@ private:
             }
             if (taken.empty()) continue;
             ::sqlite3_exec(store_, "BEGIN", nullptr, nullptr, nullptr);
-            for (std::size_t i = 0; i < taken.size(); ++i) {
+            for (std::size_t i = 0; i < taken.size() * static_cast<std::size_t>(records_); ++i) {
                 ::sqlite3_bind_text(insert_, 1, text_.data(), static_cast<int>(text_.size()), SQLITE_STATIC);
                 if (::sqlite3_step(insert_) != SQLITE_DONE) give_up(::sqlite3_errmsg(store_));
                 ::sqlite3_reset(insert_);
@@ -129,6 +132,7 @@ private:
         }
     }
     std::string text_;
+    int records_;  ///< For each request.
     ::sqlite3* store_ = nullptr;
     ::sqlite3_stmt* insert_ = nullptr;
     std::mutex mutex_;
@@ -171,7 +175,7 @@ private:
 
 class Floor {
 public:
-    explicit Floor(std::size_t bytes) : committer_{directory_.file("floor.db"), bytes} {
+    explicit Floor(std::size_t bytes, int records = 1) : committer_{directory_.file("floor.db"), bytes, records} {
         accept();
         thread_ = std::jthread{[this] { context_.run(); }};
     }
@@ -390,11 +394,26 @@ void measure_all() {
                               series("views_lag_most_ms", all, lag_of, "{:.0f}"));
     }
     std::vector<Round> batches;
+    std::size_t batch_bytes = 0;
     for (int i = 0; i < rounds; ++i) {
+        Round round;
+        {
+            Weir weir;
+            LagWatch lag{weir};
+            round.weir = ask(asker, weir.port(), batch_connections, 0, weir.token(), batch_jobs);
+            round.lag_ms = lag.most_ms();
+            batch_bytes = weir.bytes_per_job();
+        }
+        Floor floor{batch_bytes, batch_jobs};
+        round.floor = ask(asker, floor.port(), batch_connections, 0, "weir_" + std::string(64, '0'), batch_jobs);
+        batches.push_back(round);
+    }
+    Round sustained;
+    {
         Weir weir;
         LagWatch lag{weir};
-        batches.push_back({ask(asker, weir.port(), batch_connections, 0, weir.token(), batch_jobs), {}, 0, 0});
-        batches.back().lag_ms = lag.most_ms();
+        sustained.weir = ask(asker, weir.port(), batch_connections, 0, weir.token(), batch_jobs, sustained_ms);
+        sustained.lag_ms = lag.most_ms();
     }
     std::vector<Round> paced;
     for (int i = 0; i < rounds; ++i) {
@@ -407,10 +426,21 @@ void measure_all() {
         "{{\"benchmark\": \"http_submit\", {}, \"rounds\": {}, \"measured_ms\": {}, \"journal_bytes_per_job\": {},\n  "
         "\"as_fast_as_it_goes\": [{}\n  ],\n",
         bench::provenance(), rounds, measure_ms, bytes, shapes);
-    fmt::print("  \"batches\": {{\"jobs_of_a_batch\": {}, \"connections\": {}, {}, {}, {}}},\n", batch_jobs, batch_connections,
-               series("jobs_per_second", batches, [](const Round& r) { return r.weir.per_second * batch_jobs; }, "{:.0f}"),
-               series("p99_ms", batches, [](const Round& r) { return static_cast<double>(r.weir.p99_us) / 1e3; }, "{:.2f}"),
+    fmt::print("  \"batches\": {{\"jobs_of_a_batch\": {}, \"connections\": {}, \"journal_bytes_per_job\": {}, {}, {}, {}, {}, {}}},\n",
+               batch_jobs, batch_connections, batch_bytes,
+               series(
+                   "jobs_per_second", batches, [](const Round& r) { return r.weir.per_second * batch_jobs; }, "{:.0f}"),
+               series(
+                   "floor_jobs_per_second", batches, [](const Round& r) { return r.floor.per_second * batch_jobs; }, "{:.0f}"),
+               series(
+                   "ratio_to_floor", batches, [](const Round& r) { return r.weir.per_second / r.floor.per_second; }, "{:.2f}"),
+               series(
+                   "p99_ms", batches, [](const Round& r) { return static_cast<double>(r.weir.p99_us) / 1e3; }, "{:.2f}"),
                series("views_lag_most_ms", batches, lag_of, "{:.0f}"));
+    fmt::print(
+        "  \"batches_without_a_pause\": {{\"measured_ms\": {}, \"jobs_per_second\": {:.0f}, \"p99_ms\": {:.2f}, \"views_lag_most_ms\": "
+        "{:.0f}}},\n",
+        sustained_ms, sustained.weir.per_second * batch_jobs, static_cast<double>(sustained.weir.p99_us) / 1e3, sustained.lag_ms);
     fmt::print("  \"at_half_rate\": {{\"asked_per_second\": {:.0f}, {}, {}, {}, {}}}}}\n", best / 2,
                series("answered_per_second", paced, [](const Round& r) { return r.weir.per_second; }, "{:.0f}"),
                series("p50_ms", paced, [](const Round& r) { return static_cast<double>(r.weir.p50_us) / 1e3; }, "{:.2f}"),

@@ -4,14 +4,11 @@
 // each. The task writes the time itself, as its first act: `date +%s%N` below /bin/sh, so a shell and one more program start within
 // the figure. Times are the wall clock's; where it moved against the boot clock by more than a millisecond during the run, the run is
 // refused. The floor is `sh -c date` started by this process: what any way of starting that command must cost.
-//
-// Then the stages of one job, from what the server, the agent and the supervisor themselves wrote down.
 #include "bench/load.hpp"
 #include "bench/real_network.hpp"
 #include "bench/report.hpp"
 
 #include <spawn.h>
-#include <sys/stat.h>
 #include <time.h>
 
 #include <fstream>
@@ -45,17 +42,9 @@ std::int64_t written_number(const std::string& path) {
     return number;
 }
 
-/// When a file was last replaced; 0 where it is not there.
-std::int64_t written_at_ns(const std::string& path) {
-    struct stat found{};
-    return ::stat(path.c_str(), &found) != 0 ? 0 : found.st_mtim.tv_sec * 1'000'000'000 + found.st_mtim.tv_nsec;
-}
-
 /// What became of one job, in milliseconds after it was sent.
 struct Run {
     double answered_ms = 0;  ///< The submission is durable.
-    double order_ms = 0;     ///< The agent wrote the order down: it has heard of the job.
-    double spec_ms = 0;      ///< It is about to start the supervisor.
     double running_ms = 0;   ///< The task itself says so.
 };
 
@@ -72,14 +61,14 @@ public:
         if (!made) give_up("a submission was refused: " + made.error());
         const auto answered_ns = wall_ns();
         const auto job = up::text_at(*made, "id");
-        const auto folder = fmt::format("{}/{}/1/0", network_.tasks(), job);
+        const auto written = fmt::format("{}/{}/1/0/outputs/at", network_.tasks(), job);
         std::int64_t running_ns = 0;
-        while ((running_ns = written_number(folder + "/outputs/at")) == 0) {
+        while ((running_ns = written_number(written)) == 0) {
             if (wall_ns() - sent_ns > patience_ns) give_up(job + " did not run in 20 s");
             std::this_thread::sleep_for(std::chrono::milliseconds{2});
         }
         const auto ms = [&](std::int64_t at_ns) { return static_cast<double>(at_ns - sent_ns) / 1e6; };
-        const Run run{ms(answered_ns), ms(written_at_ns(folder + "/order")), ms(written_at_ns(folder + "/spec")), ms(running_ns)};
+        const Run run{ms(answered_ns), ms(running_ns)};
         wait_for_end(job);
         return run;
     }
@@ -134,9 +123,8 @@ std::string measure(bench::RealNetwork& network, bool sandbox) {
     const auto p50 = bench::percentile(ms, 0.5);
     return fmt::format(
         "{{\"jobs\": {}, \"p50_ms\": {:.1f}, \"p99_ms\": {:.1f}, \"goal_p50_ms\": {:.0f}, \"meets_goal\": {},\n"
-        "    \"median_ms_after_sending\": {{{}, {}, {}, {}}},\n    \"runs_ms\": [{:.1f}]}}",
+        "    \"median_ms_after_sending\": {{{}, {}}},\n    \"runs_ms\": [{:.1f}]}}",
         runs.size(), p50, bench::percentile(ms, 0.99), goal_ms, p50 < goal_ms, stage("submission_answered", runs, &Run::answered_ms),
-        stage("agent_wrote_order", runs, &Run::order_ms), stage("agent_wrote_spec", runs, &Run::spec_ms),
         stage("task_runs", runs, &Run::running_ms), fmt::join(ms, ", "));
 }
 

@@ -127,6 +127,49 @@ TEST(Watch, ReadsWhatTheReaderHasDroppedFromTheJournal) {
     EXPECT_EQ(text_of(other.body, "type"), "urn:weir:problem:revision_unknown");
 }
 
+/// Views that are built again: they know nothing until `are_there`.
+class LateViews final : public History {
+public:
+    [[nodiscard]] std::uint64_t watermark() const override { return are_there.load() ? UINT64_MAX : 1; }
+    Result<std::optional<FinishedJob>, std::string> job(JobId id) override {
+        if (!are_there.load()) return std::nullopt;
+        FinishedJob old;
+        old.job.id = id;
+        old.job.project = ProjectName{"vision"};
+        return old;
+    }
+    Result<std::vector<JobSummary>, std::string> list_jobs(const HistoryQuery&) override { return std::vector<JobSummary>{}; }
+    Result<std::optional<VoucherView>, std::string> voucher(VoucherId) override { return std::nullopt; }
+    Result<std::vector<TransferView>, std::string> transfers(const std::string&, const StatementQuery&) override {
+        return std::vector<TransferView>{};
+    }
+    Result<Earnings, std::string> earnings(const SiteName&, const StatementQuery&) override { return Earnings{}; }
+    std::atomic<bool> are_there = false;
+};
+
+TEST(Watch, OfAJobThatTheCoreHasForgottenWaitsForTheViewsWhereItMustNotSeeEverything) {
+    TownOptions options;
+    const auto views = std::make_shared<LateViews>();
+    options.history = views;
+    Town town{options};
+    const auto id = text_of(town.post("ann", "/v1/jobs", Town::job_body()).body, "id");
+    const auto since = fmt::format("?since={}&job={}", town.reader->revision(), id);
+    ASSERT_EQ(town.ask("ann", Method::del, "/v1/jobs/" + id).status, 200);
+    const auto finished = JobId::parse(id);
+    for (std::size_t i = 0; i < control::Reader::Kept{}.batches + 10; ++i) {
+        town.wall_shift_ns += seconds(60).ns;  // Days, in steps that the network follows.
+        town.must(control::SetOrganisation{
+            {OrganisationName{"lab"}, OrganisationKind::university, std::to_string(i), "", SizeClass::small, "", ""}});
+    }
+    ASSERT_FALSE(town.reader->ask([&](const control::Core& core) { return core.state.finished.contains(*finished); }));
+    EXPECT_THAT(watch(town, "aud", since, until(1))[0].data, HasSubstr(id)) << "who may see everything need not be told whose it is";
+    auto anns = std::async(std::launch::async, [&] { return watch(town, "ann", since, until(1)); });
+    // Another watch has passed by meanwhile: hers has met the event, or will with views that are there.
+    EXPECT_THAT(watch(town, "aud", since, until(1))[0].data, HasSubstr(id));
+    views->are_there = true;
+    EXPECT_THAT(anns.get()[0].data, HasSubstr(id));
+}
+
 TEST(Watch, FeedsAllOfManyThatBeginFarBack) {
     Town town;
     const auto since = town.reader->revision();

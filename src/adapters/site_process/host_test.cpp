@@ -17,6 +17,8 @@
 #include <algorithm>
 #include <filesystem>
 #include <fstream>
+#include <future>
+#include <thread>
 
 #include <fcntl.h>
 #include <unistd.h>
@@ -101,6 +103,23 @@ TEST(Users, AProjectWhoseUserIsOfAnotherRangeIsFound) {
     EXPECT_EQ((*Users::open(folder.descriptor.get(), {.first = 5000, .count = 2})).find_outside(), std::nullopt);
     const auto outside = (*Users::open(folder.descriptor.get(), {.first = 5001, .count = 9})).find_outside();
     EXPECT_EQ(outside, (std::pair<std::string, uid_t>{"alpha", 5000}));
+}
+
+TEST(SiteRoot, IsWaitedForWhileAChildOfAKilledAgentHasIt) {
+    const Folder host;
+    const auto root = host.path / "root";
+    fs::create_directory(root);
+    fs::permissions(root, fs::perms{0755});
+    const Fd folder{::open(root.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC)};
+    auto held = supervisor::take_lock(folder.get(), "agent.lock");
+    ASSERT_TRUE(held);
+    SiteConfig config{.root = root, .supervisor = "/bin/true", .users_lock = host.path / "lock"};
+    if (geteuid() == 0) config.users = {.first = 5000, .count = 2};
+    auto opened = std::async(std::launch::async, [&] { return ProcessSite::open(config).has_value(); });
+    // It sets the mode of the root just before it asks for the lock.
+    while (fs::status(root).permissions() == fs::perms{0755}) std::this_thread::yield();
+    held.reset();
+    EXPECT_TRUE(opened.get());
 }
 
 TEST(UsersClaim, NoTwoSitesOfAHostHaveAUserInCommon) {

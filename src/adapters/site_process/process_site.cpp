@@ -14,7 +14,9 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <chrono>
 #include <filesystem>
+#include <thread>
 #include <tuple>
 
 #include <fcntl.h>
@@ -24,6 +26,22 @@
 #include <unistd.h>
 
 namespace weir::site_process {
+namespace {
+
+constexpr int lock_looks = 100;
+constexpr auto lock_look_every = std::chrono::milliseconds{10};
+
+/// The root's lock, waited for a second at most: where the agent before was killed while it started a supervisor, that child has its locks
+/// until it is a program of its own.
+std::optional<Fd> take_root(int root) {
+    for (int look = 1;; ++look) {
+        auto lock = supervisor::take_lock(root, "agent.lock");
+        if (lock || look == lock_looks) return lock;
+        std::this_thread::sleep_for(lock_look_every);
+    }
+}
+
+}  // namespace
 
 BackendResult<std::unique_ptr<ProcessSite>> ProcessSite::open(SiteConfig config) {
     std::unique_ptr<ProcessSite> site{new ProcessSite{std::move(config)}};
@@ -64,7 +82,7 @@ BackendResult<void> ProcessSite::prepare_root() {
     }
     // Tenants bear the site's group: they pass through to their own folders, and nobody of another site does.
     if (fchmod(root_.get(), shared_group ? 0710 : 0700) != 0) return fail(cannot("change the mode of", config_.root, errno));
-    auto lock = supervisor::take_lock(root_.get(), "agent.lock");
+    auto lock = take_root(root_.get());
     if (!lock) {
         return refuse(
             BackendFault::unavailable,

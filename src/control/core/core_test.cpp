@@ -518,6 +518,10 @@ TEST(Job, WaitsForOthersAndLeavesWithThem) {
     const auto job = town.id();
     selfish.after = {job};
     EXPECT_EQ(town.refused(SubmitJob{job, ProjectName{"vision"}, selfish, {}}).code, RefusalCode::bad_value);
+    // A ring would need somebody who waits for one that is not there yet.
+    const auto later = town.id();
+    selfish.after = {later};
+    EXPECT_EQ(town.refused(SubmitJob{job, ProjectName{"vision"}, selfish, {}}).code, RefusalCode::not_found);
 }
 
 TEST(Job, ThatWaitsForTwoWhichFailInOneReportLeavesOnce) {

@@ -193,6 +193,10 @@ TEST(Tokens, ASecretIsShownOnceAndEndsAtOnce) {
     EXPECT_EQ(text_of(again.body, "id"), id);
     EXPECT_EQ(text_of(again.body, "secret"), "") << "only the hash was kept";
     EXPECT_EQ(town.get("ann", "/v1/tokens").body.find("hash"), std::string::npos);
+    std::string journal;
+    for (const auto& record : town.journal.read(1, SIZE_MAX, SIZE_MAX).value()) journal += record.text;
+    EXPECT_THAT(journal, HasSubstr(id));
+    EXPECT_THAT(journal, Not(HasSubstr(secret)));
     EXPECT_EQ(town.ask("ann", Method::del, "/v1/tokens/" + id).status, 200);
     EXPECT_EQ(town.get(secret, "/v1/whoami").status, 401);
 }

@@ -12,6 +12,7 @@ folder with the store and the logs, and names it.
 """
 import argparse
 import collections
+import glob
 import hashlib
 import http.client
 import json
@@ -297,7 +298,8 @@ class Generations:
     def collect(self):
         self.unended = {}
         for site, root in self.roots.items():
-            for status in pathlib.Path(root).glob("tasks/job-*/*/0/status"):
+            # Not by pathlib: it gives up where a folder that it found is forgotten meanwhile.
+            for status in map(pathlib.Path, glob.iglob(f"{root}/tasks/job-*/*/0/status")):
                 job, generation = status.parts[-4], int(status.parts[-3])
                 if generation in self.ended[job]:
                     continue

@@ -21,7 +21,8 @@ constexpr const char* about = "Weir: one queue, one voucher and one provable bil
 constexpr const char* also =
     "Also: weir server, weir agent, weir up, weir audit verify; each explains itself with --help.\n"
     "Exit codes: 0 done, 1 refused, 2 wrong arguments or file, 3 not reachable, 4 not authorised, 5 not found,\n"
-    "6 unknown outcome (repeat with the same id), 10 the job did not succeed, 11 its end was not seen.";
+    "6 unknown outcome (repeat with the same id), 10 the job did not succeed, 11 its end was not seen,\n"
+    "12 done, but its output could not be written.";
 
 bool every_command(const CLI::App*) { return true; }
 

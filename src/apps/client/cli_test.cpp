@@ -10,6 +10,7 @@ TEST(Arguments, HelpIsNoErrorAndNonsenseIs) {
     Rig rig;
     EXPECT_EQ(rig.run({"--help"}), 0);
     EXPECT_THAT(rig.out, HasSubstr("submit"));
+    EXPECT_THAT(rig.out, HasSubstr("12 done, but its output could not be written"));
     EXPECT_EQ(rig.run({"job", "--help"}), 0);
     for (const auto& wrong : std::vector<std::vector<std::string>>{{},
                                                                    {"jobs"},

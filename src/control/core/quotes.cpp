@@ -231,11 +231,12 @@ Refusal cannot_pay(const Core& core, const Project& project, const JobSpec& spec
         std::ranges::all_of(all, [](const Quote& quote) { return quote.uncovered == quote.cost_max && !quote.clauses.empty(); });
     const auto cheapest = std::ranges::min_element(all, {}, [](const Quote& quote) { return quote.uncovered; });
     if (none_eligible) {
-        return {RefusalCode::funding_not_eligible,
-                fmt::format(
-                    "none of the {} funding sources may pay for {} at {}: {}; choose another accelerator or site, or add a source that may",
-                    cheapest->parts.size(), cheapest->model, cheapest->site.value, cheapest->clauses.front().clause),
-                "funding", cheapest->clauses.front().clause};
+        return {
+            RefusalCode::funding_not_eligible,
+            fmt::format(
+                "none of the job's funding sources may pay for {} at {}: {}; choose another accelerator or site, or add a source that may",
+                cheapest->model, cheapest->site.value, cheapest->clauses.front().clause),
+            "funding", cheapest->clauses.front().clause};
     }
     if (auto refusal = shares_too_small({core, project.organisation, spec, free, now}, *cheapest)) return *std::move(refusal);
     // Each source pays its part alone: what they have together is more than what they can pay together.

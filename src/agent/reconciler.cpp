@@ -13,6 +13,7 @@ namespace weir::agent {
 namespace {
 
 constexpr std::int64_t ns_per_s = 1'000'000'000;
+constexpr std::int64_t ahead_at_most_s = 60;  ///< A folder of later than that was made before the clock was set back.
 constexpr int looks_max = 4;  ///< In one step; what is left waits for the next.
 /// From one second to a minute: each attempt may read all of a checkpoint again.
 ports::BootInstant pause_after(std::uint32_t failures) { return {std::min<std::int64_t>(1LL << std::min(failures, 6U), 60) * ns_per_s}; }
@@ -578,21 +579,28 @@ bool Reconciler::replicate(const GenerationKey& key, const Gang& gang) {
     return false;
 }
 
-/// A folder of the future was made before the clock was set back.
 Reconciler::Place Reconciler::place_of(const ports::PublishedCheckpoint& one, const Memory& memory, std::size_t index) const {
-    const bool is_of_before = one.is_made_known() && one.made_ns / 1'000'000'000 > now_s_;
-    return {is_of_before ? era_ - 1 : era_, one.made_ns, memory.looks, index};
+    return {era_, std::min(one.made_ns, seconds(now_s_ + 1).ns), memory.looks, index};
+}
+
+/// Whether the agent before this one passed it over: it was made before what that one stored, or before the clock was set back.
+bool Reconciler::was_passed_over(const ports::PublishedCheckpoint& one, const GenerationRecord& record) const {
+    if (record.replicated_made_ns == 0 || !one.is_made_known()) return false;
+    return one.made_ns < record.replicated_made_ns || one.made_ns > seconds(now_s_ + ahead_at_most_s).ns;
 }
 
 /// A copy takes its time, and waits for others: what is in a checkpoint is what was done until it was published, not until it was copied.
-/// What was made before what the agent before this one stored was passed over by it.
 void Reconciler::remember_editions(const std::vector<ports::PublishedCheckpoint>& published, const GenerationRecord& record,
                                    Memory& memory) const {
-    if (memory.looks++ == 0 && record.replicated_made_ns / 1'000'000'000 <= now_s_)
-        memory.stored_upto = std::max(memory.stored_upto, Place{.era = era_, .made_ns = record.replicated_made_ns});
+    const bool is_first = memory.looks++ == 0;
+    if (is_first && record.replicated_made_ns > 0)
+        memory.stored_upto =
+            std::max(memory.stored_upto, Place{.era = era_, .made_ns = std::min(record.replicated_made_ns, seconds(now_s_).ns)});
     std::set<std::string_view> there;
     for (const auto& one : published) {
-        memory.editions.try_emplace(one.edition, Edition{std::min(now_s_, one.changed_s), place_of(one, memory, there.size())});
+        auto place = place_of(one, memory, there.size());
+        if (is_first && was_passed_over(one, record)) place.era = 0;
+        memory.editions.try_emplace(one.edition, Edition{std::min(now_s_, one.changed_s), place});
         there.insert(one.edition);
     }
     if (memory.editions.size() == there.size()) return;

@@ -135,11 +135,11 @@ private:
         ports::PublishedCheckpoint published;
     };
 
-    /// The age of a checkpoint: the later one is greater. What was made before the site's clock was set back is older than all after it.
+    /// The age of a checkpoint: the later one is greater. What was seen before the site's clock was set back is older than all after it.
     struct Place {
-        std::uint64_t era = 0;        ///< How often this agent saw the clock set back until then.
-        std::int64_t made_ns = 0;
-        std::uint64_t looks = 0;      ///< At which look it was first there, and where: of what was made at once, or nobody knows when.
+        std::uint64_t era = 0;        ///< How often this agent saw the clock set back until then, and one; 0 of what it need not look at.
+        std::int64_t made_ns = 0;     ///< At most when it was first seen: clocks of file systems run ahead, and some know nothing.
+        std::uint64_t looks = 0;      ///< At which look it was first there, and where: of what was made at once.
         std::size_t index = 0;
         friend auto operator<=>(const Place&, const Place&) = default;
     };
@@ -159,7 +159,8 @@ private:
         std::optional<ports::PublishedCheckpoint> replicating;  ///< The checkpoint under way.
         std::map<std::string, Edition, std::less<>> editions;
         std::uint64_t looks = 0;  ///< At what is published.
-        Place stored_upto;        ///< It is stored, or a newer one is: what is older would take the job back.
+        /// It is stored, or a newer one is: what is older would take the job back.
+        Place stored_upto{.era = 0, .made_ns = INT64_MAX};
         ports::BootInstant replicate_after;  ///< Not before: the store did not answer.
         ports::BootInstant prepare_after;
         std::optional<ports::BootInstant> unprepared_since;
@@ -228,6 +229,7 @@ private:
     void shed(const GenerationKey& key, const Gang& gang);
     [[nodiscard]] std::optional<std::vector<ports::PublishedCheckpoint>> published_to_store(const GenerationKey& key, const Gang& gang);
     [[nodiscard]] Place place_of(const ports::PublishedCheckpoint& one, const Memory& memory, std::size_t index) const;
+    [[nodiscard]] bool was_passed_over(const ports::PublishedCheckpoint& one, const GenerationRecord& record) const;
     void remember_editions(const std::vector<ports::PublishedCheckpoint>& published, const GenerationRecord& record, Memory& memory) const;
     void note_order_to_stop(const GenerationKey& key, const Gang& gang);
     void save(const GenerationRecord& record);
@@ -245,7 +247,7 @@ private:
     Refusals refusals_;
     ports::BootInstant now_;
     std::int64_t now_s_ = 0;
-    std::uint64_t era_ = 1;  ///< Grows when the clock is set back; the one before the first is of what was made in the future.
+    std::uint64_t era_ = 1;  ///< Grows when the clock is set back.
     std::optional<Desired> desired_;
     std::optional<Desired> heard_;  ///< Becomes desired_ with the next step.
     bool paused_ = false;

@@ -179,16 +179,41 @@ TEST_F(ReconcilerTest, AClockThatIsSetBackKeepsNoCheckpointFromTheStore) {
     published["latest"] = "two";
     set_back_to(500);
     EXPECT_EQ(tell(), "#4 c1:latest");
-    backend.made["late"] = second(1003);
-    published["late"] = "made before the clock was set back";
-    set_back_to(501);
-    EXPECT_EQ(words(), "");
-    // The agent after this one knows no more of the clock than that a folder cannot be of the future.
+    // The agent after this one knows no more of the clock than that a folder is not of the future.
     backend.made["latest"] = second(502);
     published["latest"] = "three";
     restart();
     set_back_to(503);
     EXPECT_EQ(tell(), "#1 nodes c1:latest 1:running");
+}
+
+TEST_F(ReconcilerTest, AFileSystemWhoseClockRunsAheadHidesNoCheckpoint) {
+    greet();
+    desire({task(1)});
+    at(101);
+    tell();
+    auto& published = backend.tasks.at(rank(1, 0)).checkpoints;
+    backend.made["step-1"] = second(500);
+    published["step-1"] = "one";
+    at(102);
+    EXPECT_EQ(tell(), "#3 c1:step-1");
+    backend.made["step-2"] = second(501);
+    published["step-2"] = "two";
+    at(103);
+    EXPECT_EQ(tell(), "#4 c1:step-2");
+    backend.made["step-0"] = second(1);
+    published["step-0"] = "made first, published last";
+    restart();
+    at(104);
+    EXPECT_EQ(tell(), "#1 nodes 1:running");
+    backend.made["step-3"] = second(504);
+    published["step-3"] = "three";
+    backend.made["best"] = second(2);
+    published["best"] = "made first, published last";
+    at(105);
+    EXPECT_EQ(tell(), "#2 c1:step-3");
+    at(106);
+    EXPECT_EQ(words(), "");
 }
 
 TEST_F(ReconcilerTest, AnEndDoesNotWaitForAStoreForEver) {

@@ -23,9 +23,14 @@ public:
     OldJobs(Ask ask, std::size_t most) : ask_{std::move(ask)}, most_{most} {}
 
     void learn(const JobId& job, const ProjectName& project) { remember(job, project); }
+    /// Without asking; nothing where it is not remembered here.
+    [[nodiscard]] std::optional<ProjectName> known(const JobId& job) const {
+        const auto found = projects_.find(job);
+        return found == projects_.end() ? std::nullopt : std::optional{found->second};
+    }
     /// Nothing where it cannot be told now; ask again. `head` is the revision at which the core did not know it any more.
     [[nodiscard]] std::optional<ProjectName> project_of(const JobId& job, std::uint64_t head) {
-        if (const auto known = projects_.find(job); known != projects_.end()) return known->second;
+        if (auto project = known(job)) return project;
         // The views follow the head and never reach it while much happens: what they must have come to is where it was at first.
         const auto waiting = waiting_.try_emplace(job, head).first;
         auto project = ask_(job, waiting->second);

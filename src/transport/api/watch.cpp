@@ -173,6 +173,7 @@ WatchHub::Portion WatchHub::portion_for(const Watch& watch, const WatchWindow* w
 
 std::optional<std::chrono::milliseconds> WatchHub::serve(std::vector<std::shared_ptr<Watch>>& watches) {
     const auto head = reader_.revision();
+    views_are_late_ = false;
     bool behind = false;
     bool catching_up = false;
     std::vector<HungryWatch> hungry;
@@ -236,6 +237,19 @@ WatchLine WatchHub::line_of(const control::Entry& entry) {
     return line;
 }
 
+/// A job that the core has forgotten still belongs to the project that submitted it. Views that are late are asked once a pass: each
+/// question may wait for what builds them.
+void WatchHub::tell_whose(WatchLine& line) {
+    if (!line.job || !line.audience.project.empty()) return;
+    auto project = old_jobs_.known(*line.job);
+    if (!project && !views_are_late_) {
+        project = old_jobs_.project_of(*line.job, reader_.revision());
+        views_are_late_ = !project.has_value();
+    }
+    line.is_untold = !project.has_value();
+    if (project) line.audience.project = *std::move(project);
+}
+
 std::optional<std::vector<WatchLine>> WatchHub::lines_after(std::uint64_t revision, bool& catching_up) {
     std::vector<WatchLine> lines;
     if (const auto batches = reader_.since(revision)) {
@@ -247,6 +261,7 @@ std::optional<std::vector<WatchLine>> WatchHub::lines_after(std::uint64_t revisi
                 lines.push_back(line_of(entry));
                 bytes += lines.back().text.size();
                 reader_.ask([&](const control::Core& core) { lines.back().audience = audience_of(core.state, entry.event); });
+                tell_whose(lines.back());
             }
         }
         return lines;
@@ -261,15 +276,8 @@ std::optional<std::vector<WatchLine>> WatchHub::lines_after(std::uint64_t revisi
         lines.push_back(line_of(*entry));
         auto& line = lines.back();
         reader_.ask([&](const control::Core& core) { line.audience = audience_of(core.state, entry->event); });
-        // A job that the core has forgotten still belongs to the project that submitted it.
-        if (!line.job) continue;
-        if (!line.audience.project.empty()) {
-            old_jobs_.learn(*line.job, line.audience.project);
-            continue;
-        }
-        auto project = old_jobs_.project_of(*line.job, reader_.revision());
-        line.is_untold = !project.has_value();
-        if (project) line.audience.project = *std::move(project);
+        if (line.job && !line.audience.project.empty()) old_jobs_.learn(*line.job, line.audience.project);
+        tell_whose(line);
     }
     return lines;
 }

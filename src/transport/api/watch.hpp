@@ -77,6 +77,7 @@ private:
     Portion portion_for(const Watch& watch, const WatchWindow* window);
     /// What comes after `revision`: of the reader, or (`catching_up`) of the journal; nothing where neither has it.
     std::optional<std::vector<WatchLine>> lines_after(std::uint64_t revision, bool& catching_up);
+    void tell_whose(WatchLine& line);
     static WatchLine line_of(const control::Entry& entry);
 
     control::Reader& reader_;
@@ -85,6 +86,7 @@ private:
     std::size_t most_;
     WatchTurns turns_;
     OldJobs old_jobs_;
+    bool views_are_late_ = false;  ///< In this pass they could not tell whose a job was.
     std::mutex mutex_;
     std::condition_variable wake_;
     std::vector<std::shared_ptr<Watch>> added_;

@@ -17,15 +17,22 @@ import signal
 import subprocess
 import sys
 import tempfile
+import time
+import traceback
 import urllib.request
 
 from kill_test import Broken, read_bytes, until
 
-DEADLINE_S = 240  # far beyond what the job takes on a busy machine
+LONGEST_S = 480  # all of it, far beyond what the job takes on a busy machine, and less than the test's own end
 GONE_S = 2  # a supervisor may be on its way out; a task that was forgotten lives for its lease of 4 s at least
 STAYS_UP = re.compile(r"the network stays up at (http://\S+); Ctrl-C ends it\n\s+try: (.*)\n\s+(.*)\n")
 BILL_LINE = re.compile(r" +(\d+) +(\S+) +(\S+) \(emulated\) +([\d.]+) +([\d.]+) (\w+) +([\d.]+) *(?:lost: (\w+))?")
 PAID_LINE = re.compile(r" +(voucher vch-\w+|cash \(prepaid balance\)) +held +([\d.]+) yuan, paid +([\d.]+) yuan, the rest went back")
+
+
+def left_s(until_s=time.monotonic() + LONGEST_S):
+    """What every wait shares, so that whoever waits in vain still says what it saw."""
+    return max(1.0, until_s - time.monotonic())
 
 
 def check(so, what):
@@ -61,7 +68,7 @@ class Demonstration:
     def check_end(self):
         """It ends with 0 and leaves nothing."""
         try:
-            code = self.process.wait(DEADLINE_S)
+            code = self.process.wait(left_s())
         except subprocess.TimeoutExpired:
             raise Broken("it does not end") from None
         check(code == 0, f"it ends with {code}")
@@ -126,18 +133,18 @@ def check_story(text):
 
 def it_stays_up(shown):
     """After the job it answers at the address that it prints, and what it tells people to try works, until Ctrl-C."""
-    until("the network to stay up", lambda: shown.process.poll() is not None or STAYS_UP.search(shown.text()), DEADLINE_S)
+    until("the network to stay up", lambda: shown.process.poll() is not None or STAYS_UP.search(shown.text()), left_s())
     up = STAYS_UP.search(shown.text())
     check(up, f"it ended with {shown.process.poll()} instead of staying up")
-    with urllib.request.urlopen(up[1] + "/healthz", timeout=DEADLINE_S) as answer:
+    with urllib.request.urlopen(up[1] + "/healthz", timeout=left_s()) as answer:
         check(answer.read().startswith(b"ok\nweir "), f"{up[1]}/healthz answers with something else")
     job = re.search(r"submitted (job-\w+):", shown.text())[1]
 
     def tried():
-        return subprocess.run(["bash", "-c", f"{up[2]}\n{up[3]}"], capture_output=True, text=True, timeout=DEADLINE_S).stdout
+        return subprocess.run(["bash", "-c", f"{up[2]}\n{up[3]}"], capture_output=True, text=True, timeout=left_s()).stdout
 
     # Lists of what has ended trail the job's own page by a moment.
-    until(f"{job} in what it says to try", lambda: re.search(rf"^{job} .* succeeded ", tried(), re.MULTILINE), DEADLINE_S)
+    until(f"{job} in what it says to try", lambda: re.search(rf"^{job} .* succeeded ", tried(), re.MULTILINE), left_s())
     running = [command for _, command in shown.processes()]
     agents = sum(" agent " in command for command in running)
     check(agents == 3 and any("weir-server " in command for command in running), f"while it is up these run: {running}")
@@ -158,7 +165,7 @@ def digits_of(options, folder):
         return real
     made_up = folder / "digits.csv.gz"
     # Debian's python, as the training has it: another may lack numpy.
-    subprocess.run(["/usr/bin/python3", "-B", options.source / "examples/digits/made_up.py", made_up], check=True, timeout=DEADLINE_S)
+    subprocess.run(["/usr/bin/python3", "-B", options.source / "examples/digits/made_up.py", made_up], check=True, timeout=left_s())
     return made_up
 
 
@@ -187,8 +194,10 @@ def main():
         the_readmes_show_it(options.source)
         print(once.text() + "main_job_test: both networks did what they say, and are gone")
         return 0
-    except Broken as trouble:
+    except Exception as trouble:  # whatever it is, what the network printed is the first thing to read
         print(f"{shown.text() if shown else ''}main_job_test: {trouble}", file=sys.stderr)
+        if not isinstance(trouble, Broken):
+            traceback.print_exc()
         return 1
     finally:
         for one in started:

@@ -67,6 +67,19 @@ Value resolve(const std::string& text, Position at) {
     refuse(at, Fault::out_of_range, describe_number(number.error(), text));
 }
 
+/// The text of a scalar as UTF-8: for the escapes \N and \_ (a next line, a hard space) yaml-cpp writes the single bytes of
+/// Latin-1. The document was UTF-8, so no other byte can be wrong.
+std::string repair(const std::string& text) {
+    std::string out;
+    std::string_view rest = text;
+    for (auto check = check_utf8(rest); !check.good; check = check_utf8(rest)) {
+        out += rest.substr(0, check.bad_at);
+        append_utf8(out, static_cast<unsigned char>(rest[check.bad_at]));
+        rest.remove_prefix(check.bad_at + 1);
+    }
+    return out += rest;
+}
+
 class TreeBuilder : public YAML::EventHandler {
 public:
     TreeBuilder(const Limits& limits, std::size_t bytes)
@@ -98,8 +111,9 @@ public:
         place(Value{known->second.value});
     }
 
-    void OnScalar(const YAML::Mark& mark, const std::string& tag, YAML::anchor_t anchor, const std::string& text) override {
+    void OnScalar(const YAML::Mark& mark, const std::string& tag, YAML::anchor_t anchor, const std::string& read) override {
         const Position at = position_of(mark);
+        const std::string text = repair(read);
         const bool quoted = tag == "!";
         if (!quoted) refuse_tag(tag, at);
         if (wants_key()) {

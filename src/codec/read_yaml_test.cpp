@@ -46,6 +46,9 @@ TEST(ReadYaml, PlainScalarsResolveByTheCoreSchemaOf12) {
              Row{"a: |\n  x", R"({"a":"x\n"})"},
              Row{"a: 1\r\nb: 'x'\r\n", R"({"a":1,"b":"x"})"},
              Row{"a: 堰\n", R"({"a":"堰"})"},
+             Row{R"(["\u4f60\ND", "\_\N\_", "堰\_", "\L\P\e", "\x85\xa0"])",
+                 "[\"\u4f60\u0085D\",\"\u00a0\u0085\u00a0\",\"堰\u00a0\",\"\u2028\u2029\\u001b\",\"\u0085\u00a0\"]"},
+             Row{R"("\N": 1)", "{\"\u0085\":1}"},
          }) {
         EXPECT_EQ(outcome(text), expected) << text;
     }

@@ -117,7 +117,9 @@ TEST(SiteRoot, IsWaitedForWhileAChildOfAKilledAgentHasIt) {
     if (geteuid() == 0) config.users = {.first = 5000, .count = 2};
     auto opened = std::async(std::launch::async, [&] { return ProcessSite::open(config).has_value(); });
     // It sets the mode of the root just before it asks for the lock.
-    while (fs::status(root).permissions() == fs::perms{0755}) std::this_thread::yield();
+    const auto waits = [&] { return opened.wait_for(std::chrono::seconds{0}) == std::future_status::timeout; };
+    while (fs::status(root).permissions() == fs::perms{0755} && waits()) std::this_thread::yield();
+    EXPECT_TRUE(waits()) << "it does not wait for the lock";
     held.reset();
     EXPECT_TRUE(opened.get());
 }

@@ -285,6 +285,13 @@ JournalResult<void> SqliteJournal::put_snapshot(const Snapshot& snapshot) {
     return kept;
 }
 
+/// Syncs the main file through its VFS, as SQLite itself does.
+int sync_main_file(const Connection& connection) {
+    sqlite3_file* file = nullptr;
+    const int code = sqlite3_file_control(connection.handle(), "main", SQLITE_FCNTL_FILE_POINTER, static_cast<void*>(&file));
+    return code == SQLITE_OK ? file->pMethods->xSync(file, SQLITE_SYNC_NORMAL) : code;
+}
+
 JournalResult<LogCheckpoint> SqliteJournal::checkpoint() {
     WEIR_CHECK(certain());
     const std::scoped_lock hold{checkpoint_mutex_};
@@ -296,7 +303,9 @@ JournalResult<LogCheckpoint> SqliteJournal::checkpoint() {
         return sqlite3_wal_checkpoint_v2(checkpointer_.handle(), "main", mode, &log, &moved);
     };
     int log = 0, moved = 0;
-    int code = run(SQLITE_CHECKPOINT_PASSIVE, log, moved);                     // The bulk, while appends go on.
+    int code = run(SQLITE_CHECKPOINT_PASSIVE, log, moved);  // The bulk, while appends go on.
+    // With appends beside it that syncs nothing, and the hand-over would sync the bulk while it holds appends back.
+    if (code == SQLITE_OK) code = sync_main_file(checkpointer_);
     if (code == SQLITE_OK) code = run(SQLITE_CHECKPOINT_RESTART, log, moved);  // What came meanwhile, and the hand-over.
     if (code != SQLITE_OK && (code & 0xFF) != SQLITE_BUSY)
         return fail(fault_of(checkpointer_, Stage::reading, options_.path, "move the log into the main file"));

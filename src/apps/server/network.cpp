@@ -111,11 +111,14 @@ void Network::look_at_clock() {
     options_.say(trouble ? trouble->text() : "this machine's clock agrees again with the time that went by, and is followed");
 }
 
+/// What happened in a second takes the state for snapshots a tenth of one to follow; in small pieces nobody waits for it.
+constexpr std::chrono::milliseconds house_every{100};
+
 void Network::keep_house() {
     for (;;) {
         {
             std::unique_lock lock{mutex_};
-            wake_.wait_for(lock, std::chrono::seconds{1}, [&] { return stopping_; });
+            wake_.wait_for(lock, house_every, [&] { return stopping_; });
             if (stopping_) return;
         }
         if (const auto gone = watch_->trouble()) {

@@ -5,6 +5,7 @@
 // with a fault at a random operation; then the store is opened again and compared with what was acknowledged. Short
 // scripts are cut at each of their operations. The same lives with a store that does not sync must lose records: else the
 // suite could not see a loss at all.
+#include "adapters/sqlite/sqlite.hpp"
 #include "adapters/store_sqlite/sqlite_journal.hpp"
 #include "ports/record_chain.hpp"
 #include "sim/lying_disk/lying_vfs.hpp"
@@ -95,6 +96,12 @@ public:
                !journal_->checkpoint();
     }
     void checkpoint() { (void)journal_->checkpoint(); }
+    /// Somebody who goes on reading what is there now, for as long as the connection lives.
+    [[nodiscard]] store::Connection read_on() {
+        auto reader = store::Connection::open({.path = "weir.db", .vfs = machine_.name()});
+        (void)(reader && reader.run("BEGIN; SELECT count(*) FROM journal") == SQLITE_OK);
+        return reader;
+    }
     void snapshot() {
         const auto bytes = fmt::format("state at {}{}", acknowledged_.size(), std::string(random_.below(3'000), '.'));
         if (journal_->put_snapshot({acknowledged_.size(), 1, sha256(bytes), bytes})) snapshot_ = acknowledged_.size();
@@ -274,6 +281,45 @@ TEST(IoError, TheOutcomeIsUnknownAndTheNextProcessBuildsOnWhatIsReallyStored) {
         }
     }
     EXPECT_TRUE(faults.contains(JournalFault::outcome_unknown));
+}
+
+/// Appends go on after checkpoints, whatever came of them: the next ones overwrite the log. The first checkpoint has somebody reading
+/// beside it, so that it moves a part, as beside appends.
+Verdict script_of_checkpoints(Life& life) {
+    if (auto verdict = life.open()) return verdict;
+    const auto batch = [&] { return life.is_open() && life.append(); };
+    if (!batch() || !batch()) return {};
+    {
+        const auto reading = life.read_on();
+        if (!batch()) return {};
+        life.checkpoint();
+    }
+    if (!batch()) return {};
+    life.checkpoint();
+    if (batch()) (void)batch();
+    return {};
+}
+
+// An error of one write or sync of a life with many checkpoints, and a power cut in the same life.
+TEST(IoError, WhatACheckpointCouldNotSyncIsNeverTakenForMoved) {
+    for (std::uint64_t seed = 0; seed < 3; ++seed) {
+        Life whole{seed, Synchronous::full};
+        ASSERT_FALSE(script_of_checkpoints(whole));
+        const auto last = whole.disk().operations();
+        for (std::uint64_t at = 1; at <= last; ++at) {
+            Life life{seed, Synchronous::full};
+            life.disk().fail_at(at);
+            life.expect_faults(true);
+            auto verdict = script_of_checkpoints(life);
+            ASSERT_FALSE(verdict) << "seed " << seed << " operation " << at << ": " << verdict.what;
+            life.disk().cut_power_at(life.disk().operations() + 1);
+            life.close();
+            life.machine().restart();
+            life.expect_faults(false);
+            verdict = life.open();
+            ASSERT_FALSE(verdict) << "seed " << seed << " operation " << at << ": " << verdict.what;
+        }
+    }
 }
 
 TEST(DiskFull, ABatchThatFindsNoRoomIsRefusedWholeAndCanBeTriedAgain) {

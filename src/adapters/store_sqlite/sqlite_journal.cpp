@@ -141,7 +141,8 @@ JournalResult<void> SqliteJournal::certain() const {
     if (!outcome_unknown_) return {};
     return fail(JournalError{
         JournalFault::outcome_unknown,
-        fmt::format("{} is not used any more since a commit's outcome is unknown; end this process and start again", options_.path)});
+        fmt::format("{} is not used any more since the outcome of a commit or of a sync is unknown; end this process and start again",
+                    options_.path)});
 }
 
 JournalResult<void> SqliteJournal::usable(Epoch epoch) const {
@@ -305,10 +306,16 @@ JournalResult<LogCheckpoint> SqliteJournal::checkpoint() {
     int log = 0, moved = 0;
     int code = run(SQLITE_CHECKPOINT_PASSIVE, log, moved);  // The bulk, while appends go on.
     // With appends beside it that syncs nothing, and the hand-over would sync the bulk while it holds appends back.
-    if (code == SQLITE_OK) code = sync_main_file(checkpointer_);
+    if (code == SQLITE_OK && options_.synchronous != Synchronous::off) code = sync_main_file(checkpointer_);
     if (code == SQLITE_OK) code = run(SQLITE_CHECKPOINT_RESTART, log, moved);  // What came meanwhile, and the hand-over.
-    if (code != SQLITE_OK && (code & 0xFF) != SQLITE_BUSY)
-        return fail(fault_of(checkpointer_, Stage::reading, options_.path, "move the log into the main file"));
+    if (code != SQLITE_OK && (code & 0xFF) != SQLITE_BUSY) {
+        // What a failed sync left behind counts as moved, and the next sync would succeed without it: only who opens the store anew
+        // moves all of the log again.
+        const bool unsynced = (code & 0xFF) == SQLITE_IOERR;
+        if (unsynced) outcome_unknown_ = true;
+        return fail(fault_of(code, unsynced ? Stage::writing : Stage::reading, options_.path, "move the log into the main file",
+                             sqlite3_errstr(code)));
+    }
     const bool complete = code == SQLITE_OK;
     if (complete) log_pages_.store(0, std::memory_order_relaxed);
     return LogCheckpoint{static_cast<std::uint64_t>(std::max(log, 0)), static_cast<std::uint64_t>(std::max(moved, 0)), complete};

@@ -111,26 +111,41 @@ void Network::look_at_clock() {
     options_.say(trouble ? trouble->text() : "this machine's clock agrees again with the time that went by, and is followed");
 }
 
-/// What happened in a second takes the state for snapshots a tenth of one to follow; in small pieces nobody waits for it.
-constexpr std::chrono::milliseconds house_every{100};
+bool Network::look_after_store() {
+    if (const auto gone = watch_->trouble()) {
+        end(*gone);
+        return false;
+    }
+    look_at_clock();
+    diary_->follow(options_.say);
+    if (!journal_->checkpoint_due()) return true;
+    const auto moved = journal_->checkpoint();
+    if (moved) return true;
+    if (moved.error().fault != ports::JournalFault::outcome_unknown) {
+        options_.say(moved.error().message);
+        return true;
+    }
+    end(moved.error().message);
+    return false;
+}
 
 void Network::keep_house() {
-    for (;;) {
+    // What happened in a second takes the state for snapshots a tenth of one to follow; in small pieces nobody waits for it.
+    constexpr std::chrono::milliseconds turn{100};
+    constexpr int turns_of_a_second = 10;
+    bool follows = true;
+    for (int number = 1;; number = number % turns_of_a_second + 1) {
         {
             std::unique_lock lock{mutex_};
-            wake_.wait_for(lock, house_every, [&] { return stopping_; });
+            wake_.wait_for(lock, turn, [&] { return stopping_; });
             if (stopping_) return;
         }
-        if (const auto gone = watch_->trouble()) {
-            end(*gone);
-            return;
-        }
-        look_at_clock();
-        diary_->follow(options_.say);
-        if (journal_->checkpoint_due()) {
-            if (auto moved = journal_->checkpoint(); !moved) options_.say(moved.error().message);
-        }
-        if (auto followed = snapshots_->follow(); !followed) complain(followed.error());
+        const bool second = number == turns_of_a_second;
+        if (second && !look_after_store()) return;
+        if (!follows && !second) continue;  // What failed is tried, and complained of, once a second.
+        const auto followed = snapshots_->follow();
+        follows = followed.has_value();
+        if (!follows) complain(followed.error());
     }
 }
 

@@ -61,6 +61,8 @@ public:
 
 private:
     explicit Network(NetworkOptions options) : options_{std::move(options)} {}
+    /// Once a second; false where the network cannot go on.
+    [[nodiscard]] bool look_after_store();
     void keep_house();
     void complain(const control::SnapshotError& error);
     void end(const std::string& why);

@@ -62,7 +62,7 @@ inline constexpr std::size_t snapshots_kept = 3;
 /// Why the journal did not do what it was asked. In descending precedence: when several apply, the first is given.
 /// All but outcome_unknown mean that nothing was written. Values are stable: they reach metrics.
 enum class JournalFault : std::uint8_t {
-    outcome_unknown = 1,    ///< The commit, or what a checkpoint moved, may or may not be durable. End the process and replay; the object refuses all else.
+    outcome_unknown = 1,    ///< A commit or a checkpoint may or may not be durable. End the process and replay; all else is refused.
     fenced = 2,             ///< Another opening took a newer epoch. End the process.
     limit_exceeded = 3,     ///< A record, a batch, a snapshot or a value is empty or too large.
     does_not_continue = 4,  ///< The batch's revision or hash does not follow from the head: a bug of the caller.

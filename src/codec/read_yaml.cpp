@@ -272,6 +272,8 @@ std::string explain(const YAML::Exception& wrong, std::string_view text) {
     if (line.substr(0, line.find_first_not_of(" \t")).find('\t') != std::string_view::npos) return "a tab cannot indent; use spaces";
     if (wrong.msg == "illegal map value") return "a ':' cannot stand here; put the text in quotes, or the key on a line of its own";
     if (wrong.msg == "illegal document indicator in scalar") return "the document ends inside a text in quotes; close the quotes";
+    if (wrong.msg.starts_with("unknown escape character"))
+        return "this is no escape of YAML; write the backslash twice, or use single quotes";
     return wrong.msg;
 }
 

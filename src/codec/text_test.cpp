@@ -16,6 +16,13 @@ TEST(Text, AnInstantIsWrittenAsBaseWritesIt) {
         append_utc(out, at);
         RC_ASSERT(out == format_utc(at));
     }));
+    for (const auto& [at, written] : {std::pair{Instant{INT64_MIN}, "1677-09-21T00:12:43.145224192Z"},
+                                      std::pair{Instant{INT64_MAX}, "2262-04-11T23:47:16.854775807Z"}}) {
+        std::string out;
+        append_utc(out, at);
+        EXPECT_EQ(out, written);
+        EXPECT_EQ(format_utc(at), written);
+    }
 }
 
 TEST(Text, ALengthOfTimeSurvivesItsText) {

@@ -79,6 +79,7 @@ TEST(JobFile, AWrongMappingOfAcceleratorsIsNamedWithItsLineAndModel) {
              {"{'A100:1': 2}", "job.yaml:4:18: resources.accelerators[\"A100:1\"]: has a number of cards before and behind the colon"},
              {"{'A100:x': }", "must be a model and a number of cards, such as H800:8 or A100:0.5"},
              {"{A100: 1, count: 2}", "job.yaml:4:17: resources.accelerators: lacks model"},
+             {"{model: '', count: 2}", "job.yaml:4:25: resources.accelerators.model: names no model"},
              {"{A100: {count: 8}}", "resources.accelerators.A100: must be a number of cards, such as 8 or 0.5"}}) {
         const auto text = fmt::format("name: a\nrun: x\nresources:\n  accelerators: {}\n", written);
         const auto spec = codec::decode_yaml<JobSpec>(text, "job.yaml");
@@ -108,7 +109,10 @@ TEST(JobFile, ErrorsNameFileLineAndField) {
                  "job.yaml:4:15: max_duration: must be a length of time, such as 90s, 10m or 2h30m, is the string \"1.5h\"\n"},
              Row{"max_duration: -5m",
                  "job.yaml:4:15: max_duration: is \"-5m\" and must have whole seconds and not be negative, such as 90s, 10m or 2h30m\n"},
-             Row{"max_duration: -5", "job.yaml:4:15: max_duration: is -5 s and must not be negative\n"},
+             Row{"max_duration: -5", "job.yaml:4:15: max_duration: is -5 s and must be from 0 to 9223372036\n"},
+             Row{"estimated_duration: 9007199254740993",
+                 "job.yaml:4:21: estimated_duration: is 9007199254740993 s and must be from 0 to 9223372036\n"},
+             Row{"retry: {backoff: 9223372037}", "job.yaml:4:18: retry.backoff: is 9223372037 s and must be from 0 to 9223372036\n"},
              Row{"budget: 12", "job.yaml:4:9: budget: must be an amount with its unit, such as 12.50 yuan or 1250 fen, is 12\n"},
              Row{"priority: urgent", "job.yaml:4:11: priority: must be one of low, normal, high, is \"urgent\"\n"},
              Row{"after: [x]", "job.yaml:4:9: after[0]: must be an id: 'job-' and 26 characters of base 32, is \"x\"\n"},

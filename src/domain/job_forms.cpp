@@ -91,6 +91,7 @@ bool Custom<AcceleratorAsk>::from_value(const Value& value, const Place& place, 
         const auto field = place.field(key);
         if (key == "model") {
             good &= read(member, field, out.model);
+            if (member.string() != nullptr && out.model.empty()) good = field.refuse(member, Fault::bad_format, "names no model");
         } else if (key == "count") {
             good &= read_count(member, field, out.per_node);
         } else if (key == "run") {

@@ -95,7 +95,9 @@ public:
         return !journal_->append(ports::records_after(head, texts), journal_->epoch()) && !journal_->head() && !journal_->read(1, 1, 1) &&
                !journal_->checkpoint();
     }
-    void checkpoint() { (void)journal_->checkpoint(); }
+    void checkpoint() {
+        if (const auto moved = journal_->checkpoint(); !moved) last_fault_ = moved.error().fault;
+    }
     /// Somebody who goes on reading what is there now, for as long as the connection lives.
     [[nodiscard]] store::Connection read_on() {
         auto reader = store::Connection::open({.path = "weir.db", .vfs = machine_.name()});
@@ -312,10 +314,43 @@ TEST(IoError, WhatACheckpointCouldNotSyncIsNeverTakenForMoved) {
             life.expect_faults(true);
             auto verdict = script_of_checkpoints(life);
             ASSERT_FALSE(verdict) << "seed " << seed << " operation " << at << ": " << verdict.what;
+            if (life.is_open() && life.last_fault() == JournalFault::outcome_unknown) {
+                EXPECT_TRUE(life.refuses_everything()) << "seed " << seed << " operation " << at;
+            }
             life.disk().cut_power_at(life.disk().operations() + 1);
             life.close();
             life.machine().restart();
             life.expect_faults(false);
+            verdict = life.open();
+            ASSERT_FALSE(verdict) << "seed " << seed << " operation " << at << ": " << verdict.what;
+        }
+    }
+}
+
+// The same, and then a new process that shares the log's index with a program that has read the store all the while.
+TEST(IoError, WhatACheckpointCouldNotSyncIsMovedAgainBesideWhoeverReads) {
+    for (std::uint64_t seed = 0; seed < 3; ++seed) {
+        Life whole{seed, Synchronous::full};
+        ASSERT_FALSE(script_of_checkpoints(whole));
+        const auto last = whole.disk().operations();
+        for (std::uint64_t at = 1; at <= last; ++at) {
+            Life life{seed, Synchronous::full};
+            ASSERT_FALSE(life.open());
+            auto audit = life.read_on();
+            (void)audit.run("COMMIT");
+            life.disk().fail_at(at + life.disk().operations());
+            life.expect_faults(true);
+            auto verdict = script_of_checkpoints(life);
+            ASSERT_FALSE(verdict) << "seed " << seed << " operation " << at << ": " << verdict.what;
+            life.close();
+            life.disk().fail_at(0);
+            life.expect_faults(false);
+            verdict = life.open();
+            ASSERT_FALSE(verdict) << "seed " << seed << " operation " << at << ": " << verdict.what;
+            life.disk().cut_power_at(life.disk().operations() + 1);
+            life.close();
+            audit = {};
+            life.machine().restart();
             verdict = life.open();
             ASSERT_FALSE(verdict) << "seed " << seed << " operation " << at << ": " << verdict.what;
         }

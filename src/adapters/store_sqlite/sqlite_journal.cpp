@@ -147,6 +147,7 @@ JournalResult<void> SqliteJournal::certain() const {
 
 JournalResult<void> SqliteJournal::usable(Epoch epoch) const {
     if (ended_) return fail(*ended_);
+    WEIR_CHECK(certain());
     if (epoch != epoch_) {
         return fail(
             JournalError{JournalFault::fenced, fmt::format("epoch {} does not write to {}: this opening has epoch {}; end the process that "
@@ -294,8 +295,8 @@ int sync_main_file(const Connection& connection) {
 }
 
 JournalResult<LogCheckpoint> SqliteJournal::checkpoint() {
-    WEIR_CHECK(certain());
     const std::scoped_lock hold{checkpoint_mutex_};
+    WEIR_CHECK(certain());  // Whoever waited here may have waited for a checkpoint that failed.
     if (!checkpointer_) {
         checkpointer_ = WEIR_TRY(connect(options_));
         sqlite3_busy_timeout(checkpointer_.handle(), checkpoint_patience_ms);

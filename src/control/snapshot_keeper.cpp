@@ -17,7 +17,10 @@ Result<void, SnapshotError> SnapshotKeeper::catch_up() {
         });
     }
     for (const auto& batch : *batches) {
-        for (const auto& entry : batch->entries) apply(state_, entry.event, entry.revision, entry.at);
+        for (const auto& entry : batch->entries) {
+            // A journal that could not be read on has left the state within a batch.
+            if (entry.revision > state_.revision) apply(state_, entry.event, entry.revision, entry.at);
+        }
     }
     return {};
 }

@@ -28,19 +28,20 @@ ports::JournalResult<StoreWatch> StoreWatch::open(const std::string& path) {
     return watch;
 }
 
-std::optional<std::string> StoreWatch::trouble() {
+std::optional<std::string> StoreWatch::trouble() const {
     const auto lost = std::ranges::find_if(files_, [](const auto& file) { return file.second && identity_of(file.first) != file.second; });
     if (lost == files_.end()) return std::nullopt;
+    return fmt::format("{} was removed or replaced while the server ran, and what it writes now has no name", lost->first);
+}
+
+std::string StoreWatch::rescue() {
     const auto target = path_ + ".rescued";
-    const auto copied = write_rescue(open_, path_, target);
-    const auto what = fmt::format("{} was removed or replaced while the server ran, and what it writes now has no name", lost->first);
-    if (copied) {
-        return fmt::format(
-            "{}; all that was acknowledged was copied to {}: verify it (weir audit verify --store {}) and make a store of it "
-            "(weir-server restore --from {})",
-            what, target, target, target);
-    }
-    return fmt::format("{}; it could not be copied to {} either: {}", what, target, copied.error().message);
+    if (const auto copied = write_rescue(open_, path_, target); !copied)
+        return fmt::format("it could not be copied to {} either: {}", target, copied.error().message);
+    return fmt::format(
+        "all that was acknowledged was copied to {}: verify it (weir audit verify --store {}) and make a store of it "
+        "(weir-server restore --from {})",
+        target, target, target);
 }
 
 }  // namespace weir::store

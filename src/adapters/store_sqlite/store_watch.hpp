@@ -21,8 +21,12 @@ public:
     /// Of a store that the journal has open already.
     [[nodiscard]] static ports::JournalResult<StoreWatch> open(const std::string& path);
 
-    /// Nothing, or what happened to the files and where what they held was copied to, for the operator.
-    [[nodiscard]] std::optional<std::string> trouble();
+    /// Nothing, or what happened to the files, for the operator.
+    [[nodiscard]] std::optional<std::string> trouble() const;
+
+    /// Copies what the files hold now; where to, or why not, for the operator. Whoever appends has stopped: what is acknowledged while
+    /// the copy is made is not in it.
+    [[nodiscard]] std::string rescue();
 
 private:
     /// Device and number of a file; nothing where there is none.

@@ -113,7 +113,12 @@ void Network::look_at_clock() {
 
 bool Network::look_after_store() {
     if (const auto gone = watch_->trouble()) {
-        end(*gone);
+        {
+            const std::lock_guard lock{mutex_};
+            failure_ = gone;
+        }
+        loop_->stop();  // Before the copy: whatever is acknowledged is in it.
+        end(fmt::format("{}; {}", *gone, watch_->rescue()));
         return false;
     }
     look_at_clock();

@@ -8,6 +8,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <chrono>
 #include <cstdlib>
 #include <filesystem>
 #include <future>
@@ -71,6 +72,23 @@ TEST_F(Readiness, EndsWhenTheStoreIsTakenAway) {
     EXPECT_EQ(answer.status, 503);
     EXPECT_THAT(answer.body, HasSubstr("weir.db"));
     EXPECT_FALSE(why.empty());
+}
+
+TEST_F(Readiness, WhatIsAcknowledgedWhileTheStoreIsCopiedAwayIsInTheCopy) {
+    auto over = ended.get_future();
+    std::filesystem::remove(folder + "/weir.db");
+    std::uint64_t acknowledged = 0;
+    for (int number = 1;; ++number) {
+        const OrganisationName name{"lab-" + std::to_string(number)};
+        if (!network->carry_out(control::SetOrganisation{{name, OrganisationKind::university, "Lab", "", SizeClass::small, "cn", ""}}))
+            break;
+        acknowledged = network->reader().revision();
+        ASSERT_NE(over.wait_for(std::chrono::seconds{0}), std::future_status::ready) << "the copy was made and more is acknowledged";
+    }
+    const auto why = over.get();
+    EXPECT_THAT(why, HasSubstr("all that was acknowledged was copied to " + folder + "/weir.db.rescued"));
+    const auto copy = store::open_reader(folder + "/weir.db.rescued").value();
+    EXPECT_EQ(copy->head().value().revision, acknowledged);
 }
 
 }  // namespace

@@ -54,6 +54,23 @@ std::vector<ledger::AccountSpec> accounts_of(const State& state, const OpenedPro
     return accounts;
 }
 
+/// A refusal where the books of money have turned over so much that `amount` may not come in beside it: what came in, and the holds on
+/// it, must be settled without the ledger's sums leaving 64 bits.
+std::optional<Refusal> no_room_for_money(const Core& core, Fen amount) {
+    // A fen that came in goes on a few times, to a provider and out of the network: there is room for seven.
+    constexpr Fen most{ledger::whole_amount / 8};
+    const auto* totals = core.state.ledger.totals(cash_ledger);
+    const Fen turned{totals == nullptr ? 0 : totals->debits_posted + totals->debits_pending};
+    if (turned <= most - amount) return std::nullopt;
+    return Refusal{
+        RefusalCode::limit_reached,
+        fmt::format("the books have turned over {} yuan of money, {} more would come in, and none comes in beyond {} yuan, so that "
+                    "all of it can still be settled; run another network for what is new",
+                    yuan(turned), yuan(amount), yuan(most)),
+        "amount",
+        {}};
+}
+
 }  // namespace
 
 Decision decide(const Core& core, const Actor& actor, const OpenProgramme& command, Instant now) {
@@ -86,6 +103,7 @@ Decision decide(const Core& core, const Actor& actor, const OpenProgramme& comma
     if (auto full = no_room(core.state.programmes.size(), limits::programmes_max, "programmes", "use one that is open")) {
         return refuse(*std::move(full));
     }
+    if (auto full = no_room_for_money(core, programme.budget)) return refuse(*std::move(full));
     // Two ledgers for each programme-year, numbered from 100 in the order of opening: face value, then caps.
     const auto first = static_cast<std::uint32_t>(100 + 2 * core.state.programmes.size());
     const OpenedProgramme opened{programme, first, first + 1};
@@ -202,6 +220,7 @@ Decision decide(const Core& core, const Actor& actor, const Deposit& command, In
     auto facts = open_and_post(core, accounts, {entry}, now);
     if (!facts) return refuse(facts.error());
     if (facts->empty()) return repeat(id.text());
+    if (auto full = no_room_for_money(core, command.amount)) return refuse(*std::move(full));
     return accept(id.text(), {std::move(*facts)});
 }
 

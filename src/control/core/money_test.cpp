@@ -33,6 +33,36 @@ TEST(Money, ADepositThatAColleagueRepeatsIsBookedOnce) {
     EXPECT_EQ(town.prepaid(), Fen{900});
 }
 
+// Books at their edge would refuse the settlement of a job, which is never refused.
+TEST(Money, NoneComesInWhereItCouldNotBeSettledAnyMore) {
+    Town town;
+    town.deposit(1'000);
+    const auto job = town.submit(Town::spec());
+    town.place();
+    town.run(job, town.live(job).placement->site.value);
+    ledger::Transfer turnover;
+    turnover.id = ledger::transfer_id_of(town.now, "what many years turn over");
+    turnover.ledger = cash_ledger;
+    turnover.debit = account::bank();
+    turnover.credit = account::prepaid(OrganisationName{"lab"});
+    turnover.code = ledger::TransferCode::top_up;
+    const auto* totals = town.core.state.ledger.totals(cash_ledger);
+    turnover.amount = ledger::whole_amount / 8 - totals->debits_posted - totals->debits_pending - 1;
+    apply(town.core, post(town.core, {turnover}, town.now).value(), ++town.revision, town.now);
+
+    const Deposit last{make_uid(town.now, 1, ++town.ids), OrganisationName{"lab"}, Fen{1}};
+    town.must(last);
+    const auto refusal = town.refused(Deposit{make_uid(town.now, 1, ++town.ids), OrganisationName{"lab"}, Fen{1}});
+    EXPECT_EQ(refusal.code, RefusalCode::limit_reached);
+    EXPECT_EQ(refusal.message,
+              "the books have turned over 11529215046068469.75 yuan of money, 0.01 more would come in, and none comes in beyond "
+              "11529215046068469.75 yuan, so that all of it can still be settled; run another network for what is new");
+    town.must(last);  // What came in before is not refused now.
+    town.meter(job, "east", 1, 100);
+    town.end(job, "east", Reason::exited, 0);
+    EXPECT_EQ(town.outcome(job), JobState::succeeded);
+}
+
 TEST(Money, AProgrammeNamesWhatThereIs) {
     Town town;
     Programme programme;

@@ -236,6 +236,23 @@ TEST(Bounds, AnOrderToStopThatASiteDoesNotObeyEndsTheJobThere) {
     EXPECT_EQ(town.prepaid(), Fen{100'000}) << "an operator ended it";
 }
 
+// Found by a review: a site that fell silent for a moment every few minutes kept a cancelled job, and what was held for it, for ever.
+TEST(Bounds, ASiteThatKeepsFallingSilentDoesNotKeepWhatItWasToldToStop) {
+    StrictTown town;
+    const auto job = town.run_one(Town::spec());
+    town.must(CancelJob{job});
+    const auto told = town.now;
+    while (town.core.state.jobs.contains(job)) {
+        town.must(SilenceSite{SiteName{"east"}});
+        town.report("east", [](SiteReport& r) { r.nodes = {{Town::node("n1")}}; });
+        ASSERT_LT(town.now, told + hours(2));
+        town.tick_after(300);
+    }
+    EXPECT_EQ(town.now, told + seconds(600 + 6 * 600)) << "the time to stop, and six times more";
+    EXPECT_EQ(town.outcome(job), JobState::cancelled);
+    EXPECT_EQ(town.prepaid(), Fen{100'000});
+}
+
 // A trap of SIGTERM outlives the grace that was held for.
 TEST(Bounds, EveryLineOfABillIsChargedForWhatItSays) {
     EXPECT_TRUE(rc::check("use beyond the holds is cut so that both parts are charged right", [] {

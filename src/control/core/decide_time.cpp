@@ -12,6 +12,19 @@
 namespace weir::control {
 namespace {
 
+/// A site that keeps falling silent for a moment puts off the end of what it was told to stop so many times, and no more.
+constexpr std::int64_t chances_to_stop = 6;
+
+/// Whether the site of a job that was to have ended at `deadline` has had its time to say so. It has it anew where it fell silent, as it
+/// may have heard nothing. One that is silent for the whole fence is the keeper of leases' business, so that one which still has the
+/// job long after was heard, and answered with the order, once in each of these times at least.
+bool had_its_time(const Core& core, const LiveJob& job, Instant deadline, Instant now) {
+    const auto& site = core.state.sites.at(job.placement->site);
+    if (!site.reachable || former_agent_may_run(core, job, now)) return false;
+    const auto once = std::max(core.policy.stop_within, fence_span(core, job, now));
+    return now >= site.reachable_since + core.policy.stop_within || now >= deadline + Duration{chances_to_stop * once.ns};
+}
+
 /// Jobs that do not begin, run too long, or do not end as ordered. Where a site is silent the keeper of leases says what is lost.
 void stop_overdue(const Core& core, Instant now, std::vector<Event>& events) {
     for (const auto& [at, id] : core.state.deadlines) {
@@ -19,8 +32,7 @@ void stop_overdue(const Core& core, Instant now, std::vector<Event>& events) {
         const auto& job = core.state.jobs.at(id);
         if (!job.stop_ordered) {
             events.push_back(stop_order(core, job, job.started_at ? longest_run_reached(job) : Reason::start_failed, now));
-        } else if (const auto& site = core.state.sites.at(job.placement->site);
-                   site.reachable && now >= site.reachable_since + core.policy.stop_within && !former_agent_may_run(core, job, now)) {
+        } else if (had_its_time(core, job, at, now)) {
             end_generation(core, job, {Reason::lease_lost, 0, std::nullopt}, now, events);
         }
     }

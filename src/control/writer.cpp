@@ -1,5 +1,7 @@
 #include "control/writer.hpp"
 
+#include "domain/limits.hpp"
+
 #include <fmt/format.h>
 
 #include <algorithm>
@@ -8,6 +10,9 @@
 namespace weir::control {
 
 namespace {
+
+static_assert(3 * limits::nodes_per_site_max <= ports::max_batch_records,
+              "a site that names all its nodes anew must fit into one transaction, with room for what else its report says");
 
 Refusal too_large(std::size_t events, const TransactionSize& size) {
     return {RefusalCode::too_large,

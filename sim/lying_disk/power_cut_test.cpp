@@ -286,20 +286,26 @@ TEST(IoError, TheOutcomeIsUnknownAndTheNextProcessBuildsOnWhatIsReallyStored) {
 }
 
 /// Appends go on after checkpoints, whatever came of them: the next ones overwrite the log. The first checkpoint has somebody reading
-/// beside it, so that it moves a part, as beside appends.
-Verdict script_of_checkpoints(Life& life) {
-    if (auto verdict = life.open()) return verdict;
+/// beside it, so that it moves a part, as beside appends; what came before is much, so that not all of it is written again soon.
+void append_and_move(Life& life) {
     const auto batch = [&] { return life.is_open() && life.append(); };
-    if (!batch() || !batch()) return {};
+    for (int i = 0; i < 8; ++i) {
+        if (!batch()) return;
+    }
     {
         const auto reading = life.read_on();
-        if (!batch()) return {};
+        if (!batch()) return;
         life.checkpoint();
     }
-    if (!batch()) return {};
+    if (!batch()) return;
     life.checkpoint();
     if (batch()) (void)batch();
-    return {};
+}
+
+Verdict script_of_checkpoints(Life& life) {
+    auto verdict = life.open();
+    if (!verdict) append_and_move(life);
+    return verdict;
 }
 
 // An error of one write or sync of a life with many checkpoints, and a power cut in the same life.
@@ -327,35 +333,46 @@ TEST(IoError, WhatACheckpointCouldNotSyncIsNeverTakenForMoved) {
     }
 }
 
-// The same, and then a new process that shares the log's index with a program that has read the store all the while.
-TEST(IoError, WhatACheckpointCouldNotSyncIsMovedAgainBesideWhoeverReads) {
+enum class Beside : std::uint8_t {
+    has_read = 1,      ///< Its transaction ended before the fault; it keeps the log's index.
+    reads_on = 2,      ///< Its transaction outlives the fault and the next opening.
+    reads_since = 3,   ///< It begins to read between the fault and the next opening, alone, and makes the index anew.
+};
+
+/// The same, and then a new process that shares the log's index with a program that reads the store.
+void fail_beside(Beside beside) {
     for (std::uint64_t seed = 0; seed < 3; ++seed) {
-        Life whole{seed, Synchronous::full};
-        ASSERT_FALSE(script_of_checkpoints(whole));
-        const auto last = whole.disk().operations();
-        for (std::uint64_t at = 1; at <= last; ++at) {
+        std::uint64_t last = 1;
+        for (std::uint64_t at = 0; at <= last; ++at) {  // The first time without a fault, to count the operations.
             Life life{seed, Synchronous::full};
             ASSERT_FALSE(life.open());
-            auto audit = life.read_on();
-            (void)audit.run("COMMIT");
-            life.disk().fail_at(at + life.disk().operations());
-            life.expect_faults(true);
-            auto verdict = script_of_checkpoints(life);
-            ASSERT_FALSE(verdict) << "seed " << seed << " operation " << at << ": " << verdict.what;
+            auto reader = beside == Beside::reads_since ? store::Connection{} : life.read_on();
+            if (beside == Beside::has_read) (void)reader.run("COMMIT");
+            const auto first = life.disk().operations();
+            if (at > 0) life.disk().fail_at(first + at);
+            append_and_move(life);
+            if (at == 0) last = life.disk().operations() - first;
             life.close();
             life.disk().fail_at(0);
-            life.expect_faults(false);
-            verdict = life.open();
+            if (beside == Beside::reads_since) reader = life.read_on();
+            auto verdict = life.open();
             ASSERT_FALSE(verdict) << "seed " << seed << " operation " << at << ": " << verdict.what;
+            ASSERT_TRUE(life.append()) << "seed " << seed << " operation " << at;
             life.disk().cut_power_at(life.disk().operations() + 1);
             life.close();
-            audit = {};
+            reader = {};
             life.machine().restart();
             verdict = life.open();
             ASSERT_FALSE(verdict) << "seed " << seed << " operation " << at << ": " << verdict.what;
         }
     }
 }
+
+TEST(IoError, WhatACheckpointCouldNotSyncIsMovedAgainBesideWhoeverHasReadTheStore) { fail_beside(Beside::has_read); }
+
+TEST(IoError, AStoreOpensAndLosesNothingBesideABackupThatIsStillReading) { fail_beside(Beside::reads_on); }
+
+TEST(IoError, AStoreOpensAndLosesNothingBesideABackupThatBeganAfterTheFault) { fail_beside(Beside::reads_since); }
 
 TEST(DiskFull, ABatchThatFindsNoRoomIsRefusedWholeAndCanBeTriedAgain) {
     int refused = 0;

@@ -2,6 +2,7 @@
 
 #include "adapters/store_sqlite/faults.hpp"
 #include "adapters/store_sqlite/log_evidence.hpp"
+#include "adapters/store_sqlite/log_start.hpp"
 #include "adapters/store_sqlite/schema.hpp"
 #include "adapters/store_sqlite/snapshot_shelf.hpp"
 #include "adapters/store_sqlite/sqlite_reader.hpp"
@@ -11,7 +12,6 @@
 
 #include <algorithm>
 #include <array>
-#include <atomic>
 #include <utility>
 
 namespace weir::store {
@@ -136,27 +136,6 @@ JournalResult<Connection> connect(const SqliteOptions& options) {
     return connection;
 }
 
-int restart_log(Connection& connection) {
-    return sqlite3_wal_checkpoint_v2(connection.handle(), "main", SQLITE_CHECKPOINT_RESTART, nullptr, nullptr);
-}
-
-int forget_what_was_moved(const Connection& connection) {
-    sqlite3_file* file = nullptr;
-    const int found = sqlite3_file_control(connection.handle(), "main", SQLITE_FCNTL_FILE_POINTER, static_cast<void*>(&file));
-    if (found != SQLITE_OK) return found;
-    // Of the log's index, as sqlite.org/walformat.html has it: the count of frames that were moved, and the lock of who moves them.
-    constexpr int region_bytes = 32'768;
-    constexpr std::size_t moved_at = 96;
-    constexpr int moving_lock = 1;
-    void volatile* region = nullptr;
-    if (const int code = file->pMethods->xShmMap(file, 0, region_bytes, 0, &region); code != SQLITE_OK || region == nullptr) return code;
-    if (const int code = file->pMethods->xShmLock(file, moving_lock, 1, SQLITE_SHM_LOCK | SQLITE_SHM_EXCLUSIVE); code != SQLITE_OK)
-        return code;
-    auto* moved = reinterpret_cast<std::uint32_t*>(static_cast<char*>(const_cast<void*>(region)) + moved_at);
-    std::atomic_ref{*moved}.store(0);
-    return file->pMethods->xShmLock(file, moving_lock, 1, SQLITE_SHM_UNLOCK | SQLITE_SHM_EXCLUSIVE);
-}
-
 JournalResult<OpenStore> open_files(const SqliteOptions& options) {
     WEIR_CHECK(discard_unfinished(options));
     if (!WEIR_TRY(store_exists(options))) {
@@ -171,16 +150,15 @@ JournalResult<OpenStore> open_files(const SqliteOptions& options) {
         return fail(damaged(options.path, fmt::format("{}-wal breaks at frame {} of {}, before the acknowledged commit at frame {}",
                                                       options.path, lost->broken_frame, lost->log_frames, lost->commit_frame)));
     }
+    WEIR_CHECK(forget_what_was_moved(options));
     OpenStore store;
     store.connection = WEIR_TRY(connect(options));
     store.identity = WEIR_TRY(read_identity(store.connection, options.path));
     store.head = WEIR_TRY(check_tail(options, store.identity));
-    // A store that was restored is a plain file until it is first opened for writing. Where another program reads the store, the log's
-    // index outlives the process before, and with it a count of frames that may never have been synced.
-    int code = store.connection.run("PRAGMA journal_mode=WAL");
-    if (code == SQLITE_OK) code = forget_what_was_moved(store.connection);
-    if (code == SQLITE_OK) code = restart_log(store.connection);
-    if (code != SQLITE_OK) return fail(fault_of(code, Stage::reading, options.path, "start the log afresh", sqlite3_errstr(code)));
+    // A store that was restored is a plain file until it is first opened for writing.
+    if (const int code = store.connection.run("PRAGMA journal_mode=WAL"); code != SQLITE_OK)
+        return fail(fault_of(code, Stage::reading, options.path, "start the log afresh", sqlite3_errstr(code)));
+    WEIR_CHECK(store_log(store.connection, options));
     store.epoch = WEIR_TRY(take_epoch(store.connection, options));
     return store;
 }

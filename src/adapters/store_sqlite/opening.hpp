@@ -25,12 +25,4 @@ struct OpenStore {
 /// A connection to an existing store with the settings that every writing connection has.
 [[nodiscard]] ports::JournalResult<Connection> connect(const SqliteOptions& options);
 
-/// Makes the next checkpoint move all frames of the log, also those that an earlier process has moved: SQLITE_OK or an error, such as
-/// SQLITE_BUSY while another connection moves them. Readers go on. The connection has used the log already.
-[[nodiscard]] int forget_what_was_moved(const Connection& connection);
-
-/// Moves the whole log into the main file, so that the next commit starts it afresh. Waits for readers and writers as long as
-/// the connection's busy timeout.
-[[nodiscard]] int restart_log(Connection& connection);
-
 }  // namespace weir::store

@@ -1,5 +1,6 @@
 #include "adapters/store_sqlite/vfs_file.hpp"
 
+#include <algorithm>
 #include <cstdlib>
 #include <cstring>
 #include <utility>
@@ -36,6 +37,10 @@ std::optional<VfsFile> VfsFile::open(const std::string& vfs, const std::string& 
     return open_as(vfs, path, SQLITE_OPEN_READONLY | type);
 }
 
+std::optional<VfsFile> VfsFile::open_to_write(const std::string& vfs, const std::string& path) {
+    return open_as(vfs, path, SQLITE_OPEN_READWRITE | SQLITE_OPEN_SUPER_JOURNAL);
+}
+
 std::optional<VfsFile> VfsFile::create(const std::string& vfs, const std::string& path) {
     // The platform's VFS syncs the directory with the first sync of a new journal file.
     return open_as(vfs, path, SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE | SQLITE_OPEN_SUPER_JOURNAL);
@@ -68,6 +73,18 @@ std::optional<std::uint64_t> file_size(const std::string& vfs, const std::string
 int VfsFile::store(const std::string& text) {
     const int code = file_->pMethods->xWrite(file_, text.data(), static_cast<int>(text.size()), 0);
     return code == SQLITE_OK ? file_->pMethods->xSync(file_, SQLITE_SYNC_NORMAL) : code;
+}
+
+int VfsFile::store_again() {
+    std::vector<char> piece(std::size_t{1} << 20U);
+    const auto end = size();
+    for (std::uint64_t at = 0; at < end; at += piece.size()) {
+        const auto bytes = static_cast<int>(std::min<std::uint64_t>(piece.size(), end - at));
+        if (!read(at, piece.data(), bytes)) return SQLITE_IOERR_READ;
+        const int code = file_->pMethods->xWrite(file_, piece.data(), bytes, static_cast<sqlite3_int64>(at));
+        if (code != SQLITE_OK) return code;
+    }
+    return file_->pMethods->xSync(file_, SQLITE_SYNC_NORMAL);
 }
 
 int make_durable_file(const std::string& vfs, const std::string& path) {

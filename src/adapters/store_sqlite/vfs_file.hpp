@@ -19,6 +19,8 @@ class VfsFile {
 public:
     /// Opens a file that exists, for reading.
     [[nodiscard]] static std::optional<VfsFile> open(const std::string& vfs, const std::string& path, FileKind kind);
+    /// Opens a file that exists, and is no database, for writing.
+    [[nodiscard]] static std::optional<VfsFile> open_to_write(const std::string& vfs, const std::string& path);
     /// Opens a file for writing and makes it if need be.
     [[nodiscard]] static std::optional<VfsFile> create(const std::string& vfs, const std::string& path);
     VfsFile(VfsFile&&) noexcept;
@@ -31,6 +33,8 @@ public:
 
     /// Writes `text` at the start and syncs: SQLITE_OK or an error.
     [[nodiscard]] int store(const std::string& text);
+    /// Writes all bytes anew as they are and syncs, so that they are on the disk also where an earlier sync failed: SQLITE_OK or an error.
+    [[nodiscard]] int store_again();
 
 private:
     VfsFile() = default;

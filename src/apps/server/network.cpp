@@ -56,11 +56,7 @@ Result<std::unique_ptr<Network>, std::string> Network::open(NetworkOptions optio
                                                     made ? control::generations_above_of(time_of(*made)) : 0},
                                [&started](control::Answer answer, std::uint64_t) { started.set_value(std::move(answer)); }};
     self.loop_ = std::make_unique<control::Loop>(*self.writer_, *self.reader_, machine_clocks(), self.options_.loop,
-                                                 [&self](const ports::JournalError& error) {
-                                                     self.end(fmt::format(
-                                                         "the journal cannot go on: {}; the server ends now and replays at its next start",
-                                                         error.message));
-                                                 },
+                                                 [&self](const ports::JournalError& error) { self.give_up(error); },
                                                  std::move(first));
     if (const auto answer = started.get_future().get(); !answer) return fail(answer.error().message);
     auto watch = store::StoreWatch::open(self.options_.store);
@@ -97,6 +93,16 @@ void Network::end(const std::string& why) {
         failure_ = why;
     }
     options_.fatal(why);
+}
+
+void Network::give_up(const ports::JournalError& error) {
+    const auto why = fmt::format("the journal cannot go on: {}; the server ends now and replays at its next start", error.message);
+    {
+        // Where the store has lost its name, the housekeeper copies it as soon as the loop has ended, and ends the process then.
+        const std::lock_guard lock{mutex_};
+        if (failure_) return options_.say(why);
+    }
+    end(why);
 }
 
 void Network::complain(const control::SnapshotError& error) {

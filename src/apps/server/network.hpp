@@ -66,6 +66,8 @@ private:
     void keep_house();
     void complain(const control::SnapshotError& error);
     void end(const std::string& why);
+    /// The loop's: the journal has refused what the network decided.
+    void give_up(const ports::JournalError& error);
     void look_at_clock();
 
     NetworkOptions options_;

@@ -117,8 +117,9 @@ void Custom<AcceleratorAsk>::to_json(const AcceleratorAsk& ask, std::string& out
 
 std::string Custom<AcceleratorAsk>::schema(SchemaBook&) {
     return R"({"oneOf":[{"type":"string","pattern":"^[^:]+(:[0-9]+([.][0-9]{1,3})?)?$"},)"
-           R"({"type":"object","properties":{"model":{"type":"string"},"count":{"oneOf":[{"type":"number"},{"type":"string"}]},)"
-           R"("run":{"type":"string"}},"required":["model"],"additionalProperties":false}]})";
+           R"({"type":"object","properties":{"model":{"type":"string","minLength":1},)"
+           R"("count":{"oneOf":[{"type":"number"},{"type":"string"}]},"run":{"type":"string"}},)"
+           R"("required":["model"],"additionalProperties":false}]})";
 }
 
 bool Custom<std::vector<AcceleratorAsk>>::from_value(const Value& value, const Place& place, std::vector<AcceleratorAsk>& out) {

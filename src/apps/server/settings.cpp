@@ -77,22 +77,25 @@ Result<control::Policy, std::string> read_policy(const std::string& path) {
     take(file->stop_within, policy.stop_within);
     take(file->site_silence, policy.site_silence);
     take(file->remember, policy.remember);
-    struct Least {
+    struct Bounds {
         std::string_view name;
         Duration given;
         Duration least;
+        Duration most = hours(366 * 24);
     };
     // A bound of zero would let a task be given up while its processes still run, or refuse every id that a client made.
-    for (const auto& [name, given, least] : {Least{"task_lease", policy.task_lease, seconds(1)},
-                                             Least{"run_on_lease", policy.run_on_lease, policy.task_lease},
-                                             Least{"kill_grace", policy.kill_grace, seconds(1)},
-                                             Least{"drift_bound", policy.drift_bound, milliseconds(500)},
-                                             Least{"start_within", policy.start_within, seconds(10)},
-                                             Least{"stop_within", policy.stop_within, policy.kill_grace + seconds(10)},
-                                             Least{"site_silence", policy.site_silence, seconds(1)},
-                                             Least{"remember", policy.remember, hours(1)}}) {
+    for (const auto& [name, given, least, most] : {Bounds{"task_lease", policy.task_lease, seconds(1)},
+                                                   Bounds{"run_on_lease", policy.run_on_lease, policy.task_lease},
+                                                   Bounds{"kill_grace", policy.kill_grace, seconds(1)},
+                                                   Bounds{"drift_bound", policy.drift_bound, milliseconds(500)},
+                                                   Bounds{"start_within", policy.start_within, seconds(10)},
+                                                   Bounds{"stop_within", policy.stop_within, policy.kill_grace + seconds(10)},
+                                                   Bounds{"site_silence", policy.site_silence, seconds(1)},
+                                                   Bounds{"remember", policy.remember, hours(1), hours(3660 * 24)}}) {
         if (given < least)
             return fail(fmt::format("{}: {} is {}, and must be at least {}", path, name, format_duration(given), format_duration(least)));
+        if (given > most)
+            return fail(fmt::format("{}: {} is {}, and must be at most {}", path, name, format_duration(given), format_duration(most)));
     }
     return policy;
 }

@@ -68,8 +68,7 @@ std::optional<Instant> sum_of(std::int64_t whole, std::int64_t part) {
 std::string format_utc(Instant t) {
     using namespace std::chrono;
     const std::int64_t whole = floor_seconds(t);
-    const std::int64_t rest = t.ns % ns_per_s;
-    const std::int64_t part = rest < 0 ? rest + ns_per_s : rest;  // whole times 10^9 may lie before int64's lowest
+    const std::int64_t part = past_second(t);
     const sys_seconds point{std::chrono::seconds{whole}};
     const auto day = floor<days>(point);
     const year_month_day date{day};

@@ -37,6 +37,11 @@ constexpr std::int64_t floor_seconds(Instant t) {
     const std::int64_t q = t.ns / 1'000'000'000;
     return t.ns % 1'000'000'000 < 0 ? q - 1 : q;
 }
+/// Nanoseconds since that second, 0 to 999,999,999; also of the earliest instant, whose second lies before what 64 bits count.
+constexpr std::int64_t past_second(Instant t) {
+    const std::int64_t rest = t.ns % 1'000'000'000;
+    return rest < 0 ? rest + 1'000'000'000 : rest;
+}
 
 /// The first moment of the civil day in China (UTC+8 in all of it, without summer time since 1991) that is `days` after the one in
 /// which `t` lies.

@@ -198,8 +198,7 @@ void append_utf8(std::string& out, std::uint32_t code_point) {
 void append_utc(std::string& out, Instant at) {
     using namespace std::chrono;
     const std::int64_t whole = floor_seconds(at);
-    const std::int64_t rest = at.ns % 1'000'000'000;
-    const std::int64_t part = rest < 0 ? rest + 1'000'000'000 : rest;  // whole times 10^9 may lie before int64's lowest
+    const std::int64_t part = past_second(at);
     const auto day = floor<days>(sys_seconds{std::chrono::seconds{whole}});
     const year_month_day date{day};
     const std::int64_t of_day = whole - day.time_since_epoch().count() * 86'400LL;

@@ -9,6 +9,12 @@
 #include <limits>
 
 namespace weir::codec {
+namespace {
+
+/// Of a length of time, in seconds, also of one in words: it is counted in nanoseconds of 64 bits.
+constexpr std::int64_t longest = std::numeric_limits<std::int64_t>::max() / 1'000'000'000;
+
+}  // namespace
 
 std::optional<MiB> Custom<MiB>::parse(std::string_view text) {
     if (text.size() < 4) return std::nullopt;
@@ -27,8 +33,6 @@ std::string Custom<MiB>::text(const MiB& memory) {
 
 bool Custom<Seconds>::from_value(const Value& value, const Place& place, Seconds& out) {
     if (const auto* number = value.integer()) {
-        // A length in words goes no further either: it is counted in nanoseconds of 64 bits.
-        constexpr std::int64_t longest = std::numeric_limits<std::int64_t>::max() / 1'000'000'000;
         out = Seconds{*number};
         return (*number >= 0 && *number <= longest) ||
                place.refuse(value, Fault::out_of_range, fmt::format("is {} s and must be from 0 to {}", *number, longest));
@@ -48,7 +52,8 @@ void Custom<Seconds>::to_json(const Seconds& length, std::string& out) { append_
 std::string Custom<Seconds>::schema(SchemaBook&) {
     return R"({"description":"a length of time such as 2h30m or 90s, or whole seconds as a number, as answers have it; in a file of YAML )"
            R"(it needs its unit",)"
-           R"("oneOf":[{"type":"integer","minimum":0,"maximum":9223372036},{"type":"string","pattern":"^([0-9]+(d|h|m|s))+$"}]})";
+           R"("oneOf":[{"type":"integer","minimum":0,"maximum":)" +
+           std::to_string(longest) + R"(},{"type":"string","pattern":"^([0-9]+(d|h|m|s))+$"}]})";
 }
 
 bool Custom<MilliCpus>::from_value(const Value& value, const Place& place, MilliCpus& out) {

@@ -65,6 +65,13 @@ std::string Connection::message() const { return handle_ == nullptr ? sqlite3_er
 
 int Connection::run(const std::string& sql) { return sqlite3_exec(handle_.get(), sql.c_str(), nullptr, nullptr, nullptr); }
 
+sqlite3_file& Connection::file() const {
+    // It fails of a closed connection and of a name that was not attached; `main` always is.
+    sqlite3_file* file = nullptr;
+    (void)sqlite3_file_control(handle_.get(), "main", SQLITE_FCNTL_FILE_POINTER, static_cast<void*>(&file));
+    return *file;
+}
+
 Statement Connection::prepare(std::string_view sql) {
     sqlite3_stmt* statement = nullptr;
     sqlite3_prepare_v3(handle_.get(), sql.data(), static_cast<int>(sql.size()), SQLITE_PREPARE_PERSISTENT, &statement, nullptr);

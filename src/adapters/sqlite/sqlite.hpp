@@ -79,6 +79,8 @@ public:
     [[nodiscard]] Statement prepare(std::string_view sql);  ///< Empty on an error; see code().
     /// The first column of the first row as an integer; nothing on an error or without a row.
     [[nodiscard]] std::optional<std::int64_t> integer(std::string_view sql);
+    /// The main file as the VFS has it open, and its methods; of an open connection, as long as it lives.
+    [[nodiscard]] sqlite3_file& file() const;
     [[nodiscard]] bool in_transaction() const { return sqlite3_get_autocommit(handle_.get()) == 0; }
 
 private:

@@ -14,19 +14,17 @@ std::string log_path(const SqliteOptions& options) { return options.path + "-wal
 
 /// Of the log's index, as sqlite.org/walformat.html has it: sets the count of frames that were moved, under the lock of who moves them.
 int forget_in_index(const Connection& connection) {
-    sqlite3_file* file = nullptr;
-    const int found = sqlite3_file_control(connection.handle(), "main", SQLITE_FCNTL_FILE_POINTER, static_cast<void*>(&file));
-    if (found != SQLITE_OK) return found;
+    auto& file = connection.file();
     constexpr int region_bytes = 32'768;
     constexpr std::size_t moved_at = 96;
     constexpr int moving_lock = 1;
     void volatile* region = nullptr;
-    if (const int code = file->pMethods->xShmMap(file, 0, region_bytes, 0, &region); code != SQLITE_OK || region == nullptr) return code;
-    if (const int code = file->pMethods->xShmLock(file, moving_lock, 1, SQLITE_SHM_LOCK | SQLITE_SHM_EXCLUSIVE); code != SQLITE_OK)
+    if (const int code = file.pMethods->xShmMap(&file, 0, region_bytes, 0, &region); code != SQLITE_OK || region == nullptr) return code;
+    if (const int code = file.pMethods->xShmLock(&file, moving_lock, 1, SQLITE_SHM_LOCK | SQLITE_SHM_EXCLUSIVE); code != SQLITE_OK)
         return code;
     auto* moved = reinterpret_cast<std::uint32_t*>(static_cast<char*>(const_cast<void*>(region)) + moved_at);
     std::atomic_ref{*moved}.store(0);
-    return file->pMethods->xShmLock(file, moving_lock, 1, SQLITE_SHM_UNLOCK | SQLITE_SHM_EXCLUSIVE);
+    return file.pMethods->xShmLock(&file, moving_lock, 1, SQLITE_SHM_UNLOCK | SQLITE_SHM_EXCLUSIVE);
 }
 
 /// Under the lock of who writes, so that nobody appends meanwhile. The bytes stay what they are: whoever reads them sees no difference.

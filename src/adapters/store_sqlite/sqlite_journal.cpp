@@ -289,9 +289,8 @@ JournalResult<void> SqliteJournal::put_snapshot(const Snapshot& snapshot) {
 
 /// Syncs the main file through its VFS, as SQLite itself does.
 int sync_main_file(const Connection& connection) {
-    sqlite3_file* file = nullptr;
-    const int code = sqlite3_file_control(connection.handle(), "main", SQLITE_FCNTL_FILE_POINTER, static_cast<void*>(&file));
-    return code == SQLITE_OK ? file->pMethods->xSync(file, SQLITE_SYNC_NORMAL) : code;
+    auto& file = connection.file();
+    return file.pMethods->xSync(&file, SQLITE_SYNC_NORMAL);
 }
 
 JournalResult<LogCheckpoint> SqliteJournal::checkpoint() {

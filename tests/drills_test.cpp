@@ -3,6 +3,7 @@
 #include "adapters/store_sqlite/restore.hpp"
 #include "adapters/store_sqlite/sqlite_journal.hpp"
 #include "adapters/views_sql/views.hpp"
+#include "base/test_folder.hpp"
 #include "control/core/funding.hpp"
 #include "control/recover.hpp"
 #include "control/snapshot_keeper.hpp"
@@ -12,7 +13,6 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
-#include <cstdlib>
 #include <filesystem>
 #include <string>
 
@@ -32,18 +32,15 @@ Catalogue catalogue() {
 class Drill : public testing::Test {
 protected:
     Drill() {
-        std::string pattern = (std::filesystem::temp_directory_path() / "weir-drill-XXXXXX").string();
-        folder_ = ::mkdtemp(pattern.data());
         open();
         found();
     }
     ~Drill() override {
         writer_.reset();
         journal_.reset();
-        std::filesystem::remove_all(folder_);
     }
 
-    [[nodiscard]] std::string path(const std::string& name) const { return folder_ + "/" + name; }
+    [[nodiscard]] std::string path(const std::string& name) const { return folder_.file(name); }
 
     void open() {
         auto journal = store::open_journal({.path = path("weir.db")});
@@ -121,7 +118,7 @@ protected:
     }
     [[nodiscard]] Digest state() const { return digest_of(writer_->core().state); }
 
-    std::string folder_;
+    TestFolder folder_;
     std::unique_ptr<ports::Journal> journal_;
     std::unique_ptr<Writer> writer_;
     std::unique_ptr<Reader> reader_;

@@ -2,9 +2,11 @@
 // Method: the real loop and its threads over a backend without processes; the server's part is played by the test, which waits for each
 // message with a deadline that no healthy run comes near.
 #include "agent/agent.hpp"
+
 #include "agent/pause.hpp"
 #include "agent/test_link.hpp"
 #include "agent/test_site.hpp"
+#include "base/test_folder.hpp"
 
 #include <thread>
 
@@ -16,15 +18,12 @@ namespace fs = std::filesystem;
 class AgentTest : public testing::Test {
 protected:
     AgentTest() {
-        std::string pattern = (fs::temp_directory_path() / "weir-agent-XXXXXX").string();
-        root = ::mkdtemp(pattern.data());
         config.site = *SiteName::parse("pidu-core");
         config.root = root;
         NodeDeclaration node;
         node.name = *NodeName::parse("n1");
         config.nodes.push_back(node);
     }
-    ~AgentTest() override { fs::remove_all(root); }
 
     void run() {
         thread = std::jthread{[this](const std::stop_token& stop) {
@@ -52,7 +51,8 @@ protected:
         };
     }
 
-    fs::path root;
+    const TestFolder made;
+    const fs::path root = made.path();
     AgentConfig config;
     FakeBackend backend;
     FakeBlobs blobs;

@@ -2,12 +2,14 @@
 // the agent may say, how often setup is done.
 // Method: pictures and tables; for the shell text, a real shell.
 #include "adapters/site_process/cards.hpp"
+
 #include "agent/config.hpp"
 #include "agent/gang.hpp"
 #include "agent/manifest.hpp"
 #include "agent/nodes.hpp"
 #include "agent/records.hpp"
 #include "agent/task_spec.hpp"
+#include "base/test_folder.hpp"
 #include "codec/decode.hpp"
 
 #include <fmt/core.h>
@@ -27,18 +29,6 @@ namespace {
 
 namespace fs = std::filesystem;
 using ports::EndReason;
-
-class Folder {
-public:
-    Folder() {
-        std::string pattern = (fs::temp_directory_path() / "weir-agent-XXXXXX").string();
-        path = ::mkdtemp(pattern.data());
-    }
-    Folder(const Folder&) = delete;
-    Folder& operator=(const Folder&) = delete;
-    ~Folder() { fs::remove_all(path); }
-    fs::path path;
-};
 
 std::string slurp(const fs::path& path) {
     std::ostringstream text;
@@ -197,8 +187,8 @@ TEST(Nodes, ATaskOnALostCardIsRefused) {
 }
 
 TEST(Records, KnowWhatThePlacesOfBusyNodesMeanAfterTheAgentsDeath) {
-    const Folder folder;
-    const auto at = (folder.path / "agent").string();
+    const TestFolder folder;
+    const auto at = (folder.path() / "agent").string();
     const std::vector declared{declare("n1", {cards("H800", 2)}), declare("n2", {cards("H800", 1)})};
     const auto table = table_of(declared, smi({10, 11, 12}));
     {
@@ -303,7 +293,7 @@ RC_GTEST_PROP(Manifest, ComesBackAsItWas, ()) {
 }
 
 TEST(Records, AreThereAfterTheAgent) {
-    const Folder folder;
+    const TestFolder folder;
     GenerationRecord record;
     record.job = *JobId::parse("job-01k00000000000000000000001");
     record.generation = 3;
@@ -313,21 +303,21 @@ TEST(Records, AreThereAfterTheAgent) {
     record.replicated = "step-2";
     std::string session;
     {
-        auto records = Records::open(folder.path / "agent").value();
+        auto records = Records::open(folder.path() / "agent").value();
         ASSERT_TRUE(records.save(record));
         session = records.begin_session(Instant{1'000'000'000}, {}, 1, 2).value();
     }
-    auto records = Records::open(folder.path / "agent").value();
+    auto records = Records::open(folder.path() / "agent").value();
     ASSERT_NE(records.find(record.key()), nullptr);
     EXPECT_EQ(*records.find(record.key()), record);
     EXPECT_GT(records.begin_session(Instant{0}, {}, 0, 0).value(), session);
     records.remove(record.key());
-    EXPECT_EQ(Records::open(folder.path / "agent").value().all().size(), 0U);
+    EXPECT_EQ(Records::open(folder.path() / "agent").value().all().size(), 0U);
 }
 
 TEST(Records, SessionsVouchInTheLifeOfTheHostInWhichTheyWereWritten) {
-    const Folder folder;
-    const auto open = [&](const std::string& host_boot) { return Records::open(folder.path / "agent", host_boot).value(); };
+    const TestFolder folder;
+    const auto open = [&](const std::string& host_boot) { return Records::open(folder.path() / "agent", host_boot).value(); };
     const std::vector<std::string> sessions{"s1", "s2"};
     ASSERT_TRUE(open("boot-1").save_vouching(sessions));
     EXPECT_EQ(open("boot-1").vouching(), sessions);
@@ -341,10 +331,10 @@ TEST(Records, SessionsVouchInTheLifeOfTheHostInWhichTheyWereWritten) {
 }
 
 TEST(Records, ADamagedFileIsNamed) {
-    const Folder folder;
-    fs::create_directory(folder.path / "agent");
-    std::ofstream(folder.path / "agent/job.1.json") << "{\"job\":";
-    const auto records = Records::open(folder.path / "agent");
+    const TestFolder folder;
+    fs::create_directory(folder.path() / "agent");
+    std::ofstream(folder.path() / "agent/job.1.json") << "{\"job\":";
+    const auto records = Records::open(folder.path() / "agent");
     ASSERT_FALSE(records);
     EXPECT_NE(records.error().find("job.1.json"), std::string::npos) << records.error();
 }
@@ -396,28 +386,28 @@ TEST(Config, SaysWhatIsWrong) {
 
 // ---- setup ----
 
-int shell(const std::string& script, const Folder& folder) {
-    ::setenv("WEIR_OUTPUT_DIR", folder.path.c_str(), 1);
-    std::ofstream(folder.path / "script") << script;
-    return WEXITSTATUS(std::system(("/bin/sh " + (folder.path / "script").string()).c_str()));
+int shell(const std::string& script, const TestFolder& folder) {
+    ::setenv("WEIR_OUTPUT_DIR", folder.path().c_str(), 1);
+    std::ofstream(folder.path() / "script") << script;
+    return WEXITSTATUS(std::system(("/bin/sh " + (folder.path() / "script").string()).c_str()));
 }
 
 TEST(Setup, IsDoneOnceForAllProcessesOfANode) {
-    const Folder folder;
+    const TestFolder folder;
     const auto script = script_of("echo setup >> $WEIR_OUTPUT_DIR/log", "echo run >> $WEIR_OUTPUT_DIR/log; exit 4");
     EXPECT_EQ(shell(script, folder), 4);
     EXPECT_EQ(shell(script, folder), 4);
-    EXPECT_EQ(slurp(folder.path / "log"), "setup\nrun\nrun\n");
+    EXPECT_EQ(slurp(folder.path() / "log"), "setup\nrun\nrun\n");
 }
 
 TEST(Setup, ThatFailsIsTheTasksEnd) {
-    const Folder folder;
+    const TestFolder folder;
     EXPECT_EQ(shell(script_of("exit 7", "echo run > $WEIR_OUTPUT_DIR/log"), folder), 7);
-    EXPECT_FALSE(fs::exists(folder.path / "log"));
+    EXPECT_FALSE(fs::exists(folder.path() / "log"));
 }
 
 TEST(Setup, ThatOnlyExplainsItselfIsFine) {
-    const Folder out;
+    const TestFolder out;
     EXPECT_EQ(shell(script_of("# nothing to do here", "exit 3"), out), 3);
 }
 

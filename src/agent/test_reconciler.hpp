@@ -4,6 +4,7 @@
 #pragma once
 
 #include "agent/test_site.hpp"
+#include "base/test_folder.hpp"
 
 #include <fmt/core.h>
 #include <fmt/ranges.h>
@@ -18,11 +19,8 @@ inline const JobId job = *JobId::parse("job-01k00000000000000000000001");
 class ReconcilerTest : public testing::Test {
 protected:
     ReconcilerTest() : desk{backend, blobs} {
-        std::string pattern = (std::filesystem::temp_directory_path() / "weir-agent-XXXXXX").string();
-        root = ::mkdtemp(pattern.data());
         restart();
     }
-    ~ReconcilerTest() override { std::filesystem::remove_all(root); }
 
     /// The agent was killed: a new one over what it left.
     void restart(const std::string& boot_of_host = "boot-1") {
@@ -136,7 +134,8 @@ protected:
         return {1, name, checkpoint.digest, checkpoint.bytes, Instant{}};
     }
 
-    std::filesystem::path root;
+    const TestFolder made;
+    std::filesystem::path root = made.path();
     FakeBackend backend;
     FakeBlobs blobs;
     InlineDesk desk;

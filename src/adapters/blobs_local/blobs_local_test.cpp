@@ -2,11 +2,12 @@
 // Method: a real directory; what a crash would leave behind is put there by hand.
 #include "adapters/blobs_local/blobs_local.hpp"
 
+#include "base/test_folder.hpp"
+
 #include <gtest/gtest.h>
 #include <rapidcheck/gtest.h>
 
 #include <algorithm>
-#include <cstdlib>
 #include <filesystem>
 #include <fstream>
 #include <functional>
@@ -43,11 +44,8 @@ using ports::BlobFault;
 class LocalBlobsTest : public testing::Test {
 protected:
     LocalBlobsTest() {
-        std::string pattern = (fs::temp_directory_path() / "weir-blobs-XXXXXX").string();
-        root = ::mkdtemp(pattern.data());
         blobs = std::move(LocalBlobs::open(root / "store", "pidu-core").value());
     }
-    ~LocalBlobsTest() override { fs::remove_all(root); }
 
     int file_with(const std::string& bytes) {
         const auto path = root / "file";
@@ -69,7 +67,8 @@ protected:
     }
 
     ports::Unhindered unhindered;
-    fs::path root;
+    const TestFolder made;
+    const fs::path root = made.path();
     std::unique_ptr<LocalBlobs> blobs;
 };
 

@@ -3,6 +3,7 @@
 #include "adapters/site_process/checkpoints.hpp"
 
 #include "adapters/site_process/manifest.hpp"
+#include "base/test_folder.hpp"
 
 #include <gmock/gmock.h>
 #include <rapidcheck/gtest.h>
@@ -26,14 +27,11 @@ namespace fs = std::filesystem;
 class Checkpoints : public ::testing::Test {
 protected:
     Checkpoints() {
-        std::string name = (fs::temp_directory_path() / "weir-checkpoints-XXXXXX").string();
-        root_ = mkdtemp(name.data());
         for (const char* const folder : {"checkpoints", "manifests", "resume"}) fs::create_directory(root_ / folder);
         published_ = open("checkpoints");
         manifests_ = open("manifests");
         resume_ = open("resume");
     }
-    ~Checkpoints() override { fs::remove_all(root_); }
 
     Fd open(const std::string& name) const { return Fd{::open((root_ / name).c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC)}; }
     void write(const std::string& path, const std::string& text) const {
@@ -65,7 +63,8 @@ protected:
     }
 
     mutable ports::Unhindered unhindered;
-    fs::path root_;
+    const TestFolder made_;
+    const fs::path root_ = made_.path();
     Fd published_;
     Fd manifests_;
     Fd resume_;

@@ -1,6 +1,7 @@
 // Goal: what is read from the host and prepared for it: control groups, the sandbox, users, logs, tools.
 // Method: texts as kernels print them; a log that is read while it grows; tools that hang, fail and flood.
 #include "adapters/site_process/cgroups.hpp"
+
 #include "adapters/site_process/log_reader.hpp"
 #include "adapters/site_process/order.hpp"
 #include "adapters/site_process/process_site.hpp"
@@ -8,6 +9,7 @@
 #include "adapters/site_process/tool.hpp"
 #include "adapters/site_process/users.hpp"
 #include "adapters/site_process/users_claim.hpp"
+#include "base/test_folder.hpp"
 #include "supervisor/log_ring.hpp"
 #include "supervisor/spec.hpp"
 
@@ -29,16 +31,9 @@ namespace {
 namespace fs = std::filesystem;
 
 struct Folder {
-    Folder() {
-        std::string name = (fs::temp_directory_path() / "weir-host-XXXXXX").string();
-        path = mkdtemp(name.data());
-        descriptor = Fd{open(path.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC)};
-    }
-    ~Folder() { fs::remove_all(path); }
-    Folder(const Folder&) = delete;
-    Folder& operator=(const Folder&) = delete;
-    fs::path path;
-    Fd descriptor;
+    const TestFolder made;
+    const fs::path path = made.path();
+    Fd descriptor{open(path.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC)};
 };
 
 TEST(OwnGroups, OfVersion1AreFoundThroughTheMounts) {

@@ -2,9 +2,10 @@
 // Method: folders below a temporary root; a thread that is waited for by its own word.
 #include "adapters/site_process/remover.hpp"
 
+#include "base/test_folder.hpp"
+
 #include <gtest/gtest.h>
 
-#include <cstdlib>
 #include <filesystem>
 #include <fstream>
 #include <string>
@@ -21,16 +22,14 @@ namespace fs = std::filesystem;
 class RemoverTest : public testing::Test {
 protected:
     RemoverTest() {
-        std::string pattern = (fs::temp_directory_path() / "weir-remover-XXXXXX").string();
-        root = ::mkdtemp(pattern.data());
         folder = Fd{::open(root.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC)};
     }
-    ~RemoverTest() override { fs::remove_all(root); }
 
     void open() { remover = Remover::open(folder.get()).value(); }
     void write(const fs::path& path) const { std::ofstream{root / path} << "text"; }
 
-    fs::path root;
+    const TestFolder made;
+    const fs::path root = made.path();
     Fd folder;
     std::unique_ptr<Remover> remover;
 };

@@ -2,10 +2,11 @@
 // Method: fences below a temporary folder with times set by hand.
 #include "adapters/site_process/task_folder.hpp"
 
+#include "base/test_folder.hpp"
+
 #include <gtest/gtest.h>
 
 #include <chrono>
-#include <cstdlib>
 #include <filesystem>
 #include <string>
 
@@ -18,13 +19,6 @@ namespace fs = std::filesystem;
 
 class FencesTest : public testing::Test {
 protected:
-    FencesTest() {
-        std::string pattern = (fs::temp_directory_path() / "weir-fences-XXXXXX").string();
-        root = ::mkdtemp(pattern.data());
-        tasks = Fd{::open(root.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC)};
-    }
-    ~FencesTest() override { fs::remove_all(root); }
-
     /// A job whose generation 3 is fenced, `age` hours ago.
     void fence(const std::string& job, int age) {
         fs::create_directory(root / job);
@@ -33,8 +27,9 @@ protected:
     }
     [[nodiscard]] bool is_fenced(const std::string& job) const { return read_fence(tasks.get(), job) == 3; }
 
-    fs::path root;
-    Fd tasks;
+    const TestFolder made;
+    const fs::path root = made.path();
+    const Fd tasks{::open(root.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC)};
 };
 
 TEST_F(FencesTest, TheOldestGoWhereAQuarterTooManyAreThere) {

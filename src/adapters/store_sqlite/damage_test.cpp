@@ -1,7 +1,8 @@
 // Goal: what happens to the files of a store outside our hands is reported in words, and never passed off as a shorter journal.
 // Method: a store is written, its files are copied as a crash would leave them, one thing is damaged, and it is opened again.
 #include "adapters/sqlite/sqlite.hpp"
-#include "adapters/store_sqlite/test_store.hpp"
+#include "adapters/store_sqlite/sqlite_journal.hpp"
+#include "base/test_folder.hpp"
 #include "ports/record_chain.hpp"
 
 #include <fmt/format.h>
@@ -86,7 +87,7 @@ protected:
         return testing::AssertionFailure() << "'" << message << "' does not say '" << part << "'";
     }
 
-    TestDirectory directory_;
+    TestFolder directory_;
     std::string live_ = directory_.file("live.db");
     std::string path_ = directory_.file("weir.db");
 };

@@ -1,8 +1,9 @@
 // Goal: a process that is killed at any moment leaves a store that opens at once, with every record that it had announced.
 // Method: a child opens the store, appends and writes each durable revision to a pipe; the parent kills it after a
 // random number of them. WEIR_SOAK_KILLS says how often (default 12).
-#include "adapters/store_sqlite/test_store.hpp"
+#include "adapters/store_sqlite/sqlite_journal.hpp"
 #include "base/random.hpp"
+#include "base/test_folder.hpp"
 #include "ports/record_chain.hpp"
 
 #include <gtest/gtest.h>
@@ -35,7 +36,7 @@ long kills() {
 }
 
 TEST(Kill, EveryAnnouncedRecordIsThereAndTheNextProcessGoesOn) {
-    const TestDirectory directory;
+    const TestFolder directory;
     const auto path = directory.file("weir.db");
     Random random{7, "kills"};
     std::uint64_t announced = 0;

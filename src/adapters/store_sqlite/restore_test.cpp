@@ -2,7 +2,8 @@
 #include "adapters/store_sqlite/restore.hpp"
 
 #include "adapters/sqlite/sqlite.hpp"
-#include "adapters/store_sqlite/test_store.hpp"
+#include "adapters/store_sqlite/sqlite_journal.hpp"
+#include "base/test_folder.hpp"
 #include "ports/record_chain.hpp"
 
 #include <fmt/format.h>
@@ -48,7 +49,7 @@ protected:
         return report.error().fault;
     }
 
-    TestDirectory directory_;
+    TestFolder directory_;
     std::string store_ = directory_.file("weir.db");
     std::string backup_ = directory_.file("backup.db");
     std::string target_ = directory_.file("restored.db");

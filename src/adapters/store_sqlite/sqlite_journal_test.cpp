@@ -1,7 +1,7 @@
 // The SQLite store passes the port's suite.
 #include "adapters/store_sqlite/sqlite_journal.hpp"
 
-#include "adapters/store_sqlite/test_store.hpp"
+#include "base/test_folder.hpp"
 #include "ports/journal_conformance.hpp"
 
 namespace weir::ports {
@@ -16,7 +16,7 @@ struct SqliteWorld {
     JournalResult<std::unique_ptr<JournalReader>> open_backup(const std::string& backup) { return store::open_reader(backup); }
     std::string fresh_path() { return directory.file("backup.db"); }
 
-    store::TestDirectory directory;
+    TestFolder directory;
     std::string path = directory.file("weir.db");
 };
 

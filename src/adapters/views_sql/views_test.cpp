@@ -2,9 +2,10 @@
 // Method: entries as the journal has them, taken in by a database of the test's own.
 #include "adapters/views_sql/views.hpp"
 
+#include "base/test_folder.hpp"
+
 #include <gtest/gtest.h>
 
-#include <cstdlib>
 #include <filesystem>
 #include <span>
 #include <string>
@@ -13,28 +14,13 @@
 namespace weir::views {
 namespace {
 
-class Folder {
-public:
-    Folder() {
-        auto made = (std::filesystem::temp_directory_path() / "weir_views_XXXXXX").string();
-        path_ = ::mkdtemp(made.data());
-    }
-    Folder(const Folder&) = delete;
-    Folder& operator=(const Folder&) = delete;
-    ~Folder() { std::filesystem::remove_all(path_); }
-    [[nodiscard]] std::string file() const { return path_ + "/views.db"; }
-
-private:
-    std::string path_;
-};
-
 Result<void, std::string> take(Views& views, const control::Entry& entry) {
     return views.take(std::vector{std::span{&entry, 1}});
 }
 
 TEST(Views, AVoucherIsToldOnceItHasEndedWithItsFinalFigures) {
-    const Folder folder;
-    auto views = Views::open(folder.file());
+    const TestFolder folder;
+    auto views = Views::open(folder.file("views.db"));
     ASSERT_TRUE(views) << views.error();
     const Instant at{1'800'000'000'000'000'000};
     const Voucher voucher{{make_uid(at, 1, 1)}, ProgrammeName{"p1"}, OrganisationName{"lab"}, Fen{50'000}, at, at + hours(24)};
@@ -52,37 +38,37 @@ TEST(Views, AVoucherIsToldOnceItHasEndedWithItsFinalFigures) {
 
 // Goal: views know their store, so that nobody takes one's rows for another's, and a journal that is shorter than they are is noticed.
 TEST(Views, OfAnotherStoreOrAheadOfItsJournalAreEmptied) {
-    const Folder folder;
+    const TestFolder folder;
     const Instant at{1'800'000'000'000'000'000};
-    EXPECT_EQ(Views::origin_of(folder.file()).value(), std::nullopt) << "there are none";
-    auto views = Views::open(folder.file()).value();
+    EXPECT_EQ(Views::origin_of(folder.file("views.db")).value(), std::nullopt) << "there are none";
+    auto views = Views::open(folder.file("views.db")).value();
     const auto fill = [&] {
         for (const std::uint64_t revision : {1U, 2U}) ASSERT_TRUE(take(*views, {revision, at, "system", control::VoucherEnded{}}));
     };
     EXPECT_FALSE(views->follow({"one", 5}).value()) << "nothing was in them";
     fill();
-    EXPECT_EQ(Views::origin_of(folder.file()).value(), (Origin{"one", 2}));
+    EXPECT_EQ(Views::origin_of(folder.file("views.db")).value(), (Origin{"one", 2}));
     EXPECT_FALSE(views->follow({"one", 2}).value());
     EXPECT_EQ(views->watermark(), 2U);
-    views = Views::open(folder.file()).value();
+    views = Views::open(folder.file("views.db")).value();
     EXPECT_TRUE(views->follow({"other", 2}).value());
     EXPECT_EQ(views->watermark(), 0U);
     fill();
-    EXPECT_EQ(Views::origin_of(folder.file()).value(), (Origin{"other", 2}));
+    EXPECT_EQ(Views::origin_of(folder.file("views.db")).value(), (Origin{"other", 2}));
     ASSERT_TRUE(views->rebuild());
-    EXPECT_EQ(Views::origin_of(folder.file()).value(), (Origin{"other", 0})) << "a new file is of the same store";
+    EXPECT_EQ(Views::origin_of(folder.file("views.db")).value(), (Origin{"other", 0})) << "a new file is of the same store";
     fill();
     EXPECT_TRUE(views->follow({"other", 1}).value());
     EXPECT_EQ(views->watermark(), 0U);
     views.reset();
-    std::filesystem::resize_file(folder.file(), 3'000);
-    EXPECT_EQ(Views::origin_of(folder.file()).value(), std::nullopt) << "damaged";
+    std::filesystem::resize_file(folder.file("views.db"), 3'000);
+    EXPECT_EQ(Views::origin_of(folder.file("views.db")).value(), std::nullopt) << "damaged";
 }
 
 // Goal: a page of finished jobs costs what it shows: no row of another project or of another state is walked over.
 TEST(Views, FinishedJobsAreReadFromTheIndexOfTheirProjectAndState) {
-    const Folder folder;
-    auto views = Views::open(folder.file());
+    const TestFolder folder;
+    auto views = Views::open(folder.file("views.db"));
     ASSERT_TRUE(views) << views.error();
     const std::vector<ProjectName> one{ProjectName{"a"}};
     const std::vector<ProjectName> two{ProjectName{"a"}, ProjectName{"b"}};
@@ -123,8 +109,8 @@ ledger::Posting posting_of(std::uint64_t number, std::string_view from, std::str
 
 TEST(Views, AStatementHasWhatMovedOnBothSidesNewestFirstAndNoHolds) {
     using enum ledger::PostingKind;
-    const Folder folder;
-    auto views = Views::open(folder.file());
+    const TestFolder folder;
+    auto views = Views::open(folder.file("views.db"));
     ASSERT_TRUE(views) << views.error();
     const Instant at{1'800'000'000'000'000'000};
     const auto lab = ledger::account_id_of(1, ledger::AccountCode::buyer_prepaid, "lab").text();
@@ -152,8 +138,8 @@ TEST(Views, AStatementHasWhatMovedOnBothSidesNewestFirstAndNoHolds) {
 }
 
 TEST(Views, ASiteHasEarnedWhatItsBillsBroughtAndBoreTheRest) {
-    const Folder folder;
-    auto views = Views::open(folder.file());
+    const TestFolder folder;
+    auto views = Views::open(folder.file("views.db"));
     ASSERT_TRUE(views) << views.error();
     const Instant at{1'800'000'000'000'000'000};
     const auto line = [](const char* site, std::int64_t used, Payer payer, std::int64_t fen) {

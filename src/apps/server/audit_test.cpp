@@ -5,6 +5,7 @@
 
 #include "adapters/store_sqlite/sqlite_journal.hpp"
 #include "adapters/views_sql/views.hpp"
+#include "base/test_folder.hpp"
 #include "control/recover.hpp"
 #include "control/writer.hpp"
 
@@ -13,7 +14,6 @@
 #include <fmt/format.h>
 
 #include <atomic>
-#include <cstdlib>
 #include <filesystem>
 #include <thread>
 
@@ -33,11 +33,9 @@ Catalogue models() {
 class Audit : public testing::Test {
 protected:
     Audit() {
-        std::string pattern = (std::filesystem::temp_directory_path() / "weir-audit-XXXXXX").string();
-        folder = ::mkdtemp(pattern.data());
-        journal = std::move(store::open_journal({.path = folder + "/weir.db"}).value());
+        journal = std::move(store::open_journal({.path = folder.file("weir.db")}).value());
         writer = std::make_unique<Writer>(std::move(recover(*journal, {}, models())->core), *journal);
-        views = views::Views::open(folder + "/views.db").value();
+        views = views::Views::open(folder.file("views.db")).value();
         EXPECT_TRUE(views->follow({journal->identity()->store_id, 0}));
         found();
     }
@@ -45,7 +43,6 @@ protected:
         writer.reset();
         journal.reset();
         views.reset();
-        std::filesystem::remove_all(folder);
     }
 
     void must(Command command) {
@@ -97,12 +94,12 @@ protected:
     }
     [[nodiscard]] bool holds_with(const std::string& views_file) const {
         testing::internal::CaptureStdout();
-        const bool held = audit_store({folder + "/weir.db", views_file}, models());
+        const bool held = audit_store({folder.file("weir.db"), views_file}, models());
         said = testing::internal::GetCapturedStdout();
         return held;
     }
 
-    std::string folder;
+    TestFolder folder;
     std::unique_ptr<ports::Journal> journal;
     std::unique_ptr<Writer> writer;
     std::unique_ptr<views::Views> views;
@@ -114,15 +111,15 @@ protected:
 TEST_F(Audit, NoticesEveryChangedColumnOfTheViews) {
     for (int i = 0; i < 3; ++i) report(submit(), i > 0);
     catch_up();
-    ASSERT_TRUE(holds_with(folder + "/views.db")) << said;
-    const auto tampered = folder + "/tampered.db";
+    ASSERT_TRUE(holds_with(folder.file("views.db"))) << said;
+    const auto tampered = folder.file("tampered.db");
     int columns = 0;
     for (const auto* table : {"watermark", "job", "task", "usage", "transfer", "earning", "earned"}) {
-        auto listing = store::Connection::open({.path = folder + "/views.db"});
+        auto listing = store::Connection::open({.path = folder.file("views.db")});
         auto select = listing.prepare(fmt::format("select name from pragma_table_info('{}')", table));
         while (select.step() == SQLITE_ROW) {
             const auto column = std::string{select.bytes(0)};
-            ASSERT_TRUE(views::Views::copy(folder + "/views.db", tampered));
+            ASSERT_TRUE(views::Views::copy(folder.file("views.db"), tampered));
             {
                 auto vandal = store::Connection::open({.path = tampered, .writable = true});
                 // Of a number the next one, of a text another, of nothing something; of one row.
@@ -136,7 +133,7 @@ TEST_F(Audit, NoticesEveryChangedColumnOfTheViews) {
             EXPECT_FALSE(holds_with(tampered)) << table << "." << column << "\n" << said;
             ++columns;
         }
-        ASSERT_TRUE(views::Views::copy(folder + "/views.db", tampered));
+        ASSERT_TRUE(views::Views::copy(folder.file("views.db"), tampered));
         {
             auto vandal = store::Connection::open({.path = tampered, .writable = true});
             ASSERT_EQ(vandal.run(fmt::format("delete from {}", table)), SQLITE_OK);
@@ -144,7 +141,7 @@ TEST_F(Audit, NoticesEveryChangedColumnOfTheViews) {
         EXPECT_FALSE(holds_with(tampered)) << table << " emptied\n" << said;
     }
     EXPECT_GT(columns, 40);
-    for (const auto& left : std::filesystem::directory_iterator(folder)) {
+    for (const auto& left : std::filesystem::directory_iterator(folder.path())) {
         EXPECT_EQ(left.path().filename().string().find(".audit"), std::string::npos) << "nothing is left behind: " << left.path();
     }
 }
@@ -161,7 +158,7 @@ TEST_F(Audit, NeverFailsBesideAServerThatGoesOn) {
             if (jobs % 3 != 0) (void)views->catch_up(*journal, 1'000);
         }
     }};
-    for (int i = 0; i < 12; ++i) EXPECT_TRUE(holds_with(folder + "/views.db")) << said;
+    for (int i = 0; i < 12; ++i) EXPECT_TRUE(holds_with(folder.file("views.db"))) << said;
     done = true;
     server.join();
     EXPECT_GT(jobs, 6U) << "nothing went on beside the audits";
@@ -172,21 +169,21 @@ TEST_F(Audit, ASnapshotThatDoesNotHoldWhatItSaysIsAFaultThoughAnOlderOneServes) 
     ASSERT_TRUE(keep_snapshot(*journal, writer->core().state));
     report(submit(), true);
     catch_up();
-    ASSERT_TRUE(holds_with(folder + "/views.db")) << said;
+    ASSERT_TRUE(holds_with(folder.file("views.db"))) << said;
     const auto revision = writer->core().state.revision;
     ASSERT_TRUE(journal->put_snapshot({revision, state_version(), sha256("another state"), pack(writer->core().state).bytes}));
-    EXPECT_FALSE(holds_with(folder + "/views.db"));
+    EXPECT_FALSE(holds_with(folder.file("views.db")));
     EXPECT_NE(said.find(fmt::format("FAIL  the snapshot of revision {} says what it holds", revision)), std::string::npos) << said;
 }
 
 TEST_F(Audit, ViewsBeyondTheJournalAreAFault) {
     report(submit(), true);
-    const auto backup = folder + "/early.db";
+    const auto backup = folder.file("early.db");
     ASSERT_TRUE(journal->backup_to(backup));
     report(submit(), true);
     catch_up();
     testing::internal::CaptureStdout();
-    EXPECT_FALSE(audit_store({backup, folder + "/views.db"}, models()));
+    EXPECT_FALSE(audit_store({backup, folder.file("views.db")}, models()));
     EXPECT_NE(testing::internal::GetCapturedStdout().find("the journal ends at"), std::string::npos);
 }
 

@@ -2,6 +2,7 @@
 // Method: the real network on a real store, its API on a real server; then the store's files are removed below it, or it is stopped.
 #include "apps/server/network.hpp"
 
+#include "base/test_folder.hpp"
 #include "transport/api/api.hpp"
 #include "transport/http/client/client.hpp"
 
@@ -9,7 +10,6 @@
 #include <gtest/gtest.h>
 
 #include <chrono>
-#include <cstdlib>
 #include <filesystem>
 #include <future>
 
@@ -21,10 +21,8 @@ using testing::HasSubstr;
 class Readiness : public testing::Test {
 protected:
     Readiness() {
-        std::string pattern = (std::filesystem::temp_directory_path() / "weir-network-XXXXXX").string();
-        folder = ::mkdtemp(pattern.data());
         NetworkOptions options;
-        options.store = folder + "/weir.db";
+        options.store = folder.file("weir.db");
         options.say = [](const std::string&) {};
         options.fatal = [this](const std::string& why) { ended.set_value(why); };
         network = std::move(Network::open(std::move(options)).value());
@@ -40,7 +38,6 @@ protected:
         api->stop();
         server->stop(seconds(1));
         network->stop();
-        std::filesystem::remove_all(folder);
     }
     [[nodiscard]] http::Answer ready() const {
         http::Client client{http::parse_base_url(server->url()).value()};
@@ -49,7 +46,7 @@ protected:
         return client.call(std::move(call)).value();
     }
 
-    std::string folder;
+    TestFolder folder;
     std::promise<std::string> ended;
     std::unique_ptr<Network> network;
     std::unique_ptr<api::Api> api;
@@ -66,7 +63,7 @@ TEST_F(Readiness, EndsWithTheNetwork) {
 
 TEST_F(Readiness, EndsWhenTheStoreIsTakenAway) {
     EXPECT_EQ(ready().status, 200);
-    std::filesystem::remove(folder + "/weir.db");
+    std::filesystem::remove(folder.file("weir.db"));
     const auto why = ended.get_future().get();
     const auto answer = ready();
     EXPECT_EQ(answer.status, 503);
@@ -76,7 +73,7 @@ TEST_F(Readiness, EndsWhenTheStoreIsTakenAway) {
 
 TEST_F(Readiness, WhatIsAcknowledgedWhileTheStoreIsCopiedAwayIsInTheCopy) {
     auto over = ended.get_future();
-    std::filesystem::remove(folder + "/weir.db");
+    std::filesystem::remove(folder.file("weir.db"));
     std::uint64_t acknowledged = 0;
     for (int number = 1;; ++number) {
         const OrganisationName name{"lab-" + std::to_string(number)};
@@ -87,8 +84,8 @@ TEST_F(Readiness, WhatIsAcknowledgedWhileTheStoreIsCopiedAwayIsInTheCopy) {
         ASSERT_FALSE(is_copied) << "the copy was made and more is acknowledged";
     }
     const auto why = over.get();
-    EXPECT_THAT(why, HasSubstr("all that was acknowledged was copied to " + folder + "/weir.db.rescued"));
-    const auto copy = store::open_reader(folder + "/weir.db.rescued").value();
+    EXPECT_THAT(why, HasSubstr("all that was acknowledged was copied to " + folder.file("weir.db.rescued")));
+    const auto copy = store::open_reader(folder.file("weir.db.rescued")).value();
     EXPECT_EQ(copy->head().value().revision, acknowledged);
 }
 

@@ -1,10 +1,10 @@
 #include "apps/server/settings.hpp"
 
+#include "base/test_folder.hpp"
+
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
-#include <stdlib.h>
 
-#include <filesystem>
 #include <fstream>
 
 namespace weir::server {
@@ -12,19 +12,13 @@ namespace {
 
 class PolicyOfAFile : public testing::Test {
 protected:
-    PolicyOfAFile() {
-        std::string pattern = (std::filesystem::temp_directory_path() / "weir-settings-XXXXXX").string();
-        folder = ::mkdtemp(pattern.data());
-    }
-    ~PolicyOfAFile() override { std::filesystem::remove_all(folder); }
-
     [[nodiscard]] Result<control::Policy, std::string> read(const std::string& text) const {
-        const auto path = folder + "/policy.yaml";
+        const auto path = folder.file("policy.yaml");
         std::ofstream{path} << text;
         return read_policy(path);
     }
 
-    std::string folder;
+    TestFolder folder;
 };
 
 TEST_F(PolicyOfAFile, KeepsItsDefaultsWhereTheFileIsSilent) {

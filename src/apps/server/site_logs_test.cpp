@@ -2,9 +2,10 @@
 // Method: two sites below a temporary folder; one has the log, the other a link to it in one part of the path after another.
 #include "apps/server/site_logs.hpp"
 
+#include "base/test_folder.hpp"
+
 #include <gtest/gtest.h>
 
-#include <cstdlib>
 #include <filesystem>
 #include <fstream>
 
@@ -21,12 +22,9 @@ const std::string printed = "the loss is 0.5\n";
 class SiteLogsTest : public testing::Test {
 protected:
     SiteLogsTest() {
-        std::string pattern = (fs::temp_directory_path() / "weir-site-logs-XXXXXX").string();
-        folder = ::mkdtemp(pattern.data());
         fs::create_directories((folder / "east" / log).parent_path());
         std::ofstream{folder / "east" / log} << printed;
     }
-    ~SiteLogsTest() override { fs::remove_all(folder); }
 
     [[nodiscard]] std::string root(const SiteName& site) const { return (folder / site.value).string(); }
     static Result<std::string, api::LogFault> read(std::map<SiteName, std::string> roots, const SiteName& site, std::uint32_t generation) {
@@ -36,7 +34,8 @@ protected:
         return piece->bytes;
     }
 
-    fs::path folder;
+    const TestFolder made;
+    const fs::path folder = made.path();
     const fs::path log = fs::path{"tasks"} / job.text() / "2" / "0" / "logs" / "0.out.00000000000000000000";
 };
 

@@ -1,9 +1,10 @@
 // Goal: shipped files are found wherever the programs were put, the nearest first, and a refusal names every place.
 #include "apps/shipped/shipped.hpp"
 
+#include "base/test_folder.hpp"
+
 #include <gtest/gtest.h>
 
-#include <cstdlib>
 #include <filesystem>
 #include <fstream>
 
@@ -14,21 +15,14 @@ namespace fs = std::filesystem;
 
 class Shipped : public testing::Test {
 protected:
-    Shipped() {
-        auto name = (fs::temp_directory_path() / "weir-shipped-XXXXXX").string();
-        top_ = ::mkdtemp(name.data());
-    }
-    ~Shipped() override { fs::remove_all(top_); }
-    Shipped(const Shipped&) = delete;
-    Shipped& operator=(const Shipped&) = delete;
-
     [[nodiscard]] std::string at(const std::string& path) const { return path.empty() ? top_.string() : (top_ / path).string(); }
     void put(const std::string& folder) const {
         fs::create_directories(top_ / folder / "catalogue");
         std::ofstream{top_ / folder / shipped_catalogue} << "accelerators: []\n";
     }
 
-    fs::path top_;
+    const TestFolder made_;
+    const fs::path top_ = made_.path();
 };
 
 TEST_F(Shipped, IsFoundBesideTheProgramInAShareFolderOrInTheCheckout) {

@@ -1,6 +1,9 @@
 #include "checks.hpp"
 
+#include "codec/encode.hpp"
 #include "control/core/funding.hpp"
+#include "control/desired.hpp"
+#include "domain/desired_list.hpp"
 
 #include <fmt/format.h>
 
@@ -21,6 +24,7 @@ void Jury::task_began(JobId job, std::uint32_t generation, const SiteName& site)
         break_law(fmt::format("{} runs twice: generation {} begins at {} while generation {} still runs", job.text(), generation,
                               site.value, *generations.begin()));
     }
+    if (placed_[job] < generation) break_law(fmt::format("{} begins generation {} at {} where a place is held for it", job.text(), generation, site.value));
     generations.insert(generation);
     occupy(job, generation, 1);
 }
@@ -63,6 +67,14 @@ void Jury::entry(const Entry& entry) {
     if (const auto* changed = std::get_if<JobStateChanged>(&entry.event); changed != nullptr && changed->reason == Reason::funding_lapsed)
         probes_.hit("voucher lapsed while a job waited");
     if (const auto* one = std::get_if<JobPlaced>(&entry.event)) placed(*one, entry.at);
+    if (const auto* one = std::get_if<JobMoveReserved>(&entry.event)) reserved(*one);
+    if (const auto* one = std::get_if<JobMoved>(&entry.event)) moved(*one, entry.at);
+    if (const auto* one = std::get_if<JobMovePrepared>(&entry.event); one != nullptr) probes_.hit("checkpoint lay at a target before the pause");
+    if (const auto* one = std::get_if<JobArrived>(&entry.event)) {
+        probes_.hit(one->lost.value == 0 ? "job moved and lost nothing" : "job moved and lost some work");
+        if (one->pause_ms < 0) break_law(fmt::format("{} was paused for {} ms", one->job.text(), one->pause_ms));
+    }
+    if (const auto* one = std::get_if<JobMoveEnded>(&entry.event)) probes_.hit(fmt::format("move ended: {}", codec::name_of(one->why)));
     if (const auto* meter = std::get_if<TaskMetered>(&entry.event)) metered(*meter);
     if (const auto* requeued = std::get_if<JobRequeued>(&entry.event)) {
         if (requeued->cause == LossCause::tenant_error) probes_.hit("job restarted after its own error");
@@ -76,15 +88,16 @@ void Jury::entry(const Entry& entry) {
             probes_.hit("job cancelled after its start was given up");
         if (stop->reason == Reason::start_failed) given_up_.insert(stop->job);
         if (stop->reason == Reason::budget_reached) probes_.hit("job stopped at its budget");
+        if (stop->reason == Reason::site_drained) probes_.hit("job stopped for its site was drained");
+        if (stop->reason == Reason::site_stopped) probes_.hit("job stopped for its site was stopped");
+        if (stop->reason == Reason::suspended) probes_.hit("job stopped for its organisation was suspended");
     }
     if (const auto* one = std::get_if<JobFinished>(&entry.event)) finished(*one);
 }
 
 void Jury::placed(const JobPlaced& placed, Instant at) {
-    auto& generation = placed_[placed.job];
-    if (placed.generation != generation + 1)
-        break_law(fmt::format("{} goes from generation {} to {}", placed.job.text(), generation, placed.generation));
-    generation = placed.generation;
+    number(placed.job, placed.generation);
+    placed_[placed.job] = placed.generation;
     given_up_.erase(placed.job);
     if (cancelled_.contains(placed.job)) break_law(fmt::format("{} was cancelled and is placed again", placed.job.text()));
     const auto before = last_site_.find(placed.job);
@@ -95,12 +108,44 @@ void Jury::placed(const JobPlaced& placed, Instant at) {
     const auto& spec = specs_.at(placed.job);
     if (spec.resources.accelerators.front().model != placed.placement.model)
         probes_.hit("job placed by a later alternative than its first");
-    if (!placed.shares) return;
-    const auto end = floor_seconds(at + seconds(spec.max_duration.value));
-    for (const auto& share : *placed.shares) {
+    promised(placed.job, placed.shares, at);
+}
+
+/// Numbers of generations have no gap, whether the job came to run with one or not.
+void Jury::number(JobId job, std::uint32_t generation) {
+    auto& last = numbered_[job];
+    if (generation != last + 1) break_law(fmt::format("{} goes from generation {} to {}", job.text(), last, generation));
+    last = generation;
+}
+
+void Jury::promised(JobId job, const std::optional<std::vector<SourceShare>>& shares, Instant at) {
+    if (!shares) return;
+    const auto end = floor_seconds(at + seconds(specs_.at(job).max_duration.value));
+    for (const auto& share : *shares) {
         if (share.per_mille > 0 && share.until_s && end > *share.until_s)
-            break_law(fmt::format("{} is placed though its voucher ends before its run must", placed.job.text()));
+            break_law(fmt::format("{} is placed though its voucher ends before its run must", job.text()));
     }
+}
+
+void Jury::reserved(const JobMoveReserved& reserved) {
+    number(reserved.job, reserved.generation);
+    placements_[{reserved.job, reserved.generation}] = reserved.target;
+    if (reserved.target.site == last_site_.at(reserved.job))
+        break_law(fmt::format("{} is to move from {} to the same", reserved.job.text(), reserved.target.site.value));
+}
+
+void Jury::moved(const JobMoved& moved, Instant at) {
+    const auto generation = numbered_.at(moved.job);
+    placed_[moved.job] = generation;
+    given_up_.erase(moved.job);
+    if (cancelled_.contains(moved.job)) break_law(fmt::format("{} was cancelled and goes on elsewhere", moved.job.text()));
+    auto& placement = placements_.at({moved.job, generation});
+    placement.fen_per_card_hour = moved.fen_per_card_hour;
+    last_site_[moved.job] = placement.site;
+    placed_at_[{moved.job, generation}] = at;
+    if (moved.reason == Reason::moving) probes_.hit("job left one site for another as ordered");
+    if (moved.reason == Reason::lease_lost) probes_.hit("job lost on its way out goes on where a place was held");
+    promised(moved.job, moved.shares, at);
 }
 
 void Jury::metered(const TaskMetered& meter) {
@@ -197,6 +242,7 @@ std::vector<std::pair<JobId, Placement>> plan_of(Core& core) {
     std::vector<std::pair<JobId, Placement>> plan;
     for (const auto& event : decide_placements(core, core.state.now)) {
         if (const auto* placed = std::get_if<JobPlaced>(&event)) plan.emplace_back(placed->job, placed->placement);
+        if (const auto* held = std::get_if<JobMoveReserved>(&event)) plan.emplace_back(held->job, held->target);
     }
     return plan;
 }
@@ -251,18 +297,24 @@ void Jury::compare_with_scratch(Core& core) {
         break_law("the scheduler told step by step differs from one built from the state");
     if (scratch.state.deadlines != state.deadlines || scratch.state.jobs_by_state != state.jobs_by_state ||
         scratch.state.keys_of != state.keys_of || scratch.state.finished_of != state.finished_of ||
-        counted(scratch.state.live_jobs) != counted(state.live_jobs))
+        counted(scratch.state.live_jobs) != counted(state.live_jobs) || scratch.state.moves != state.moves ||
+        scratch.state.unwelcome != state.unwelcome)
         break_law("what is derived differs from scratch");
     if (scratch.funding.waiters != core.funding.waiters || scratch.funding.ends != core.funding.ends)
         break_law("what is known of waiting jobs and their vouchers differs from scratch");
     for (const auto& [site, log] : state.desired_log) {
         if (scratch.state.desired_log[site].digest != log.digest)
             break_law(fmt::format("the digest of what should run at {} differs from the one built from the state", site.value));
+        if (scratch.state.desired_log[site].places_held != log.places_held)
+            break_law(fmt::format("the digest of the places held at {} differs from the one built from the state", site.value));
+        const auto page = desired_page(state, site, {});
+        if (!page.more && digest_of(page.set) != page.digest)
+            break_law(fmt::format("the digest of what {} is told is not that of its list", site.value));
         if (digest_of(desired(state, site).tasks) != log.digest)
             break_law(fmt::format("the digest of what should run at {} is not that of its tasks", site.value));
     }
     for (const auto& [id, job] : state.jobs) {
-        if (job.placement) continue;
+        if (!job.seeks_place()) continue;
         const auto why = core.scheduler.why(id.uid, state.now);
         if (scratch.scheduler.why(id.uid, state.now) != why)
             break_law(fmt::format("{} waits for other reasons than from scratch", id.text()));

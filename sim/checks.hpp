@@ -44,6 +44,10 @@ public:
 private:
     void break_law(std::string what);
     void placed(const control::JobPlaced& placed, Instant at);
+    void number(JobId job, std::uint32_t generation);
+    void promised(JobId job, const std::optional<std::vector<SourceShare>>& shares, Instant at);
+    void reserved(const control::JobMoveReserved& reserved);
+    void moved(const control::JobMoved& moved, Instant at);
     void metered(const control::TaskMetered& meter);
     void finished(const control::JobFinished& finished);
     void metered_whole(JobId job);
@@ -62,7 +66,8 @@ private:
     std::map<JobId, std::set<std::uint32_t>> running_;
     std::map<std::pair<JobId, std::uint32_t>, std::int64_t> ran_ms_;      ///< Of a generation, all of its ended tasks.
     std::map<JobId, SiteName> last_site_;
-    std::map<JobId, std::uint32_t> placed_;
+    std::map<JobId, std::uint32_t> placed_;    ///< Of the present generation, or the last.
+    std::map<JobId, std::uint32_t> numbered_;  ///< The last number that a place was given.
     std::map<JobId, JobSpec> specs_;
     std::map<std::pair<JobId, std::uint32_t>, Placement> placements_;
     std::map<std::tuple<SiteName, NodeName, std::int64_t>, std::int64_t> in_use_;  ///< Thousandths of a card by what really runs there.

@@ -25,6 +25,8 @@ Policy sim_policy() {
     policy.site_silence = seconds(12);
     policy.start_within = seconds(90);  // Shorter than sites are cut off for: starts are given up while their agents know nothing of it.
     policy.stop_within = seconds(60);
+    policy.prepare_within = seconds(45);
+    policy.checkpoint_within = seconds(15);
     policy.remember = hours(6);  // so that a voucher of yesterday is forgotten while we look
     return policy;
 }
@@ -34,6 +36,7 @@ Catalogue sim_catalogue() {
     for (const std::string model : {"A100", "Ascend910B3", "H800", "cpu"}) {
         catalogue[model].model = model;
         catalogue[model].domestic = model == "Ascend910B3";
+        catalogue[model].stack = model == "Ascend910B3" ? "cann" : model == "cpu" ? "cpu" : "cuda";
     }
     return catalogue;
 }
@@ -241,7 +244,12 @@ private:
         Behaviour behaviour;
         behaviour.work_s = tenants_.between(1, 500);
         if (tenants_.chance(1, 6)) behaviour.fails_at_s = tenants_.between(1, 200);
-        if (tenants_.chance(1, 2)) behaviour.checkpoint_every_s = tenants_.between(5, 60);
+        if (tenants_.chance(1, 2)) {
+            behaviour.checkpoint_every_s = tenants_.between(5, 60);
+            spec.checkpoint.protocol = tenants_.chance(1, 3) ? CheckpointProtocol::self : CheckpointProtocol::signal;
+            spec.checkpoint.interval = Seconds{behaviour.checkpoint_every_s};
+            if (tenants_.chance(1, 2)) spec.checkpoint.stacks = {"cuda", "cann", "cpu"};
+        }
         behaviour.kills_its_node = tenants_.chance(1, 25);
         behaviours_[id] = behaviour;
         return spec;
@@ -318,7 +326,7 @@ private:
     }
 
     void council() {
-        switch (council_.below(8)) {
+        switch (council_.below(14)) {
             case 0:
             case 1: set_prices(registered_[council_.below(registered_.size())]); break;
             case 2: {
@@ -342,8 +350,44 @@ private:
                 must(IssueToken{{TokenId{make_uid(timeline_.now(), 3, ++made_)}, SubjectName{"ann"}, sha256(fmt::format("token {}", made_)),
                                  {Scope::read}, std::nullopt, timeline_.now(), timeline_.now() + seconds(council_.between(20, 120))}});
                 break;
-            default: change_machines(council_.below(sites_.size())); break;
+            case 6:
+            case 7: change_machines(council_.below(sites_.size())); break;
+            case 8: empty(council_.below(registered_.size())); break;
+            case 9: suspend(); break;
+            default: move_some(); break;
         }
+    }
+
+    /// Sends some of what runs elsewhere, and changes its mind about some of that.
+    void move_some() {
+        if (!server_.up()) return;
+        std::vector<JobId> there;
+        for (const auto& [id, job] : server_.core().state.jobs) {
+            if (job.placement) there.push_back(id);
+        }
+        for (auto left = council_.between(1, 4); left > 0 && !there.empty(); --left) {
+            const auto id = there[council_.below(there.size())];
+            std::optional<SiteName> to;
+            if (council_.chance(1, 2)) to = registered_[council_.below(registered_.size())].name;
+            server_.submit(Request{Actor{}, MoveJob{id, to, council_.chance(1, 4), council_.chance(1, 8)}}, [this](const Answer& answer) {
+                if (!answer) probes_.hit("move refused");
+            });
+        }
+    }
+
+    void empty(std::size_t which) {
+        const auto name = registered_[which].name;
+        const bool at_once = council_.chance(1, 3);
+        std::optional<Instant> deadline;
+        if (!at_once && council_.chance(1, 2) && server_.up())
+            deadline = std::max(timeline_.now(), server_.core().state.now) + seconds(council_.between(30, 200));
+        server_.submit(Request{Actor{}, SetSiteDuty{name, at_once ? SiteDuty::stopped : SiteDuty::draining, deadline}}, [](const Answer&) {});
+        timeline_.after(seconds(council_.between(10, 250)), [this, name] { must(SetSiteDuty{name, SiteDuty::working, {}}); });
+    }
+
+    void suspend() {
+        must(SuspendOrganisation{OrganisationName{"lab"}});
+        timeline_.after(seconds(council_.between(5, 60)), [this] { must(SuspendOrganisation{OrganisationName{"lab"}, false}); });
     }
 
     void open(std::size_t which, bool open) {
@@ -443,6 +487,8 @@ private:
         if (!server_.up()) server_.start(true);
         // Tariffs stay as they are: whoever can be paid for runs.
         for (std::size_t i = 0; i < registered_.size(); ++i) open(i, true);
+        for (const auto& site : registered_) must(SetSiteDuty{site.name, SiteDuty::working, {}});
+        must(SuspendOrganisation{OrganisationName{"lab"}, false});
         timeline_.after(seconds(60), [this] { watch_over(); });
     }
     void watch_over() {

@@ -60,6 +60,15 @@ void SimSite::supervise() {
         }
         const auto now = boot();
         const auto& behaviour = behaviours_.at(key.first);
+        if (task.phase == Phase::leaving && now >= task.publish_at && now < task.leave_at) {
+            task.checkpoint_s = std::max(task.checkpoint_s, task.progress_at_start_s + (now - task.began_boot).ns / 1'000'000'000);
+            probes_.hit("checkpoint published before a stop");
+            stop(task, of_obedience());
+        }
+        if (task.phase == Phase::leaving && now >= task.leave_at) {
+            probes_.hit("task stopped without the checkpoint that was asked for");
+            stop(task, of_obedience());
+        }
         if (task.phase != Phase::stopping && now >= task.lease) stop(task, Reason::lease_lost);
         if (task.phase != Phase::stopping && now - task.began_boot >= seconds(task.desired.max_duration.value) + local_stop_slack)
             stop(task, Reason::max_duration_reached);
@@ -71,7 +80,7 @@ void SimSite::supervise() {
             continue;
         }
         if (task.desired.run_on && now >= lease_base_ + lease_ + grace_) probes_.hit("task that runs on outlived the lease of others");
-        task.phase = Phase::running;
+        if (task.phase == Phase::starting) task.phase = Phase::running;
         const auto progress = task.progress_at_start_s + (now - task.began_boot).ns / 1'000'000'000;
         if (behaviour.checkpoint_every_s > 0) task.checkpoint_s = progress / behaviour.checkpoint_every_s * behaviour.checkpoint_every_s;
         if (behaviour.kills_its_node && progress > 5) {
@@ -100,6 +109,21 @@ std::optional<NodeName> SimSite::lost_node(const Task& task) const {
     return std::nullopt;
 }
 
+void SimSite::leave(Task& task, Seconds checkpoint_within) {
+    task.phase = Phase::leaving;
+    task.publish_at = boot() + seconds(random_.between(0, checkpoint_within.value + checkpoint_within.value / 4));
+    task.leave_at = boot() + seconds(checkpoint_within.value);
+}
+
+/// A copy takes its time; what was copied before is of use to the next one only as far as it is the same.
+void SimSite::prepare(const DesiredTask& wanted) {
+    if (wanted.resume.empty()) return;
+    auto& copy = copies_[{wanted.job, wanted.generation}];
+    const auto& newest = wanted.resume.front().manifest;
+    if (copy.manifest == newest) return;
+    copy = {newest, boot() + seconds(random_.between(1, 40)), false};
+}
+
 void SimSite::stop(Task& task, Reason why) {
     task.phase = Phase::stopping;
     task.why_stopped = why;
@@ -122,6 +146,7 @@ void SimSite::new_session() {
     told_nodes_ = false;
     pending_.reset();
     for (auto& [key, task] : tasks_) task.reported = false;
+    for (auto& [key, copy] : copies_) copy.reported = false;
 }
 
 void SimSite::agent_round() {
@@ -138,10 +163,22 @@ void SimSite::reconcile() {
             std::ranges::find_if(desired_->tasks, [&](const DesiredTask& d) { return d.job == key.first && d.generation == key.second; });
         const bool unwanted = wanted == desired_->tasks.end() || wanted->stop;
         const bool ordered = wanted != desired_->tasks.end();
-        if (unwanted && (task.phase == Phase::starting || task.phase == Phase::running))
+        const bool runs = task.phase == Phase::running;
+        if (unwanted && ordered && runs && wanted->checkpoint_within) {
+            leave(task, *wanted->checkpoint_within);
+        } else if (unwanted && (task.phase == Phase::starting || runs)) {
             stop(task, ordered ? of_obedience() : Reason::site_lost_task);
+        }
     }
+    std::erase_if(copies_, [&](const auto& copy) {
+        return std::ranges::none_of(
+            desired_->tasks, [&](const DesiredTask& d) { return d.job == copy.first.first && d.generation == copy.first.second; });
+    });
     for (const auto& wanted : desired_->tasks) {
+        if (wanted.is_prepare()) {
+            prepare(wanted);
+            continue;
+        }
         if (!wanted.stop && !tasks_.contains({wanted.job, wanted.generation})) begin(wanted);
         if (wanted.stop && !tasks_.contains({wanted.job, wanted.generation})) {
             // Told to stop what never began: say that it ended.
@@ -183,6 +220,11 @@ void SimSite::begin(const DesiredTask& desired) {
         task.progress_at_start_s = progress_of(desired.resume.front().name);
         task.checkpoint_s = task.stored_s = task.progress_at_start_s;
         probes_.hit("job resumed from a checkpoint");
+        const auto copy = copies_.find({desired.job, desired.generation});
+        if (copy != copies_.end() && copy->second.there_at <= boot()) {
+            probes_.hit(copy->second.manifest == desired.resume.front().manifest ? "job began where its last checkpoint lay already"
+                                                                                  : "job began where an earlier checkpoint lay already");
+        }
     }
     truth_.task_began(desired.job, desired.generation, options_.name);
     tasks_.emplace(Key{desired.job, desired.generation}, std::move(task));
@@ -207,13 +249,20 @@ SiteReport SimSite::next_report() {
             const auto name = fmt::format("p-{}", task.checkpoint_s);
             report.checkpoints.push_back({key.first, key.second, name, sha256(key.first.text() + name), 1000});
         }
-        if (!task.reported) report.tasks.push_back(task.last);
+        if (task.reported) continue;
+        report.tasks.push_back(task.last);
+        if (task.phase == Phase::ended && !options_.is_of_before) report.tasks.back().ago_ms = (boot() - task.ended_boot).ns / 1'000'000;
+    }
+    for (const auto& [key, copy] : copies_) {
+        if (copy.reported || boot() < copy.there_at) continue;
+        if (!report.prepared) report.prepared.emplace();
+        report.prepared->push_back({key.first, key.second, copy.manifest});
     }
     std::map<JobId, int> ends;
     for (const auto& told : report.tasks) {
         if (told.state == TaskState::ended && ++ends[told.job] == 2) probes_.hit("ends of two generations in one report");
     }
-    const bool empty = !report.nodes && report.meters.empty() && report.checkpoints.empty() && report.tasks.empty();
+    const bool empty = !report.nodes && report.meters.empty() && report.checkpoints.empty() && report.tasks.empty() && !report.prepared;
     report.sequence = empty ? sequence_ : sequence_ + 1;
     return report;
 }
@@ -277,7 +326,7 @@ void SimSite::take_grants() {
     });
     if (!grants_to_come_.empty()) probes_.hit("lease not renewed for what should run was not heard");
     for (auto& [key, task] : tasks_) {
-        if (task.phase == Phase::starting || task.phase == Phase::running) task.lease = std::max(task.lease, lease_end(task.desired));
+        if (task.phase == Phase::starting || task.phase == Phase::running || task.phase == Phase::leaving) task.lease = std::max(task.lease, lease_end(task.desired));
     }
 }
 
@@ -290,7 +339,7 @@ void SimSite::ask_desired() {
     const auto question = list_.ask();
     if (!connected_ || (troubled_ && random_.chance(1, 8))) return;
     timeline_.after(transit(), [this, question, life = agent_life_] {
-        auto page = server_.desired(options_.name, {question.since, question.after, 2});
+        auto page = server_.desired(options_.name, {question.since, question.after, 2, !options_.is_of_before});
         if (!page || !connected_ || (troubled_ && random_.chance(1, 8))) return;
         if (page->full && question.since > 0) probes_.hit("changes of what should run forgotten and the full list told");
         // Whatever may damage a list on its way is modelled as a line that is not there.
@@ -339,6 +388,10 @@ void SimSite::acknowledge(const SiteReport& report) {
     for (const auto& told : report.tasks) {
         const auto task = tasks_.find({told.job, told.generation});
         if (task != tasks_.end() && task->second.last.state == told.state) task->second.reported = true;
+    }
+    for (const auto& told : report.prepared.value_or(std::vector<PreparedReport>{})) {
+        const auto copy = copies_.find({told.job, told.generation});
+        if (copy != copies_.end() && copy->second.manifest == told.manifest) copy->second.reported = true;
     }
 }
 

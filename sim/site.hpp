@@ -38,7 +38,9 @@ struct SiteOptions {
     SiteName name;
     std::vector<Node> nodes;
     std::int64_t drift_ppm = 0;
-    bool has_no_word_for_obedience = false;  ///< Its agent is old: of what it stopped as ordered it says that the site lost it.
+    /// Its agent is old: of what it stopped as ordered it says that the site lost it, it puts no checkpoint in place before a start, and
+    /// asks for none before a stop.
+    bool is_of_before = false;
 };
 
 class SimSite {
@@ -60,7 +62,7 @@ public:
     [[nodiscard]] bool idle() const { return tasks_.empty(); }
 
 private:
-    enum class Phase : std::uint8_t { starting = 1, running = 2, stopping = 3, ended = 4 };
+    enum class Phase : std::uint8_t { starting = 1, running = 2, leaving = 5, stopping = 3, ended = 4 };
     struct Task {
         DesiredTask desired;
         Phase phase = Phase::starting;
@@ -76,6 +78,8 @@ private:
         std::uint64_t metered = 0;        ///< Number of the last acknowledged slice.
         std::int64_t checkpoint_s = 0;    ///< Progress of the newest checkpoint made.
         std::int64_t stored_s = 0;        ///< Of the newest acknowledged.
+        Instant publish_at;               ///< Boot time of the checkpoint that was asked for before a stop.
+        Instant leave_at;                 ///< Boot time at which it is stopped without one.
     };
     using Key = std::pair<JobId, std::uint32_t>;
 
@@ -104,8 +108,11 @@ private:
         return lease_base_ + (desired.run_on ? run_on_lease_ : lease_);
     }
     void stop(Task& task, Reason why);
+    /// As stop(), after a checkpoint where one is wanted and it does not take too long.
+    void leave(Task& task, Seconds checkpoint_within);
+    void prepare(const DesiredTask& wanted);
     [[nodiscard]] Reason of_obedience() const {
-        return options_.has_no_word_for_obedience ? Reason::site_lost_task : Reason::stopped_as_ordered;
+        return options_.is_of_before ? Reason::site_lost_task : Reason::stopped_as_ordered;
     }
 
     SiteOptions options_;
@@ -118,6 +125,13 @@ private:
 
     // On disk: survives the agent, and but for running tasks the power too.
     std::map<Key, Task> tasks_;
+    /// Of places that are held: which checkpoint lies there, or is on its way, and whether the network has heard of it.
+    struct Copy {
+        Digest manifest;
+        Instant there_at;                 ///< Boot time.
+        bool reported = false;
+    };
+    std::map<Key, Copy> copies_;
     std::vector<std::pair<Instant, Task>> removed_;  ///< When, by the boot clock: a power cut may bring back what was just removed.
     std::uint64_t sessions_ = 0;
 

@@ -1,22 +1,24 @@
 #include "control/desired.hpp"
 
+#include "domain/desired_list.hpp"
+
 #include <algorithm>
 #include <map>
 
 namespace weir::control {
 namespace {
 
-DesiredTask task_of(const LiveJob& job) {
+/// The job as one of its placements has it: the one where it runs, or the one that is held for it.
+DesiredTask task_of(const LiveJob& job, const Placement& placement, std::uint32_t generation) {
     DesiredTask task;
     task.job = job.id;
-    task.generation = job.generation;
+    task.generation = generation;
     task.project = job.project;
-    task.stop = job.stop_ordered.has_value();
-    task.placement = *job.placement;
+    task.placement = placement;
     task.setup = job.spec->setup;
     task.run = job.spec->run;
     for (const auto& ask : job.spec->resources.accelerators) {
-        if (ask.model == job.placement->model && !ask.run.empty()) task.run = ask.run;
+        if (ask.model == placement.model && !ask.run.empty()) task.run = ask.run;
     }
     task.envs = job.spec->envs;
     task.processes_per_node = job.spec->processes_per_node;
@@ -25,7 +27,21 @@ DesiredTask task_of(const LiveJob& job) {
     task.checkpoint = job.spec->checkpoint.protocol;
     task.resume.assign(job.checkpoints.rbegin(), job.checkpoints.rend());
     task.run_on = job.spec->on_disconnect == OnDisconnect::run_on;
+    return task;
+}
+
+/// What a site should do with a job of its list.
+DesiredTask task_at(const State& state, const SiteName& site, JobId id, bool prepares) {
+    const auto& job = state.jobs.at(id);
+    if (!job.placement || job.placement->site != site) {
+        auto task = task_of(job, *job.move->target, job.move->target_generation);
+        task.prepare = true;
+        return task;
+    }
+    auto task = task_of(job, *job.placement, job.generation);
+    task.stop = job.stop_ordered.has_value();
     task.max_duration = job.run_for;
+    if (prepares && task.stop) task.checkpoint_within = job.stop_within;
     return task;
 }
 
@@ -36,11 +52,38 @@ const DesiredLog& log_of(const State& state, const SiteName& site) {
     return log == state.desired_log.end() ? none : log->second;
 }
 
-const std::map<JobId, std::uint32_t>& tasks_of(const State& state, const SiteName& site) {
-    static const std::map<JobId, std::uint32_t> none;
-    const auto tasks = state.tasks.find(site);
-    return tasks == state.tasks.end() ? none : tasks->second;
+using Jobs = std::map<JobId, std::uint32_t>;
+
+const Jobs& no_jobs() {
+    static const Jobs none;
+    return none;
 }
+
+const Jobs& jobs_of(const std::map<SiteName, Jobs>& sites, const SiteName& site) {
+    const auto jobs = sites.find(site);
+    return jobs == sites.end() ? no_jobs() : jobs->second;
+}
+
+/// The list of a site, in order of job: what should run or stop there and, for whom that is told, what is to be prepared. No job is both.
+class List {
+public:
+    List(const State& state, const SiteName& site, bool prepares)
+        : tasks_{jobs_of(state.tasks, site)}, held_{prepares ? jobs_of(state.places_held, site) : no_jobs()} {}
+    [[nodiscard]] bool contains(JobId job) const { return tasks_.contains(job) || held_.contains(job); }
+    /// The first after this one; nothing: there is none.
+    [[nodiscard]] std::optional<JobId> next(const std::optional<JobId>& after) const {
+        const auto first = [&](const Jobs& jobs) { return after ? jobs.upper_bound(*after) : jobs.begin(); };
+        const auto task = first(tasks_);
+        const auto held = first(held_);
+        if (task == tasks_.end() && held == held_.end()) return std::nullopt;
+        if (held == held_.end() || (task != tasks_.end() && task->first < held->first)) return task->first;
+        return held->first;
+    }
+
+private:
+    const Jobs& tasks_;
+    const Jobs& held_;
+};
 
 /// Whether every change after `since` is known, so that a list of that revision can be brought up to date.
 bool knows_changes(const State& state, const SiteName& site, std::uint64_t since) {
@@ -65,32 +108,32 @@ private:
 };
 
 /// The list in order of job, from the one after `after` on, as of `revision`.
-void add_list(const State& state, const SiteName& site, const std::optional<JobId>& after, Room room, DesiredPage& page) {
-    const auto& tasks = tasks_of(state, site);
-    for (auto at = after ? tasks.upper_bound(*after) : tasks.begin(); at != tasks.end(); ++at) {
+void add_list(const State& state, const SiteName& site, const DesiredAsk& ask, std::optional<JobId> after, Room room, DesiredPage& page) {
+    const List list{state, site, ask.prepares};
+    for (auto job = list.next(after); job; job = list.next(job)) {
         if (!room.is_left()) {
             page.more = true;
             page.after = page.set.back().job;
             return;
         }
-        page.set.push_back(task_of(state.jobs.at(at->first)));
+        page.set.push_back(task_at(state, site, *job, ask.prepares));
         room.take(page.set.back());
     }
     page.more = log_of(state, site).last() > page.revision;
 }
 
 /// Changes after `since`: each job as it is now.
-void add_changes(const State& state, const SiteName& site, std::uint64_t since, Room room, DesiredPage& page) {
-    const auto& tasks = tasks_of(state, site);
+void add_changes(const State& state, const SiteName& site, const DesiredAsk& ask, Room room, DesiredPage& page) {
+    const List list{state, site, ask.prepares};
     const auto& changes = log_of(state, site).changes();
-    for (auto at = changes.upper_bound(since); at != changes.end(); ++at) {
+    for (auto at = changes.upper_bound(ask.since); at != changes.end(); ++at) {
         if (!room.is_left()) {
             page.more = true;
             return;
         }
         page.revision = at->first;
-        if (tasks.contains(at->second)) {
-            page.set.push_back(task_of(state.jobs.at(at->second)));
+        if (list.contains(at->second)) {
+            page.set.push_back(task_at(state, site, at->second, ask.prepares));
             room.take(page.set.back());
         } else {
             page.removed.push_back(at->second);
@@ -111,15 +154,16 @@ DesiredPage desired_page(const State& state, const SiteName& site, const Desired
     page.full = !knows_changes(state, site, ask.since);
     page.revision = page.full ? state.revision : ask.since;
     if (page.full) {
-        add_list(state, site, std::nullopt, room, page);
+        add_list(state, site, ask, std::nullopt, room, page);
     } else if (ask.after) {
-        add_list(state, site, ask.after, room, page);
+        add_list(state, site, ask, ask.after, room, page);
     } else {
-        add_changes(state, site, ask.since, room, page);
+        add_changes(state, site, ask, room, page);
     }
     if (page.more) return page;
     page.revision = state.revision;
-    page.digest = log_of(state, site).digest;
+    const auto& log = log_of(state, site);
+    page.digest = ask.prepares ? joined(log.digest, log.places_held) : log.digest;
     return page;
 }
 
@@ -129,7 +173,7 @@ std::uint64_t desired_changed(const State& state, const SiteName& site) {
 
 Desired desired(const State& state, const SiteName& site) {
     Desired answer{desired_changed(state, site), {}};
-    for (const auto& [id, generation] : tasks_of(state, site)) answer.tasks.push_back(task_of(state.jobs.at(id)));
+    for (const auto& [id, generation] : jobs_of(state.tasks, site)) answer.tasks.push_back(task_at(state, site, id, false));
     return answer;
 }
 

@@ -22,6 +22,7 @@ struct DesiredAsk {
     std::uint64_t since = 0;        ///< 0: from the start.
     std::optional<JobId> after{};   ///< Goes on with the list from the start that began at `since`.
     std::size_t limit = 500;        ///< Tasks of a page, set and removed.
+    bool prepares = true;           ///< The agent knows what is to be prepared, and asks for checkpoints before a stop (protocol 4).
 };
 
 /// A page ends early where what its tasks hold (scripts, environments) comes to more.

@@ -41,7 +41,9 @@ constexpr std::array types{
     type<JobSubmitted>("job_submitted"),       type<JobPlaced>("job_placed"),             type<JobStateChanged>("job_state_changed"),
     type<TaskMetered>("task_metered"),         type<CheckpointStored>("checkpoint_stored"), type<JobRequeued>("job_requeued"),
     type<JobStopOrdered>("job_stop_ordered"),  type<JobFinished>("job_finished"),         type<RecordsForgotten>("records_forgotten"),
-    type<KeyRecorded>("key_recorded"),
+    type<KeyRecorded>("key_recorded"),         type<JobMoveOrdered>("job_move_ordered"),  type<JobMoveReserved>("job_move_reserved"),
+    type<JobMovePrepared>("job_move_prepared"), type<JobMoved>("job_moved"),              type<JobMoveEnded>("job_move_ended"),
+    type<JobArrived>("job_arrived"),           type<SiteDutySet>("site_duty_set"),        type<OrganisationSuspended>("organisation_suspended"),
 };
 static_assert(types.size() == std::variant_size_v<Event>, "every event has a line in the table of types");
 

@@ -7,7 +7,8 @@ namespace weir::control {
 
 bool is_heartbeat(const State& state, const SiteReport& report) {
     const auto& site = state.sites.at(report.site);
-    const bool empty = !report.nodes && report.meters.empty() && report.checkpoints.empty() && report.tasks.empty();
+    const bool empty = !report.nodes && report.meters.empty() && report.checkpoints.empty() && report.tasks.empty() &&
+                       !report.prepared;
     return empty && site.reachable && !report.session.empty() && report.session == site.session && report.sequence == site.sequence;
 }
 

@@ -29,7 +29,8 @@ inline constexpr std::uint32_t without_header = 1;  ///< What an agent speaks th
 inline constexpr std::uint32_t whole_list = 1;      ///< What should run comes as one Desired.
 inline constexpr std::uint32_t deltas = 2;          ///< What should run comes as DesiredPages.
 inline constexpr std::uint32_t names_session = 3;    ///< A question names the session; an answer the one before, and the leases out.
-inline constexpr std::uint32_t newest = names_session;
+inline constexpr std::uint32_t prepares = 4;         ///< Checkpoints are put in place before a start, and asked for before a stop.
+inline constexpr std::uint32_t newest = prepares;
 inline constexpr std::uint32_t oldest = newest <= 3 ? 1 : newest - 2;  ///< That the server still speaks.
 }  // namespace agent_protocol
 
@@ -50,11 +51,16 @@ struct DesiredTask {
     std::vector<StoredCheckpoint> resume;  ///< To start from: the newest first; a bad one falls back to the next.
     bool run_on = false;
     Seconds max_duration;
+    /// It is not to begin yet: only the newest checkpoint is to be put in place. Absent below protocol 4, where such a task is not told.
+    std::optional<bool> prepare{};
+    /// With `stop`: a checkpoint is asked for first, or its next one waited for, at most so long. Absent below protocol 4.
+    std::optional<Seconds> checkpoint_within{};
+    [[nodiscard]] bool is_prepare() const { return prepare.value_or(false); }
     bool operator==(const DesiredTask&) const = default;
 };
 BOOST_DESCRIBE_STRUCT(DesiredTask, (),
                       (job, generation, project, stop, placement, setup, run, envs, processes_per_node, cpus, memory, checkpoint, resume,
-                       run_on, max_duration))
+                       run_on, max_duration, prepare, checkpoint_within))
 
 /// All that should run at a site, in order of job: one generation of a job at most.
 struct Desired {
@@ -90,8 +96,9 @@ struct TaskReport {
     Reason reason = Reason::none;
     std::int64_t exit_code = 0;       ///< Of the first process that failed; 128 + n for signal n.
     std::optional<NodeName> blamed;   ///< The node that broke, where one did.
+    std::optional<std::int64_t> ago_ms{};  ///< How long before this report: of an end, of its last process. Absent below protocol 4.
 };
-BOOST_DESCRIBE_STRUCT(TaskReport, (), (job, generation, state, reason, exit_code, blamed))
+BOOST_DESCRIBE_STRUCT(TaskReport, (), (job, generation, state, reason, exit_code, blamed, ago_ms))
 
 struct MeterReport {
     JobId job;
@@ -115,6 +122,15 @@ struct CheckpointReport {
 };
 BOOST_DESCRIBE_STRUCT(CheckpointReport, (), (job, generation, name, manifest, bytes, taken_s))
 
+/// A checkpoint lies where a task that is not to begin yet would resume from it.
+struct PreparedReport {
+    JobId job;
+    std::uint32_t generation = 0;
+    Digest manifest;
+    bool operator==(const PreparedReport&) const = default;
+};
+BOOST_DESCRIBE_STRUCT(PreparedReport, (), (job, generation, manifest))
+
 /// Changes that a site's agent has seen since the report before. Order within: meters, then checkpoints, then tasks.
 struct SiteReport {
     SiteName site;
@@ -124,8 +140,9 @@ struct SiteReport {
     std::vector<MeterReport> meters;
     std::vector<CheckpointReport> checkpoints;
     std::vector<TaskReport> tasks;
+    std::optional<std::vector<PreparedReport>> prepared{};  ///< Where there are any. Absent below protocol 4.
 };
-BOOST_DESCRIBE_STRUCT(SiteReport, (), (site, session, sequence, nodes, meters, checkpoints, tasks))
+BOOST_DESCRIBE_STRUCT(SiteReport, (), (site, session, sequence, nodes, meters, checkpoints, tasks, prepared))
 
 /// How long work may run on unheard, and how long it then has between SIGTERM and SIGKILL.
 struct LeaseLengths {

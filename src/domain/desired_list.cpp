@@ -5,11 +5,11 @@
 namespace weir {
 namespace {
 
-std::string line_of(const JobId& job, std::uint32_t generation, bool stop, const Placement& placement) {
+std::string line_of(const JobId& job, std::uint32_t generation, Wanted wanted, const Placement& placement) {
     std::string line = job.text();
     line += ' ';
     line += std::to_string(generation);
-    line += stop ? " stop " : " run ";
+    line += wanted == Wanted::run ? " run " : wanted == Wanted::stop ? " stop " : " prepare ";
     line += placement.site.text();
     line += ' ';
     line += placement.model;
@@ -28,14 +28,19 @@ std::string line_of(const JobId& job, std::uint32_t generation, bool stop, const
 
 }  // namespace
 
-void toggle(Digest& digest, const JobId& job, std::uint32_t generation, bool stop, const Placement& placement) {
-    const auto line = chain(Digest{}, line_of(job, generation, stop, placement));
-    for (std::size_t i = 0; i < digest.bytes.size(); ++i) digest.bytes[i] ^= line.bytes[i];
+Digest joined(const Digest& a, const Digest& b) {
+    Digest both = a;
+    for (std::size_t i = 0; i < both.bytes.size(); ++i) both.bytes[i] ^= b.bytes[i];
+    return both;
+}
+
+void toggle(Digest& digest, const JobId& job, std::uint32_t generation, Wanted wanted, const Placement& placement) {
+    digest = joined(digest, chain(Digest{}, line_of(job, generation, wanted, placement)));
 }
 
 Digest digest_of(const std::vector<DesiredTask>& tasks) {
     Digest digest;
-    for (const auto& task : tasks) toggle(digest, task.job, task.generation, task.stop, task.placement);
+    for (const auto& task : tasks) toggle(digest, task.job, task.generation, wanted_of(task), task.placement);
     return digest;
 }
 
@@ -43,14 +48,14 @@ void DesiredList::remove(const JobId& job) {
     const auto known = tasks_.find(job);
     if (known == tasks_.end()) return;
     const auto& task = known->second;
-    toggle(digest_, task.job, task.generation, task.stop, task.placement);
+    toggle(digest_, task.job, task.generation, wanted_of(task), task.placement);
     tasks_.erase(known);
     touched_ = true;
 }
 
 void DesiredList::set(DesiredTask task) {
     remove(task.job);
-    toggle(digest_, task.job, task.generation, task.stop, task.placement);
+    toggle(digest_, task.job, task.generation, wanted_of(task), task.placement);
     touched_ = true;
     const auto job = task.job;
     tasks_.insert_or_assign(job, std::move(task));

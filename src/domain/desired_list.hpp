@@ -19,9 +19,17 @@
 
 namespace weir {
 
+/// What a line of the list wants of a generation.
+enum class Wanted : std::uint8_t { run = 1, stop = 2, prepare = 3 };
+[[nodiscard]] inline Wanted wanted_of(const DesiredTask& task) {
+    return task.is_prepare() ? Wanted::prepare : task.stop ? Wanted::stop : Wanted::run;
+}
+
 /// Takes a line into the digest of a list, or out of it again: the order of lines is of no account. A line says which generation
 /// should run where, on which cards, or stop; what a task is made of follows from its job and never changes.
-void toggle(Digest& digest, const JobId& job, std::uint32_t generation, bool stop, const Placement& placement);
+void toggle(Digest& digest, const JobId& job, std::uint32_t generation, Wanted wanted, const Placement& placement);
+/// The digest of two lists that have no line in common.
+[[nodiscard]] Digest joined(const Digest& a, const Digest& b);
 [[nodiscard]] Digest digest_of(const std::vector<DesiredTask>& tasks);
 
 struct DesiredQuestion {

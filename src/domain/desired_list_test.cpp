@@ -141,7 +141,7 @@ TEST(DesiredDigest, IsOfTheLinesAndNotOfTheirOrder) {
     EXPECT_EQ(digest_of({}), Digest{});
     EXPECT_NE(digest_of(tasks("a1")), Digest{});
     auto sum = digest_of(tasks("a1 b1"));
-    toggle(sum, job('b'), 1, false, task("b1").placement);
+    toggle(sum, job('b'), 1, Wanted::run, task("b1").placement);
     EXPECT_EQ(sum, digest_of(tasks("a1")));
 }
 

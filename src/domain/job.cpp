@@ -16,7 +16,8 @@ constexpr std::array steps{
     Step{queued, placed},         Step{placed, starting},       Step{placed, running},   Step{placed, queued},
     Step{starting, running},      Step{starting, queued},       Step{running, queued},   Step{running, checkpointing},
     Step{checkpointing, running}, Step{checkpointing, moving},  Step{checkpointing, queued},
-    Step{running, moving},        Step{moving, placed},         Step{moving, queued},
+    Step{running, moving},        Step{moving, placed},         Step{moving, queued},         Step{placed, moving},
+    Step{starting, moving},       Step{moving, starting},       Step{moving, running},        Step{moving, moving},
 };
 
 }  // namespace

@@ -55,13 +55,18 @@ BOOST_DESCRIBE_STRUCT(ResourceAsk, (), (accelerators, cpus, memory, accelerator_
 struct CheckpointAsk {
     CheckpointProtocol protocol = CheckpointProtocol::none;
     Seconds interval{0};  ///< How often the program means to publish one by itself; 0: unknown.
+    /// Stacks (`cuda`, `cann`) on which it was seen to load a checkpoint of any of them; absent: only on the one that made it.
+    std::optional<std::vector<std::string>> stacks{};
+    std::optional<std::vector<std::int64_t>> world_sizes{};  ///< Likewise, of processes in all.
     static constexpr std::array field_rules{
         codec::Field{.name = "protocol", .doc = "how the program is asked for a checkpoint"},
         codec::Field{.name = "interval", .optional = true, .doc = "how often it publishes one by itself"},
+        codec::Field{.name = "stacks", .max_length = 16, .doc = "stacks on which its checkpoints were seen to load, each other's too"},
+        codec::Field{.name = "world_sizes", .max_length = 64, .doc = "numbers of processes with which they were"},
     };
     bool operator==(const CheckpointAsk&) const = default;
 };
-BOOST_DESCRIBE_STRUCT(CheckpointAsk, (), (protocol, interval))
+BOOST_DESCRIBE_STRUCT(CheckpointAsk, (), (protocol, interval, stacks, world_sizes))
 
 struct RetryAsk {
     std::int64_t max_restarts = 0;                ///< Restarts after the program's own errors, 0 to 100.

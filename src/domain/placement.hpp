@@ -19,7 +19,7 @@ namespace weir {
 BOOST_DEFINE_ENUM_CLASS(Reason, none, submitted, placed, agent_started, processes_running, exited, exit_code, signalled, out_of_memory,
                         start_failed, max_duration_reached, cancelled_by_tenant, cancelled_by_operator, dependency_failed, lease_lost,
                         node_lost, site_lost_task, restarts_exhausted, quarantined, budget_reached, checkpoint_requested, funding_lapsed,
-                        disk_exceeded, stopped_as_ordered)
+                        disk_exceeded, stopped_as_ordered, moving, site_drained, site_stopped, suspended)
 
 struct CardShare {
     std::int64_t index = 0;    ///< Of the card within its node, over all its groups.

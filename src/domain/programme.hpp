@@ -80,14 +80,17 @@ BOOST_DESCRIBE_STRUCT(Voucher, (), (id, programme, organisation, amount, valid_f
 
 /// Why card-seconds were lost, and who pays for them. The policy is this table: exactly one payer for each cause.
 BOOST_DEFINE_ENUM_CLASS(LossCause, tenant_error, tenant_cancel, provider_fault, lease_lost, grid, move, preemption, network_cancel,
-                        overrun)
+                        overrun, tenant_move, site_drain, suspension)
 BOOST_DEFINE_ENUM_CLASS(Payer, tenant, provider, network)
 
 [[nodiscard]] constexpr Payer payer_of(LossCause cause) {
     switch (cause) {
         case LossCause::tenant_error:
-        case LossCause::tenant_cancel: return Payer::tenant;
+        case LossCause::tenant_cancel:
+        case LossCause::tenant_move:
+        case LossCause::suspension: return Payer::tenant;
         case LossCause::provider_fault:
+        case LossCause::site_drain:
         case LossCause::lease_lost: return Payer::provider;
         case LossCause::grid:
         case LossCause::move:

@@ -29,7 +29,9 @@ constexpr std::array table{
     Grant{Role::operator_, see_audit, false},      Grant{Role::approver, award, false},
     Grant{Role::finance, move_money, false},       Grant{Role::finance, see_ledger, false},
     Grant{Role::auditor, see_project, false},      Grant{Role::auditor, see_ledger, false},
-    Grant{Role::auditor, see_audit, false},
+    Grant{Role::auditor, see_audit, false},        Grant{Role::owner, move_job, true},
+    Grant{Role::member, move_job, true},           Grant{Role::operator_, move_job, false},
+    Grant{Role::operator_, run_site, false},       Grant{Role::provider, run_site, true},
 };
 
 constexpr bool is_read(Action action) {
@@ -40,7 +42,8 @@ constexpr bool is_read(Action action) {
 bool covers(Scope scope, Action action) {
     switch (scope) {
         case Scope::read: return is_read(action);
-        case Scope::write: return is_read(action) || action == submit || action == cancel || action == manage_members;
+        case Scope::write: return is_read(action) || action == submit || action == cancel || action == move_job || action == run_site ||
+                                   action == manage_members;
         case Scope::agent: return action == report;
         case Scope::admin: return action != report;
     }
@@ -74,6 +77,8 @@ std::string_view words(Action action) {
         case see_project: return "see this project";
         case submit: return "submit jobs here: that needs the role member or owner of the project";
         case cancel: return "cancel jobs here: that needs the role member or owner of the project";
+        case move_job: return "move jobs here: that needs the role member or owner of the project";
+        case run_site: return "drain, stop or resume this site: that needs the role provider of its owner, or the network role operator";
         case manage_members: return "change members: that needs the role owner of the project";
         case see_network: return "see the network";
         case manage_network: return "change organisations, projects, sites or programmes: that needs the network role operator";
@@ -145,6 +150,22 @@ Result<void, Refusal> permit(const State& state, const Actor& actor, Action acti
                             {}});
     }
     return {};
+}
+
+Result<void, Refusal> permit_running(const State& state, const Actor& actor, const SiteState& site) {
+    // The role is held in a project of the owner; the right is then that of a member there, whatever else the project is for.
+    const auto provides = [&](const auto& entry) {
+        return entry.second.organisation == site.site.owner && may_as_member(state, actor.subject, run_site, entry.first);
+    };
+    if (actor.kind != Actor::Kind::subject || std::ranges::none_of(state.projects, provides)) return permit(state, actor, run_site);
+    const auto token = state.tokens.find(actor.token);
+    const bool scoped = token != state.tokens.end() &&
+                        std::ranges::any_of(token->second.scopes, [](Scope scope) { return covers(scope, run_site); });
+    if (scoped) return {};
+    return fail(Refusal{RefusalCode::forbidden,
+                        fmt::format("the token's scopes do not let it {}; issue one with a wider scope", words(run_site)),
+                        {},
+                        {}});
 }
 
 bool may_see(const State& state, const Actor& actor, const ProjectName& project) {

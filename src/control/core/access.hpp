@@ -25,6 +25,8 @@ enum class Action : std::uint8_t {
     see_ledger = 10,
     see_audit = 11,
     report = 12,          ///< An agent's reports of its own site.
+    move_job = 13,
+    run_site = 14,        ///< Emptying a site and taking it into service again: of its own sites for a provider.
 };
 
 /// Whether a role grants an action. `in_project`: the role is held in the project that the action is about.
@@ -35,6 +37,9 @@ enum class Action : std::uint8_t {
 
 /// Whether a subject has the right by a role in the project itself, and not by one in the network.
 [[nodiscard]] bool may_as_member(const State& state, const SubjectName& subject, Action action, const ProjectName& project);
+
+/// Whether the actor may empty this site: an operator, or a provider of the organisation that owns it. To others of the network it exists.
+[[nodiscard]] Result<void, Refusal> permit_running(const State& state, const Actor& actor, const SiteState& site);
 
 /// Whether the actor may see what belongs to `project`: the visibility function of every read.
 [[nodiscard]] bool may_see(const State& state, const Actor& actor, const ProjectName& project);

@@ -43,7 +43,27 @@ std::string cause_name(LossCause cause) { return std::string{codec::name_of(caus
 
 /// Takes the job's line into the digest of its site's list, or out of it.
 void toggle_line(DesiredLog& log, const LiveJob& job) {
-    toggle(log.digest, job.id, job.generation, job.stop_ordered.has_value(), *job.placement);
+    toggle(log.digest, job.id, job.generation, job.stop_ordered ? Wanted::stop : Wanted::run, *job.placement);
+}
+
+/// The same for the place that is held for it.
+void toggle_place(DesiredLog& log, const LiveJob& job) {
+    toggle(log.places_held, job.id, job.move->target_generation, Wanted::prepare, *job.move->target);
+}
+
+bool is_suspended(const State& s, const LiveJob& job) { return s.suspended.contains(s.projects.at(job.project).organisation); }
+
+/// Of no use any more: the job stays, begins anew somewhere, or is over.
+void drop_move(State& s, LiveJob& job, At at) {
+    if (!job.move) return;
+    if (job.move->target) {
+        auto& log = s.desired_log[job.move->target->site];
+        toggle_place(log, job);
+        log.note(job.id, at.revision);
+        s.places_held[job.move->target->site].erase(job.id);
+    }
+    job.move.reset();
+    s.moves.erase(job.id);
 }
 
 void set_deadline(State& state, LiveJob& job, std::optional<Instant> deadline) {
@@ -62,7 +82,47 @@ void leave_site(State& state, LiveJob& job, At at) {
     job.placement.reset();
     job.started_at.reset();
     job.stop_ordered.reset();
+    job.stop_within.reset();
     job.stop_overruled.reset();
+    job.arrival.reset();
+    state.unwelcome.erase(job.id);
+}
+
+/// The job holds the placement from now on.
+void enter_site(State& s, LiveJob& job, const std::optional<std::vector<SourceShare>>& shares, std::optional<Instant> start_by, At at) {
+    const auto& placement = *job.placement;
+    job.generations_used = std::max(job.generations_used, job.generation);
+    set_deadline(s, job, start_by);
+    job.usage.push_back(
+        {job.generation, placement.site, placement.model, placement.emulated, placement.fen_per_card_hour, at.time, {}, {}, {}, {}});
+    if (shares) {
+        for (const auto& share : *shares) job.usage.back().shares.push_back({share.per_mille, share.until_s, {}});
+    }
+    s.tasks[placement.site][job.id] = job.generation;
+    auto& log = s.desired_log[placement.site];
+    toggle_line(log, job);
+    log.note(job.id, at.revision);
+    if (is_suspended(s, job)) s.unwelcome.insert(job.id);
+}
+
+/// What the ended generation used since its last checkpoint is lost to this cause.
+void lose(LiveJob& job, std::uint32_t generation, LossCause cause) {
+    if (auto* usage = usage_of(job, generation)) {
+        usage->lost[cause_name(cause)] += usage->at_risk;
+        usage->at_risk = {};
+    }
+}
+
+/// Restarts count against what the job may have of them; leaving a site on purpose does not.
+void count_restart(LiveJob& job, LossCause cause) {
+    switch (cause) {
+        case LossCause::tenant_error: ++job.error_restarts; break;
+        case LossCause::move:
+        case LossCause::tenant_move:
+        case LossCause::site_drain:
+        case LossCause::suspension: break;
+        default: ++job.fault_restarts; break;
+    }
 }
 
 // ---- one function per event
@@ -163,16 +223,7 @@ void make(State& s, const JobPlaced& e, At at) {
     job.placement = e.placement;
     set_state(s, job, JobState::placed, Reason::placed, at);
     job.run_for = e.run_for.value_or(job.spec->max_duration);
-    set_deadline(s, job, e.start_by);
-    job.usage.push_back(
-        {e.generation, e.placement.site, e.placement.model, e.placement.emulated, e.placement.fen_per_card_hour, at.time, {}, {}, {}, {}});
-    if (e.shares) {
-        for (const auto& share : *e.shares) job.usage.back().shares.push_back({share.per_mille, share.until_s, {}});
-    }
-    s.tasks[e.placement.site][e.job] = e.generation;
-    auto& log = s.desired_log[e.placement.site];
-    toggle_line(log, job);
-    log.note(e.job, at.revision);
+    enter_site(s, job, e.shares, e.start_by, at);
 }
 
 void make(State& s, const JobStateChanged& e, At at) {
@@ -198,14 +249,12 @@ void make(State& s, const CheckpointStored& e, At at) {
 
 void make(State& s, const JobRequeued& e, At at) {
     auto& job = s.jobs.at(e.job);
-    if (auto* usage = usage_of(job, e.generation)) {
-        usage->lost[cause_name(e.cause)] += usage->at_risk;
-        usage->at_risk = {};
-    }
+    lose(job, e.generation, e.cause);
+    drop_move(s, job, at);
     for (const auto& node : e.avoid) job.avoid.push_back({job.placement->site, node.node});
     leave_site(s, job, at);
     job.not_before = e.not_before;
-    ++(e.cause == LossCause::tenant_error ? job.error_restarts : job.fault_restarts);
+    count_restart(job, e.cause);
     if (e.reason == Reason::node_lost) ++job.nodes_killed;
     set_state(s, job, JobState::queued, e.reason, at);
 }
@@ -216,7 +265,10 @@ void make(State& s, const JobStopOrdered& e, At at) {
     if (log != nullptr) toggle_line(*log, job);
     if (job.stop_ordered) job.stop_overruled = job.stop_ordered;
     job.stop_ordered = e.reason;
+    job.stop_within = e.checkpoint_within;
     job.changed_at = at.revision;
+    if (e.reason != Reason::moving) drop_move(s, job, at);
+    if (e.checkpoint_within && job.state == JobState::running) set_state(s, job, JobState::checkpointing, e.reason, at);
     set_deadline(s, job, e.end_by);
     if (log == nullptr) return;
     toggle_line(*log, job);
@@ -227,6 +279,7 @@ void make(State& s, const JobFinished& e, At at) {
     auto found = s.jobs.find(e.job);
     if (found == s.jobs.end()) return;
     auto& job = found->second;
+    drop_move(s, job, at);
     leave_site(s, job, at);
     for (const auto& awaited : job.waits_for) {
         const auto waiting = s.dependents.find(awaited);
@@ -245,6 +298,83 @@ void make(State& s, const JobFinished& e, At at) {
     s.finished[e.job] = {job.project, job.body, e.outcome, at.time};
     ++s.finished_of[job.project];
     s.jobs.erase(found);
+}
+
+// ---- work that leaves a site
+
+void make(State& s, const JobMoveOrdered& e, At at) {
+    auto& job = s.jobs.at(e.job);
+    job.move = Move{.cause = e.cause, .to = e.to, .restart = e.restart, .ordered_at = at.time, .leave_by = e.leave_by, .target = {},
+                    .target_generation = 0, .prepare_by = {}, .prepared = {}};
+    job.changed_at = at.revision;
+    s.moves.insert(e.job);
+}
+
+void make(State& s, const JobMoveReserved& e, At at) {
+    auto& job = s.jobs.at(e.job);
+    job.move->target = e.target;
+    job.move->target_generation = e.generation;
+    job.move->prepare_by = e.prepare_by;
+    job.generations_used = std::max(job.generations_used, e.generation);
+    job.changed_at = at.revision;
+    s.places_held[e.target.site][e.job] = e.generation;
+    auto& log = s.desired_log[e.target.site];
+    toggle_place(log, job);
+    log.note(e.job, at.revision);
+}
+
+void make(State& s, const JobMovePrepared& e, At at) {
+    auto& job = s.jobs.at(e.job);
+    job.move->prepared = e.manifest;
+    job.changed_at = at.revision;
+}
+
+void make(State& s, const JobMoved& e, At at) {
+    auto& job = s.jobs.at(e.job);
+    const auto move = *job.move;
+    const auto* usage = usage_of(job, e.generation);
+    Arrival arrival{job.placement->site, e.paused_at, usage != nullptr ? usage->at_risk : MilliCardSeconds{}, move.prepared.has_value()};
+    lose(job, e.generation, e.cause);
+    drop_move(s, job, at);
+    leave_site(s, job, at);
+    count_restart(job, e.cause);
+    job.generation = move.target_generation;
+    job.placement = *move.target;
+    job.placement->fen_per_card_hour = e.fen_per_card_hour;
+    set_state(s, job, JobState::moving, e.reason, at);
+    job.run_for = e.run_for;
+    job.arrival = std::move(arrival);
+    enter_site(s, job, e.shares, e.start_by, at);
+}
+
+void make(State& s, const JobMoveEnded& e, At at) {
+    auto& job = s.jobs.at(e.job);
+    job.changed_at = at.revision;
+    drop_move(s, job, at);
+}
+
+void make(State& s, const JobArrived& e, At at) {
+    auto& job = s.jobs.at(e.job);
+    job.changed_at = at.revision;
+    job.arrival.reset();
+}
+
+void make(State& s, const SiteDutySet& e, At) {
+    auto& site = s.sites[e.site];
+    site.duty = e.duty;
+    site.drained_by = e.deadline;
+}
+
+void make(State& s, const OrganisationSuspended& e, At) {
+    if (!e.suspended) {
+        s.suspended.erase(e.organisation);
+        std::erase_if(s.unwelcome, [&](const JobId& id) { return !is_suspended(s, s.jobs.at(id)); });
+        return;
+    }
+    s.suspended.insert(e.organisation);
+    for (const auto& [id, job] : s.jobs) {
+        if (job.placement && is_suspended(s, job)) s.unwelcome.insert(id);
+    }
 }
 
 void make(State& s, const RecordsForgotten& e, At at) {
@@ -301,6 +431,9 @@ void rebuild(State& s) {
     s.live_bytes.clear();
     s.jobs_by_state.clear();
     s.tasks.clear();
+    s.places_held.clear();
+    s.moves.clear();
+    s.unwelcome.clear();
     s.desired_log.clear();
     s.desired_known_from = s.revision;
     s.vouchers_of.clear();
@@ -330,7 +463,13 @@ void rebuild(State& s) {
             s.tasks[job.placement->site][id] = job.generation;
             toggle_line(s.desired_log[job.placement->site], job);
             if (job.deadline) s.deadlines.insert({*job.deadline, id});
+            if (is_suspended(s, job)) s.unwelcome.insert(id);
         }
+        if (!job.move) continue;
+        s.moves.insert(id);
+        if (!job.move->target) continue;
+        s.places_held[job.move->target->site][id] = job.move->target_generation;
+        toggle_place(s.desired_log[job.move->target->site], job);
     }
 }
 

@@ -36,6 +36,12 @@ struct Deposit { Uid transfer; OrganisationName organisation; Fen amount; };
 struct SubmitJob { JobId id; ProjectName project; Frozen<JobSpec> spec; Digest body; };
 struct CancelJob { JobId job; };
 
+/// A job is to go on at another site, or that is taken back.
+struct MoveJob { JobId job; std::optional<SiteName> to; bool restart = false; bool call_off = false; };
+/// `deadline` of a drain: when the last of its work stops.
+struct SetSiteDuty { SiteName site; SiteDuty duty = SiteDuty::working; std::optional<Instant> deadline; };
+struct SuspendOrganisation { OrganisationName organisation; bool suspended = true; };
+
 /// The keeper of leases found that this generation can no longer be running: lease, kill grace and drift bound are over.
 struct LoseTask { JobId job; std::uint32_t generation = 0; };
 /// The keeper of leases has not heard a site for longer than the policy allows.
@@ -47,7 +53,7 @@ struct StartLeader { std::uint64_t epoch = 0; std::string build; std::uint32_t g
 struct Tick { };
 
 using Command = std::variant<SetOrganisation, SetProject, SetRoles, IssueToken, RevokeToken, SetSite, OpenProgramme, AwardVoucher, Deposit,
-                             SubmitJob, CancelJob, SiteReport, LoseTask, SilenceSite, StartLeader, Tick>;
+                             SubmitJob, CancelJob, MoveJob, SetSiteDuty, SuspendOrganisation, SiteReport, LoseTask, SilenceSite, StartLeader, Tick>;
 
 struct Request {
     Actor actor;

@@ -25,6 +25,8 @@ struct Policy {
     Duration drift_bound = seconds(2);          ///< Most that two clocks may differ over one lease.
     Duration start_within = hours(1);           ///< From the placement to the first process; then another site is tried.
     Duration stop_within = seconds(600);  ///< From an order to stop, or from when its site is heard again, until the job is given up there.
+    Duration checkpoint_within = seconds(60);   ///< How long a program has to publish a checkpoint before it leaves a site.
+    Duration prepare_within = seconds(1800);    ///< How long a move waits for a checkpoint to lie at its target.
     Duration site_silence = seconds(15);        ///< After which nothing new is placed on a silent site.
     Duration remember = hours(48);              ///< How long ids of finished work are remembered.
     Duration clock_tolerance = hours(1);        ///< How far in the future an id may say it was made.

@@ -153,6 +153,12 @@ Decision decide(const Core& core, const Actor& actor, const SubmitJob& command, 
         return refuse(RefusalCode::not_found,
                       fmt::format("project {} is not known here; list yours with: weir project list", command.project.value), "project");
     if (auto earlier = seen_before(state, actor, command)) return std::move(*earlier);
+    if (state.suspended.contains(project->second.organisation)) {
+        return refuse(RefusalCode::suspended,
+                      fmt::format("organisation {} is suspended: its jobs wait, and it submits none; ask an operator of the network",
+                                  project->second.organisation.value),
+                      "project");
+    }
     if (auto fresh = check_new_id(core, command.id.uid, command.id.text(), now); !fresh) return refuse(fresh.error());
     if (auto flaw = first_of(flaws(command.spec, core.catalogue), "job")) return refuse(*flaw);
     if (const auto& deadline = command.spec->deadline; deadline && *deadline <= now) {
@@ -257,25 +263,34 @@ Reason longest_run_reached(const LiveJob& job) {
     return job.run_for < job.spec->max_duration ? Reason::budget_reached : Reason::max_duration_reached;
 }
 
-JobStopOrdered stop_order(const Core& core, const LiveJob& job, Reason reason, Instant now) {
+JobStopOrdered stop_order(const Core& core, const LiveJob& job, Reason reason, Instant now, std::optional<Seconds> checkpoint_within) {
     // An agent that does not hear the order renews no lease after it: the fence has stopped the task by then.
-    return {job.id, job.generation, reason, now + std::max(core.policy.stop_within, fence_span(core, job, now))};
+    const auto first = seconds(checkpoint_within.value_or(Seconds{0}).value);
+    return {job.id, job.generation, reason, now + first + std::max(core.policy.stop_within, fence_span(core, job, now)), checkpoint_within};
 }
 
 void end_generation(const Core& core, const LiveJob& job, const TaskEnd& end, Instant now, std::vector<Event>& events) {
     // It may have begun since, too late: the site had its time, and the job begins anew.
     const bool start_given_up = job.stop_ordered == Reason::start_failed && !is_done(end);
-    if (job.stop_ordered && !start_given_up && !was_cut_short(core, job, *job.stop_ordered, end)) {
+    const bool leaves = job.stop_ordered && is_leave(*job.stop_ordered);
+    if (job.stop_ordered && !start_given_up && !leaves && !was_cut_short(core, job, *job.stop_ordered, end)) {
         // A program that was done before the order reached it has succeeded, unless somebody wanted it gone.
         if (!is_done(end) || outcome_of_stop(*job.stop_ordered) == JobState::cancelled)
             return finish(core, job, outcome_of_stop(*job.stop_ordered), *job.stop_ordered, end.exit_code, cause_of_stopped(core, job, end),
                           now, events);
     }
-    const auto reason = start_given_up ? Reason::start_failed : end.reason;
+    const bool obeyed = leaves && (end.reason == Reason::stopped_as_ordered || end.reason == Reason::site_lost_task);
+    const auto reason = start_given_up ? Reason::start_failed : obeyed ? *job.stop_ordered : end.reason;
     const auto& retry = job.spec->retry;
     const auto requeue = [&](LossCause cause, Instant not_before) {
         if (!pays_again(core, job, cause, now))
             return finish(core, job, JobState::failed, Reason::budget_reached, end.exit_code, cause, now, events);
+        if (cause != LossCause::tenant_error) {
+            if (auto moved = arrive(core, job, reason, cause, now - end.ago, now)) {
+                events.emplace_back(*std::move(moved));
+                return;
+            }
+        }
         events.push_back(JobRequeued{job.id, job.generation, reason, cause, not_before, blamed_nodes(job, end.blamed)});
     };
     switch (reason) {
@@ -298,6 +313,7 @@ void end_generation(const Core& core, const LiveJob& job, const TaskEnd& end, In
             [[fallthrough]];
         default: break;
     }
+    if (obeyed) return requeue(cause_of_leave(job, *job.stop_ordered), now);
     const auto cause = cause_of_fault(reason);
     if (std::cmp_less(job.fault_restarts, retry.max_restarts_on_site_fault)) {
         // A site that refuses a start refuses the next one a moment later too: the pause keeps it from using up all restarts at once.

@@ -144,6 +144,12 @@ void stop_spent(const Core& core, const Drafts& drafts, const std::set<JobId>& e
 
 Reason reason_of_progress(TaskState state) { return state == TaskState::starting ? Reason::agent_started : Reason::processes_running; }
 
+/// How long ago what is reported was, and never before the job's state began.
+Duration ago_of(const TaskReport& report, const LiveJob& job, Instant now) {
+    const auto most = std::max<std::int64_t>((now - job.since).ns / 1'000'000, 0);
+    return milliseconds(std::clamp<std::int64_t>(report.ago_ms.value_or(0), 0, most));
+}
+
 /// Takes what a report says of a generation, if that is the present one and this report has not ended it already. `ended` are the jobs
 /// whose generation has ended so far.
 void take_task(const Core& core, Drafts& drafts, const SiteName& site, const TaskReport& report, Instant now, std::set<JobId>& ended,
@@ -152,13 +158,29 @@ void take_task(const Core& core, Drafts& drafts, const SiteName& site, const Tas
     auto* job = drafts.find(report.job);
     if (report.state == TaskState::ended) {
         ended.insert(report.job);
-        end_generation(core, *job, {report.reason, report.exit_code, report.blamed}, now, events);
+        end_generation(core, *job, {report.reason, report.exit_code, report.blamed, ago_of(report, *job, now)}, now, events);
         return;
     }
     const auto to = report.state == TaskState::starting ? JobState::starting : JobState::running;
-    if (job->state == to || !may_follow(job->state, to)) return;
+    // One that was asked for its last checkpoint here is told to run by an agent that began anew, and runs no further for it.
+    if (job->state == to || job->state == JobState::checkpointing || !may_follow(job->state, to)) return;
     job->state = to;
     events.push_back(JobStateChanged{job->id, job->generation, to, reason_of_progress(report.state)});
+    if (to != JobState::running || !job->arrival) return;
+    const auto& arrival = *job->arrival;
+    const auto pause = std::max<std::int64_t>((now - ago_of(report, *job, now) - arrival.paused_at).ns / 1'000'000, 0);
+    events.push_back(
+        JobArrived{job->id, job->generation, arrival.from, job->placement->site, pause, arrival.lost, arrival.prepared});
+    job->arrival.reset();
+}
+
+/// A checkpoint lies at the place that is held for a job that is to move there.
+void take_prepared(const State& state, const SiteName& site, const PreparedReport& report, std::vector<Event>& events) {
+    const auto job = state.jobs.find(report.job);
+    if (job == state.jobs.end() || !job->second.move || !job->second.move->target) return;
+    const auto& move = *job->second.move;
+    if (move.target->site != site || move.target_generation != report.generation || move.prepared == report.manifest) return;
+    events.push_back(JobMovePrepared{report.job, report.generation, report.manifest});
 }
 
 /// How far a session may be ahead of our clock: one of next year would shut out all that come before.
@@ -215,7 +237,8 @@ bool is_sound(const TaskReport& task) {
 /// At most so many lines of each kind; each as it can be.
 std::optional<Refusal> check_lines(const SiteReport& report) {
     const std::pair<const char*, std::size_t> kinds[] = {
-        {"meters", report.meters.size()}, {"checkpoints", report.checkpoints.size()}, {"tasks", report.tasks.size()}};
+        {"meters", report.meters.size()}, {"checkpoints", report.checkpoints.size()}, {"tasks", report.tasks.size()},
+        {"prepared", report.prepared ? report.prepared->size() : 0}};
     for (const auto& [kind, lines] : kinds) {
         if (lines <= lines_max) continue;
         return Refusal{RefusalCode::limit_reached,
@@ -310,6 +333,9 @@ Decision decide(const Core& core, const Actor& actor, const SiteReport& command,
     for (const auto& point : command.checkpoints) take_point(drafts, command.site, point, now, events);
     std::set<JobId> ended;
     for (const auto& task : command.tasks) take_task(core, drafts, command.site, task, now, ended, events);
+    for (const auto& point : command.prepared.value_or(std::vector<PreparedReport>{})) {
+        if (!ended.contains(point.job)) take_prepared(core.state, command.site, point, events);
+    }
     stop_spent(core, drafts, ended, now, events);
     events.push_back(ReportTaken{command.site, command.session, command.sequence});
     return accept(fmt::format("{}", command.sequence), std::move(events));

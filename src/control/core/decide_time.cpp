@@ -42,7 +42,12 @@ void stop_overdue(const Core& core, Instant now, std::vector<Event>& events) {
 void judge_lapsed(const Core& core, Instant now, std::vector<Event>& events) {
     for (const auto& [last, id] : core.funding.ends) {
         if (last >= now || events.size() >= core.policy.timers_per_pass) return;
-        events.push_back(JobStateChanged{id, core.state.jobs.at(id).generation, JobState::queued, Reason::funding_lapsed});
+        const auto& job = core.state.jobs.at(id);
+        if (job.move) {
+            events.push_back(JobMoveEnded{id, MoveEnd::funding_lapsed});
+        } else {
+            events.push_back(JobStateChanged{id, job.generation, JobState::queued, Reason::funding_lapsed});
+        }
     }
 }
 
@@ -111,6 +116,7 @@ Decision decide(const Core& core, const Actor& actor, const Tick&, Instant now) 
     Decision decision = accept("tick", {});
     stop_overdue(core, now, decision.events);
     judge_lapsed(core, now, decision.events);
+    steer_moves(core, now, decision.events);
     end_tokens(core, now, decision.events);
     end_vouchers(core, now, decision.events);
     forget(core, now, decision.events);

@@ -35,7 +35,8 @@ public:
     [[nodiscard]] std::uint64_t last() const { return last_; }              ///< Revision of the last change; 0: none is known.
     [[nodiscard]] std::uint64_t known_from() const { return known_from_; }  ///< All changes after it are here.
 
-    Digest digest;  ///< Of what should run at the site now (domain/desired_list.hpp).
+    Digest digest;       ///< Of what should run at the site now, or stop (domain/desired_list.hpp).
+    Digest places_held;  ///< Of what is to be prepared there.
 
 private:
     std::map<std::uint64_t, JobId> changes_;

@@ -6,6 +6,7 @@
 
 #include "codec/field.hpp"
 #include "domain/job.hpp"
+#include "domain/move.hpp"
 #include "domain/placement.hpp"
 #include "domain/organisation.hpp"
 #include "domain/programme.hpp"
@@ -238,8 +239,9 @@ struct JobStopOrdered {
     std::uint32_t generation = 0;
     Reason reason = Reason::none;
     std::optional<Instant> end_by{};  ///< Given up where the site, though it is heard, has not said by then that it ended. Nothing: never.
+    std::optional<Seconds> checkpoint_within{};  ///< How long its program has to publish one before it is stopped. Nothing: none is wanted.
 };
-BOOST_DESCRIBE_STRUCT(JobStopOrdered, (), (job, generation, reason, end_by))
+BOOST_DESCRIBE_STRUCT(JobStopOrdered, (), (job, generation, reason, end_by, checkpoint_within))
 
 /// The job leaves the core; its record lives on in the views.
 struct JobFinished {
@@ -252,6 +254,91 @@ struct JobFinished {
     std::vector<BillPart> paid;
 };
 BOOST_DESCRIBE_STRUCT(JobFinished, (), (job, outcome, reason, exit_code, bill, paid))
+
+// ---- work that leaves a site on purpose (domain/move.hpp)
+
+/// A place elsewhere is sought for this generation, which runs on meanwhile.
+struct JobMoveOrdered {
+    static constexpr std::uint16_t type = 60;
+    JobId job;
+    std::uint32_t generation = 0;      ///< The one that is to leave.
+    MoveCause cause = MoveCause::tenant;
+    std::optional<SiteName> to;
+    bool restart = false;
+    std::optional<Instant> leave_by;
+};
+BOOST_DESCRIBE_STRUCT(JobMoveOrdered, (), (job, generation, cause, to, restart, leave_by))
+
+/// The place is found and held for it.
+struct JobMoveReserved {
+    static constexpr std::uint16_t type = 61;
+    JobId job;
+    std::uint32_t generation = 0;      ///< That will run there.
+    Placement target;
+    Instant prepare_by;
+};
+BOOST_DESCRIBE_STRUCT(JobMoveReserved, (), (job, generation, target, prepare_by))
+
+/// A checkpoint of the job lies at the place that is held for it.
+struct JobMovePrepared {
+    static constexpr std::uint16_t type = 62;
+    JobId job;
+    std::uint32_t generation = 0;
+    Digest manifest;
+};
+BOOST_DESCRIBE_STRUCT(JobMovePrepared, (), (job, generation, manifest))
+
+/// A generation has ended, and the job goes on where a place was held for it.
+struct JobMoved {
+    static constexpr std::uint16_t type = 63;
+    JobId job;
+    std::uint32_t generation = 0;      ///< The one that ended.
+    Reason reason = Reason::moving;
+    LossCause cause = LossCause::move; ///< Of what was used since the last checkpoint.
+    std::optional<std::vector<SourceShare>> shares{};  ///< As in JobPlaced.
+    Seconds run_for;
+    Fen fen_per_card_hour;             ///< Of the new place, as of now.
+    Instant start_by;
+    Instant paused_at;                 ///< When its last process ended.
+};
+BOOST_DESCRIBE_STRUCT(JobMoved, (), (job, generation, reason, cause, shares, run_for, fen_per_card_hour, start_by, paused_at))
+
+/// The move came to nothing; the job goes on where it is.
+struct JobMoveEnded {
+    static constexpr std::uint16_t type = 64;
+    JobId job;
+    MoveEnd why = MoveEnd::called_off;
+};
+BOOST_DESCRIBE_STRUCT(JobMoveEnded, (), (job, why))
+
+/// A job that moved runs again: what it cost.
+struct JobArrived {
+    static constexpr std::uint16_t type = 65;
+    JobId job;
+    std::uint32_t generation = 0;
+    SiteName from;
+    SiteName to;
+    std::int64_t pause_ms = 0;         ///< From the end of its last process there to the first one here, by the network's clock.
+    MilliCardSeconds lost;             ///< Used since the checkpoint that it went on from.
+    bool prepared = false;             ///< A checkpoint lay here before it left.
+};
+BOOST_DESCRIBE_STRUCT(JobArrived, (), (job, generation, from, to, pause_ms, lost, prepared))
+
+struct SiteDutySet {
+    static constexpr std::uint16_t type = 66;
+    SiteName site;
+    SiteDuty duty = SiteDuty::working;
+    std::optional<Instant> deadline;   ///< Of a draining site: when the last of its work stops.
+};
+BOOST_DESCRIBE_STRUCT(SiteDutySet, (), (site, duty, deadline))
+
+/// Its projects' jobs wait, and those that ran were told to stop, until it is taken back.
+struct OrganisationSuspended {
+    static constexpr std::uint16_t type = 67;
+    OrganisationName organisation;
+    bool suspended = true;
+};
+BOOST_DESCRIBE_STRUCT(OrganisationSuspended, (), (organisation, suspended))
 
 /// Ids made before this instant are no longer remembered, and refused where they are new.
 struct RecordsForgotten {
@@ -276,6 +363,7 @@ BOOST_DESCRIBE_STRUCT(KeyRecorded, (), (scope, key, body, answer, expires_at, pr
 using Event =
     std::variant<LeaderStarted, OrganisationSet, ProjectSet, RolesSet, TokenIssued, TokenEnded, SiteSet, NodeSet, NodeRemoved, ReportTaken,
                  SiteReachable, ProgrammeOpened, VoucherAwarded, VoucherEnded, LedgerPosted, JobSubmitted, JobPlaced, JobStateChanged,
-                 TaskMetered, CheckpointStored, JobRequeued, JobStopOrdered, JobFinished, RecordsForgotten, KeyRecorded>;
+                 TaskMetered, CheckpointStored, JobRequeued, JobStopOrdered, JobFinished, RecordsForgotten, KeyRecorded,
+                 JobMoveOrdered, JobMoveReserved, JobMovePrepared, JobMoved, JobMoveEnded, JobArrived, SiteDutySet, OrganisationSuspended>;
 
 }  // namespace weir::control

@@ -42,7 +42,7 @@ void tell_site(Core& core, const SiteName& name) {
     set.site = name.value;
     set.region = site.site.region;
     set.tier = tier_of(site.site.tier);
-    set.open = site.site.open && site.reachable;
+    set.open = site.site.open && site.reachable && site.duty == SiteDuty::working;
     for (const auto& line : site.site.tariff) set.price_fen[line.model] = line.fen_per_card_hour.value;
     set.levels = {"zone", "block", "rack"};
     tell(core, std::move(set));
@@ -114,7 +114,8 @@ FundingQuestion question_of(const Core& core, const LiveJob& job) {
     if (job.spec->budget) question.budget_fen = job.spec->budget->fen.value;
     for (const auto& source : sources_of(job.spec)) {
         question.sources.emplace_back(source.voucher, held_of(job, source).value);
-        if (source.voucher && lapses_during(core.state, *source.voucher, job.spec, job.since)) question.at = job.since;
+        if (source.voucher && lapses_during(core.state, *source.voucher, job.spec, job.seeks_since()))
+            question.at = job.seeks_since();
     }
     if (!job.usage.empty()) {
         const auto purse = purse_of(core, job, std::nullopt);
@@ -132,7 +133,7 @@ std::string tell_funding(Core& core, const LiveJob& job) {
     auto known = book.remembered.find(question);
     if (known == book.remembered.end()) {
         if (book.remembered.size() >= FundingBook::remembered_max) forget_answers(core);
-        auto answers = funding_answers(core, job, job.since);
+        auto answers = funding_answers(core, job, job.seeks_since());
         auto key = key_of(answers);
         if (book.users[key]++ == 0) tell(core, scheduler::FundingSet{key, std::move(answers)});
         known = book.remembered.emplace(std::move(question), std::move(key)).first;
@@ -177,12 +178,14 @@ void tell_queued(Core& core, LiveJob& job) {
     job.funding_key = tell_funding(core, job);
     scheduler::JobQueued queued;
     queued.job = job.id.uid;
-    queued.ask = ask_of(core.state, job);
+    queued.ask = ask_of(core.state, core.catalogue, job);
     queued.ask.funding = job.funding_key;
     queued.priority = priority_of(job.spec->priority);
     queued.queued_at = job.submitted_at;
     queued.not_before = job.not_before;
     queued.dependencies = static_cast<std::int32_t>(job.waits_for.size());
+    // A suspension is one more thing that it waits for.
+    if (core.state.suspended.contains(core.state.projects.at(job.project).organisation)) ++queued.dependencies;
     tell(core, std::move(queued));
     if (!old.empty()) release_funding(core, old);
     note_waiting(core, job);
@@ -207,15 +210,15 @@ void judge_waiters(Core& core, VoucherId voucher) {
     for (const auto& id : jobs) judge_again(core, core.state.jobs.at(id));
 }
 
-void tell_placed(Core& core, const LiveJob& job) {
+void tell_held(Core& core, const LiveJob& job, const Placement& placement, std::uint32_t generation) {
     scheduler::JobPlaced placed;
     placed.job = job.id.uid;
-    placed.generation = job.generation;
+    placed.generation = generation;
     placed.allocation.project = job.project.value;
-    placed.allocation.site = job.placement->site.value;
-    placed.allocation.model = job.placement->model;
-    const bool fraction = job.placement->per_node.value < 1000;
-    for (const auto& node : job.placement->nodes) {
+    placed.allocation.site = placement.site.value;
+    placed.allocation.model = placement.model;
+    const bool fraction = placement.per_node.value < 1000;
+    for (const auto& node : placement.nodes) {
         scheduler::NodeShare share;
         share.node = node.node.value;
         for (const auto& card : node.cards) {
@@ -224,17 +227,30 @@ void tell_placed(Core& core, const LiveJob& job) {
         }
         share.cpus_milli = job.spec->resources.cpus.value;
         share.memory_mib = job.spec->resources.memory.value;
-        share.emulated = job.placement->emulated;
+        share.emulated = placement.emulated;
         placed.allocation.nodes.push_back(std::move(share));
     }
     tell(core, std::move(placed));
 }
+
+void tell_placed(Core& core, const LiveJob& job) { tell_held(core, job, *job.placement, job.generation); }
 
 void forget_funding(Core& core, LiveJob& job) {
     if (job.funding_key.empty()) return;
     release_funding(core, job.funding_key);
     job.funding_key.clear();
     note_gone(core, job);
+}
+
+/// A move comes to nothing: its place is free again, or none is sought any more.
+void tell_stays(Core& core, LiveJob& job) {
+    if (!job.move) return;
+    if (job.move->target) {
+        tell(core, scheduler::JobReleased{job.id.uid, job.move->target_generation});
+    } else {
+        tell(core, scheduler::JobWithdrawn{job.id.uid});
+        forget_funding(core, job);
+    }
 }
 
 // ---- before
@@ -246,7 +262,15 @@ struct Before {
         tell_quota(core, old == core.state.projects.end() ? nullptr : &old->second, e.project);
     }
     void operator()(const NodeRemoved& e) const { tell(core, scheduler::NodeRemoved{e.site.value, e.node.value}); }
-    void operator()(const JobRequeued& e) const { tell(core, scheduler::JobReleased{e.job.uid, e.generation}); }
+    void operator()(const JobRequeued& e) const {
+        tell_stays(core, core.state.jobs.at(e.job));
+        tell(core, scheduler::JobReleased{e.job.uid, e.generation});
+    }
+    void operator()(const JobStopOrdered& e) const {
+        if (e.reason != Reason::moving) tell_stays(core, core.state.jobs.at(e.job));
+    }
+    void operator()(const JobMoveEnded& e) const { tell_stays(core, core.state.jobs.at(e.job)); }
+    void operator()(const JobMoved& e) const { tell(core, scheduler::JobReleased{e.job.uid, e.generation}); }
     void operator()(const JobFinished& e) const {
         const auto job = core.state.jobs.find(e.job);
         if (job == core.state.jobs.end()) return;
@@ -269,7 +293,7 @@ struct After {
         tell_site(core, e.site.name);
         forget_answers(core);
         for (auto& [id, job] : core.state.jobs) {
-            if (!job.placement) judge_again(core, job);
+            if (job.seeks_place()) judge_again(core, job);
         }
     }
     void operator()(const OrganisationSet& e) const {
@@ -284,7 +308,7 @@ struct After {
     void operator()(const NodeSet& e) const { tell_node(core, e.site, e.node); }
     void operator()(const ProjectSet& e) const {
         for (auto& [id, job] : core.state.jobs) {
-            if (!job.placement && job.project == e.project.name) tell_queued(core, job);
+            if (job.seeks_place() && job.project == e.project.name) tell_queued(core, job);
         }
     }
     void operator()(const VoucherEnded& e) const {
@@ -298,7 +322,19 @@ struct After {
     /// What an old generation still tells of a waiting job may change what its sources have left.
     void operator()(const TaskMetered& e) const {
         const auto job = core.state.jobs.find(e.job);
-        if (job != core.state.jobs.end() && !job->second.placement) judge_again(core, job->second);
+        if (job != core.state.jobs.end() && job->second.seeks_place()) judge_again(core, job->second);
+    }
+    void operator()(const SiteDutySet& e) const { tell_site(core, e.site); }
+    void operator()(const OrganisationSuspended& e) const {
+        for (auto& [id, job] : core.state.jobs) {
+            if (job.seeks_place() && core.state.projects.at(job.project).organisation == e.organisation) tell_queued(core, job);
+        }
+    }
+    void operator()(const JobMoveOrdered& e) const { tell_queued(core, core.state.jobs.at(e.job)); }
+    void operator()(const JobMoveReserved& e) const {
+        auto& job = core.state.jobs.at(e.job);
+        tell_held(core, job, *job.move->target, job.move->target_generation);
+        forget_funding(core, job);
     }
     void operator()(const JobSubmitted& e) const { tell_queued(core, core.state.jobs.at(e.job)); }
     void operator()(const JobRequeued& e) const { tell_queued(core, core.state.jobs.at(e.job)); }
@@ -312,21 +348,53 @@ struct After {
 
 }  // namespace
 
-scheduler::Ask ask_of(const State& state, const LiveJob& job) {
+std::vector<std::size_t> ways_of(const Catalogue& catalogue, const LiveJob& job) {
+    const auto stack_of = [&](const std::string& model) {
+        const auto known = catalogue.find(model);
+        return known == catalogue.end() ? std::string{} : known->second.stack;
+    };
+    const auto& checkpoint = job.spec->checkpoint;
+    const bool takes_along = job.move && !job.move->restart && checkpoint.protocol != CheckpointProtocol::none;
+    const auto may_load = [&](const std::string& model) {
+        const auto stack = stack_of(model);
+        return stack == stack_of(job.placement->model) ||
+               (checkpoint.stacks && std::ranges::find(*checkpoint.stacks, stack) != checkpoint.stacks->end());
+    };
+    std::vector<std::size_t> ways;
+    const auto& asks = job.spec->resources.accelerators;
+    for (std::size_t i = 0; i < asks.size(); ++i) {
+        if (!takes_along || may_load(asks[i].model)) ways.push_back(i);
+    }
+    return ways;
+}
+
+scheduler::Ask ask_of(const State& state, const Catalogue& catalogue, const LiveJob& job) {
     const JobSpec& spec = job.spec;
     const auto& project = state.projects.at(job.project);
     scheduler::Ask ask;
     ask.project = job.project.value;
     ask.nodes = static_cast<std::int32_t>(spec.num_nodes);
-    for (const auto& one : spec.resources.accelerators)
+    for (const auto way : ways_of(catalogue, job)) {
+        const auto& one = spec.resources.accelerators[way];
         ask.alternatives.push_back({one.model, one.per_node.value, spec.resources.accelerator_memory.value});
+    }
     ask.cpus_milli = spec.resources.cpus.value;
     ask.memory_mib = spec.resources.memory.value;
     for (const auto& site : spec.trust.empty() ? project.trusted : spec.trust) ask.trusted_sites.push_back(site.value);
+    if (job.move) {
+        ask.held_model = job.placement->model;
+        ask.excluded_sites.push_back(job.placement->site.value);
+        if (const auto& to = job.move->to) {
+            const bool trusted = ask.trusted_sites.empty() || std::ranges::find(ask.trusted_sites, to->value) != ask.trusted_sites.end();
+            ask.trusted_sites = {to->value};
+            if (!trusted) ask.excluded_sites.push_back(to->value);
+        }
+    }
     for (const auto& node : job.avoid) ask.excluded_nodes.push_back({node.site.value, node.node.value});
     if (!spec.residency.empty()) ask.residency.push_back(spec.residency);
     if (spec.tier) ask.required_tier = tier_of(*spec.tier);
     std::ranges::sort(ask.trusted_sites);
+    std::ranges::sort(ask.excluded_sites);
     std::ranges::sort(ask.excluded_nodes);
     return ask;
 }
@@ -359,9 +427,9 @@ void rebuild(Core& core) {
         job.funding_key.clear();
         if (job.placement) {
             tell_placed(core, job);
-        } else {
-            tell_queued(core, job);
+            if (job.move && job.move->target) tell_held(core, job, *job.move->target, job.move->target_generation);
         }
+        if (job.seeks_place()) tell_queued(core, job);
     }
 }
 

@@ -96,7 +96,7 @@ std::optional<Instant> answers_end(const State& state, const LiveJob& job) {
     std::optional<Instant> first;
     for (const auto& source : job.spec->funding) {
         if (!source.voucher || !state.vouchers.contains(*source.voucher)) continue;
-        if (lapses_during(state, *source.voucher, job.spec, job.since)) continue;
+        if (lapses_during(state, *source.voucher, job.spec, job.seeks_since())) continue;
         const auto end = state.vouchers.at(*source.voucher).valid_to - seconds(job.spec->max_duration.value);
         if (!first || end < *first) first = end;
     }

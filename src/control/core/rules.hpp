@@ -60,6 +60,12 @@ namespace weir::control {
 [[nodiscard]] Decision decide(const Core& core, const Actor& actor, const SubmitJob& command, Instant now);
 [[nodiscard]] Decision decide(const Core& core, const Actor& actor, const CancelJob& command, Instant now);
 [[nodiscard]] Decision decide(const Core& core, const Actor& actor, const LoseTask& command, Instant now);
+// decide_moves.cpp
+[[nodiscard]] Decision decide(const Core& core, const Actor& actor, const MoveJob& command, Instant now);
+[[nodiscard]] Decision decide(const Core& core, const Actor& actor, const SetSiteDuty& command, Instant now);
+[[nodiscard]] Decision decide(const Core& core, const Actor& actor, const SuspendOrganisation& command, Instant now);
+/// What follows for work that is to leave a site: from places that were found, checkpoints that are in place, sites that are emptied.
+void steer_moves(const Core& core, Instant now, std::vector<Event>& events);
 // decide_time.cpp
 [[nodiscard]] Decision decide(const Core& core, const Actor& actor, const StartLeader& command, Instant now);
 [[nodiscard]] Decision decide(const Core& core, const Actor& actor, const Tick& command, Instant now);
@@ -69,11 +75,22 @@ struct TaskEnd {
     Reason reason = Reason::exited;
     std::int64_t exit_code = 0;
     std::optional<NodeName> blamed;
+    Duration ago{};  ///< Since its last process ended.
 };
 /// Why a generation stops that has run as long as it may: what was promised for it is used up, or its longest duration is.
 [[nodiscard]] Reason longest_run_reached(const LiveJob& job);
 /// The order to stop a job's present generation.
-[[nodiscard]] JobStopOrdered stop_order(const Core& core, const LiveJob& job, Reason reason, Instant now);
+[[nodiscard]] JobStopOrdered stop_order(const Core& core, const LiveJob& job, Reason reason, Instant now,
+                                        std::optional<Seconds> checkpoint_within = {});
+/// Whether the order is to go on elsewhere, and not to end.
+[[nodiscard]] bool is_leave(Reason ordered);
+/// Who pays for what a job that was ordered to leave used since its last checkpoint.
+[[nodiscard]] LossCause cause_of_leave(const LiveJob& job, Reason ordered);
+/// Going on at the place that is held for it, once what it lost is charged; nothing where that is no place for it any more.
+[[nodiscard]] std::optional<JobMoved> arrive(const Core& core, const LiveJob& job, Reason reason, LossCause cause, Instant paused_at,
+                                             Instant now);
+/// Until when a run must have begun: a site has so long, and a voucher that shares in paying for it ends no earlier than the run.
+[[nodiscard]] Instant start_by(const Policy& policy, const std::vector<SourceShare>& shares, Seconds run_for, Instant now);
 /// What follows from the end of a job's present generation: it succeeds, fails, or goes back to the queue.
 void end_generation(const Core& core, const LiveJob& job, const TaskEnd& end, Instant now, std::vector<Event>& events);
 /// A job leaves; those that waited for it in vain are the business of decide_forsaken(). `unsecured`: see settle().

@@ -72,6 +72,7 @@ struct LiveJob {
     std::uint32_t generation = 0;           ///< 0: never placed.
     std::optional<Placement> placement;     ///< Of the present generation; empty in the queue.
     std::optional<Reason> stop_ordered;
+    std::optional<Seconds> stop_within;     ///< With `stop_ordered`: how long its program has to publish a checkpoint first.
     std::optional<Reason> stop_overruled;   ///< The network's own order that a cancel took the place of: it still says who pays.
     std::optional<Instant> started_at;      ///< When the present generation ran first.
     Seconds run_for;                        ///< How long it may run from then on.
@@ -85,13 +86,20 @@ struct LiveJob {
     std::vector<GenerationUsage> usage;     ///< In order of generation.
     std::vector<MeterState> meters;         ///< By generation and rank.
     std::uint64_t changed_at = 0;           ///< Revision of the last event that touched it.
+    std::optional<Move> move;               ///< It is to go on elsewhere, and is still here.
+    std::optional<Arrival> arrival;         ///< It has left one site for its placement, and does not run there yet.
+    std::uint32_t generations_used = 0;     ///< Numbers up to here were given to sites, some perhaps for a place that came to nothing.
     std::string funding_key;                ///< Derived: of the scheduler's funding answer while it waits.
+    /// Whether the scheduler seeks a place for it.
+    [[nodiscard]] bool seeks_place() const { return move ? !move->target : !placement; }
+    /// As of when it is judged who may pay for the place that it seeks.
+    [[nodiscard]] Instant seeks_since() const { return move ? move->ordered_at : since; }
     bool operator==(const LiveJob&) const = default;
 };
 BOOST_DESCRIBE_STRUCT(LiveJob, (),
                       (id, project, submitter, body, spec, submitted_at, holds, waits_for, state, reason, since, generation, placement,
-                       stop_ordered, stop_overruled, started_at, run_for, deadline, not_before, avoid, error_restarts, fault_restarts,
-                       nodes_killed, checkpoints, usage, meters, changed_at))
+                       stop_ordered, stop_within, stop_overruled, started_at, run_for, deadline, not_before, avoid, error_restarts, fault_restarts,
+                       nodes_killed, checkpoints, usage, meters, changed_at, move, arrival, generations_used))
 
 /// What is remembered of a job that has left.
 struct Tombstone {
@@ -112,12 +120,15 @@ struct SiteState {
     std::uint64_t sequence = 0;      ///< Of its last report taken in.
     bool reachable = false;          ///< Its agent reports; set and cleared by event.
     Instant reachable_since;         ///< Of the last change of `reachable`.
+    SiteDuty duty = SiteDuty::working;
+    std::optional<Instant> drained_by;  ///< Of a draining site: when the last of its work stops.
 
     /// Of the agent that reported last, though its session was ended with its token.
     [[nodiscard]] const std::string& last_session() const { return session.empty() ? session_before : session; }
     bool operator==(const SiteState&) const = default;
 };
-BOOST_DESCRIBE_STRUCT(SiteState, (), (site, nodes, session, session_before, session_since, sequence, reachable, reachable_since))
+BOOST_DESCRIBE_STRUCT(SiteState, (), (site, nodes, session, session_before, session_since, sequence, reachable, reachable_since,
+                       duty, drained_by))
 
 struct OpenedProgramme {
     Programme programme;
@@ -160,6 +171,7 @@ struct State {
     std::map<ProgrammeName, OpenedProgramme> programmes;
     std::map<VoucherId, Voucher> vouchers;
     std::map<JobId, LiveJob> jobs;
+    std::set<OrganisationName> suspended;
     std::map<JobId, Tombstone> finished;
     std::map<std::string, std::map<std::string, RecordedKey>> keys;  ///< By scope, then key.
     Instant forgotten_before;        ///< Ids made before this are refused where they are new.
@@ -178,7 +190,10 @@ struct State {
     std::map<JobState, std::uint64_t> jobs_by_state;     ///< How many live jobs are in each; never 0.
     std::map<ProjectName, std::size_t> keys_of;          ///< How many keys count against a project's cap; never 0.
     std::map<SiteName, std::map<JobId, std::uint32_t>> tasks;  ///< What should run where: job and generation.
-    std::map<SiteName, DesiredLog> desired_log;          ///< How `tasks` changed.
+    std::map<SiteName, std::map<JobId, std::uint32_t>> places_held;  ///< For jobs that are to move there: job and generation.
+    std::set<JobId> moves;                               ///< Jobs with a LiveJob::move.
+    std::set<JobId> unwelcome;                           ///< Jobs that are placed, of organisations that are suspended.
+    std::map<SiteName, DesiredLog> desired_log;          ///< How `tasks` and `places_held` changed.
     std::uint64_t desired_known_from = 0;                ///< No log knows what changed up to this revision.
     std::map<OrganisationName, std::set<VoucherId>> vouchers_of;
 };

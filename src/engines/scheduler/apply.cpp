@@ -70,6 +70,14 @@ Verdict take(State& state, JobQueued& queued) {
     return {};
 }
 
+Verdict take(State& state, const JobWithdrawn& withdrawn) {
+    const auto job = state.jobs.find(withdrawn.job);
+    if (job == state.jobs.end()) return fail(DeltaRefusal::job_is_unknown);
+    state.stop_waiting(job->second);
+    state.forget_if_idle(withdrawn.job);
+    return {};
+}
+
 Verdict take(State& state, JobPlaced& placed) {
     Job& job = state.jobs[placed.job];
     const auto same = std::ranges::find(job.holdings, placed.generation, &Holding::generation);

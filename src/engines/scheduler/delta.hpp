@@ -98,6 +98,12 @@ struct JobQueued {
     friend bool operator==(const JobQueued&, const JobQueued&) = default;
 };
 
+/// The job waits no more; what it holds it keeps.
+struct JobWithdrawn {
+    Uid job{};
+    friend bool operator==(const JobWithdrawn&, const JobWithdrawn&) = default;
+};
+
 /// The job holds this from now on, and waits no more.
 struct JobPlaced {
     Uid job{};
@@ -120,7 +126,7 @@ struct JobRemoved {
 };
 
 using Delta = std::variant<SiteSet, SiteRemoved, NodeSet, NodeRemoved, FundingSet, FundingRemoved, QuotaSet, JobQueued,
-                           JobPlaced, JobReleased, JobRemoved>;
+                           JobWithdrawn, JobPlaced, JobReleased, JobRemoved>;
 
 /// Why a delta was not taken; nothing has changed then. When several apply, the first is given.
 enum class DeltaRefusal : std::uint8_t {

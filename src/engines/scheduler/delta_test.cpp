@@ -81,6 +81,7 @@ TEST(Delta, IsRefusedAndChangesNothing) {
         {JobReleased{uid(2), 1}, DeltaRefusal::job_is_unknown},
         {JobReleased{uid(1), 2}, DeltaRefusal::generation_is_unknown},
         {JobRemoved{uid(2)}, DeltaRefusal::job_is_unknown},
+        {JobWithdrawn{uid(2)}, DeltaRefusal::job_is_unknown},
     };
     const auto facts = scheduler.facts();
     const auto print = scheduler.fingerprint();
@@ -114,6 +115,43 @@ TEST(Delta, AMovingJobWaitsAndHoldsAtOnce) {
     tell(scheduler, JobReleased{uid(1), 1});
     EXPECT_EQ(scheduler.plan({}).placements.at(0).allocation.nodes.at(0).node, "a");
     EXPECT_EQ(scheduler.why(uid(1), {}).standing, JobStanding::placed);
+}
+
+// A project that uses all it may can still move what it has, and to no other model.
+TEST(Delta, AMovingJobIsNotRefusedByTheQuotaThatItGivesBack) {
+    Scheduler scheduler;
+    tell(scheduler, site("chengdu"));
+    tell(scheduler, node("chengdu", "a", 1));
+    tell(scheduler, node("chengdu", "b", 1));
+    tell(scheduler, node("chengdu", "c", 1, "A100"));
+    tell(scheduler, QuotaSet{"lab", "H800", 1'000});
+    tell(scheduler, QuotaSet{"lab", "A100", 0});
+    tell(scheduler, queued(1, ask(1, 1)));
+    commit(scheduler, scheduler.plan({}));
+    Ask elsewhere = ask(1, 1);
+    elsewhere.alternatives.insert(elsewhere.alternatives.begin(), {.model = "A100", .milli_cards = 1'000});
+    tell(scheduler, queued(1, elsewhere));
+    EXPECT_TRUE(scheduler.plan({}).placements.empty()) << "its quota is used up, by itself";
+    elsewhere.held_model = "H800";
+    tell(scheduler, queued(1, elsewhere));
+    const Plan plan = scheduler.plan({});
+    ASSERT_EQ(plan.placements.size(), 1U);
+    EXPECT_EQ(plan.placements[0].allocation.model, "H800");
+}
+
+TEST(Delta, AJobThatWaitsNoMoreKeepsWhatItHolds) {
+    Scheduler scheduler;
+    tell(scheduler, site("chengdu"));
+    tell(scheduler, node("chengdu", "a", 1));
+    tell(scheduler, queued(1, ask(1, 1)));
+    commit(scheduler, scheduler.plan({}));
+    tell(scheduler, queued(1, ask(1, 1)));
+    tell(scheduler, JobWithdrawn{uid(1)});
+    EXPECT_EQ(scheduler.why(uid(1), {}).standing, JobStanding::placed);
+    tell(scheduler, queued(2, ask(1, 1)));
+    EXPECT_TRUE(scheduler.plan({}).placements.empty()) << "its card is still held";
+    tell(scheduler, node("chengdu", "b", 1));
+    EXPECT_EQ(scheduler.plan({}).placements.at(0).job, uid(2)) << "nothing is sought for it any more";
 }
 
 TEST(Delta, WhatIsHeldOnALostNodeIsThereWhenItReturns) {

@@ -160,6 +160,7 @@ Reason reason_of_room(const Inventory& inventory, const Site& site, const Ask& a
 
 /// The project's limit on this model, where it refuses the gang.
 std::optional<Reason> reason_of_quota(const State& state, const Ask& ask, const Alternative& way, Condition condition) {
+    if (gives_back(ask, way)) return std::nullopt;
     const auto project = state.project_slots.find(ask.project);
     const Slot model = state.inventory.find_model(way.model);
     if (project == state.project_slots.end() || model == no_slot) return std::nullopt;

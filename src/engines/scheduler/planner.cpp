@@ -61,6 +61,7 @@ private:
 };
 
 bool Pass::quota_allows(const AskClass& one, const Candidate& candidate) const {
+    if (gives_back(*one.ask, one.ask->alternatives[candidate.alternative])) return true;
     const Slot model = state_.inventory.pool(candidate.pool).model;
     const auto& quotas = state_.projects[one.project].quotas;
     const auto quota = quotas.find(model);

@@ -66,6 +66,10 @@ struct Scheduler::State {
     [[nodiscard]] Why why(Uid uid, Instant now) const;
 };
 
+/// Whether the job holds as much of this way's model already, and gives it back for this.
+[[nodiscard]] inline bool gives_back(const Ask& ask, const Alternative& way) {
+    return !ask.held_model.empty() && ask.held_model == way.model;
+}
 /// Milli-cards of the whole gang.
 [[nodiscard]] inline std::int64_t gang_milli(const Ask& ask, const Alternative& way) { return ask.nodes * way.milli_cards; }
 [[nodiscard]] std::int64_t milli_of(const Allocation& allocation);

@@ -65,6 +65,8 @@ struct NodeRef {
 /// differs from job to job belongs here (see JobQueued). The order of the lists, alternatives apart, has no meaning.
 struct Ask {
     std::string project{};
+    /// A model of which the job holds as much already and gives it back: it may enter such cards whatever its project's quota is used for.
+    std::string held_model{};
     std::int32_t nodes = 1;  ///< The gang: that many distinct nodes of one site and one model, all or none.
     std::vector<Alternative> alternatives{};  ///< In order of preference; at least one.
     std::int64_t cpus_milli = 0;            ///< Per node.

@@ -112,6 +112,7 @@ void get_desired(Context& context, http::Request request, http::Reply reply) {
     control::DesiredAsk ask;
     ask.since = since.value_or(0);
     ask.limit = natural(request, "limit").value_or(ask.limit);
+    ask.prepares = *protocol >= agent_protocol::prepares;
     if (const auto after = word(request, "after"); !after.empty()) {
         ask.after = JobId::parse(after);
         if (!ask.after)

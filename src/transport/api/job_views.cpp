@@ -154,7 +154,7 @@ std::vector<WhyReason> why_never(const control::Core& core, const ProjectName& p
     LiveJob job;
     job.project = project;
     job.spec = spec;
-    const auto ask = control::ask_of(core.state, job);
+    const auto ask = control::ask_of(core.state, core.catalogue, job);
     // What is wrong with the ask itself is refused by whoever decides.
     if (!scheduler::check_ask(ask)) return {};
     std::vector<WhyReason> told;

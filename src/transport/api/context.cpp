@@ -90,10 +90,12 @@ int status_of(RefusalCode code) {
         case RefusalCode::insufficient_funds:
         case RefusalCode::cap_reached:
         case RefusalCode::budget_exceeded: return 402;
-        case RefusalCode::forbidden: return 403;
+        case RefusalCode::forbidden:
+        case RefusalCode::suspended: return 403;
         case RefusalCode::not_found: return 404;
         case RefusalCode::already_exists_different:
         case RefusalCode::already_finished:
+        case RefusalCode::not_movable:
         case RefusalCode::stale_sequence:
         case RefusalCode::key_reused: return 409;
         case RefusalCode::limit_reached:

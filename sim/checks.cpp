@@ -24,7 +24,8 @@ void Jury::task_began(JobId job, std::uint32_t generation, const SiteName& site)
         break_law(fmt::format("{} runs twice: generation {} begins at {} while generation {} still runs", job.text(), generation,
                               site.value, *generations.begin()));
     }
-    if (placed_[job] < generation) break_law(fmt::format("{} begins generation {} at {} where a place is held for it", job.text(), generation, site.value));
+    if (placed_[job] < generation)
+        break_law(fmt::format("{} begins generation {} at {} where a place is held for it", job.text(), generation, site.value));
     generations.insert(generation);
     occupy(job, generation, 1);
 }
@@ -69,7 +70,8 @@ void Jury::entry(const Entry& entry) {
     if (const auto* one = std::get_if<JobPlaced>(&entry.event)) placed(*one, entry.at);
     if (const auto* one = std::get_if<JobMoveReserved>(&entry.event)) reserved(*one);
     if (const auto* one = std::get_if<JobMoved>(&entry.event)) moved(*one, entry.at);
-    if (const auto* one = std::get_if<JobMovePrepared>(&entry.event); one != nullptr) probes_.hit("checkpoint lay at a target before the pause");
+    if (const auto* one = std::get_if<JobMovePrepared>(&entry.event); one != nullptr)
+        probes_.hit("checkpoint lay at a target before the pause");
     if (const auto* one = std::get_if<JobArrived>(&entry.event)) {
         probes_.hit(one->lost.value == 0 ? "job moved and lost nothing" : "job moved and lost some work");
         if (one->pause_ms < 0) break_law(fmt::format("{} was paused for {} ms", one->job.text(), one->pause_ms));

@@ -381,7 +381,8 @@ private:
         std::optional<Instant> deadline;
         if (!at_once && council_.chance(1, 2) && server_.up())
             deadline = std::max(timeline_.now(), server_.core().state.now) + seconds(council_.between(30, 200));
-        server_.submit(Request{Actor{}, SetSiteDuty{name, at_once ? SiteDuty::stopped : SiteDuty::draining, deadline}}, [](const Answer&) {});
+        server_.submit(Request{Actor{}, SetSiteDuty{name, at_once ? SiteDuty::stopped : SiteDuty::draining, deadline}},
+                       [](const Answer&) {});
         timeline_.after(seconds(council_.between(10, 250)), [this, name] { must(SetSiteDuty{name, SiteDuty::working, {}}); });
     }
 

@@ -80,6 +80,23 @@ inline constexpr std::string_view required_probes[] = {
     "site left out of its report a node that it had",
     "request with a key asked again",
     "token ended by time",
+    "checkpoint lay at a target before the pause",
+    "checkpoint published because one was wanted",
+    "checkpoint published before a stop",
+    "task stopped without the checkpoint that was asked for",
+    "job left one site for another as ordered",
+    "job lost on its way out goes on where a place was held",
+    "job began where its last checkpoint lay already",
+    "job moved and lost nothing",
+    "job moved and lost some work",
+    "move refused",
+    "move ended: called_off",
+    "move ended: target_lost",
+    "move ended: no_longer_needed",
+    "move ended: funding_lapsed",
+    "job stopped for its site was drained",
+    "job stopped for its site was stopped",
+    "job stopped for its organisation was suspended",
 };
 
 }  // namespace weir::sim

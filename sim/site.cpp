@@ -164,6 +164,14 @@ void SimSite::reconcile() {
         const bool unwanted = wanted == desired_->tasks.end() || wanted->stop;
         const bool ordered = wanted != desired_->tasks.end();
         const bool runs = task.phase == Phase::running;
+        if (ordered && runs && wanted->checkpoint_wanted && *wanted->checkpoint_wanted > task.asked_for) {
+            // Every fourth program does not hear it.
+            task.asked_for = *wanted->checkpoint_wanted;
+            if (random_.between(0, 3) > 0) {
+                task.checkpoint_s = std::max(task.checkpoint_s, task.progress_at_start_s + (boot() - task.began_boot).ns / 1'000'000'000);
+                probes_.hit("checkpoint published because one was wanted");
+            }
+        }
         if (unwanted && ordered && runs && wanted->checkpoint_within) {
             leave(task, *wanted->checkpoint_within);
         } else if (unwanted && (task.phase == Phase::starting || runs)) {
@@ -326,7 +334,8 @@ void SimSite::take_grants() {
     });
     if (!grants_to_come_.empty()) probes_.hit("lease not renewed for what should run was not heard");
     for (auto& [key, task] : tasks_) {
-        if (task.phase == Phase::starting || task.phase == Phase::running || task.phase == Phase::leaving) task.lease = std::max(task.lease, lease_end(task.desired));
+        if (task.phase == Phase::starting || task.phase == Phase::running || task.phase == Phase::leaving)
+            task.lease = std::max(task.lease, lease_end(task.desired));
     }
 }
 

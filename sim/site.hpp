@@ -79,6 +79,7 @@ private:
         std::int64_t checkpoint_s = 0;    ///< Progress of the newest checkpoint made.
         std::int64_t stored_s = 0;        ///< Of the newest acknowledged.
         Instant publish_at;               ///< Boot time of the checkpoint that was asked for before a stop.
+        std::uint32_t asked_for = 0;          ///< The last number under which it was asked for a checkpoint.
         Instant leave_at;                 ///< Boot time at which it is stopped without one.
     };
     using Key = std::pair<JobId, std::uint32_t>;

@@ -1,5 +1,6 @@
 #include "control/desired.hpp"
 
+#include "control/core/move_steps.hpp"
 #include "domain/desired_list.hpp"
 
 #include <algorithm>
@@ -42,6 +43,7 @@ DesiredTask task_at(const State& state, const SiteName& site, JobId id, bool pre
     task.stop = job.stop_ordered.has_value();
     task.max_duration = job.run_for;
     if (prepares && task.stop) task.checkpoint_within = job.stop_within;
+    if (prepares && wants_checkpoint(job)) task.checkpoint_wanted = job.move->target_generation;
     return task;
 }
 

@@ -136,8 +136,9 @@ TEST_F(Moves, WhatIsLostOnTheWayIsPaidByWhoWantedTheMove) {
         ASSERT_TRUE(decision.answer) << decision.answer.error().message;
         for (const auto& event : decision.events) apply(town_.core, event, ++town_.revision, town_.now);
     };
-    for (const auto& [who, cause, payer] : {Payment{"ann", LossCause::tenant_move, Payer::tenant}, Payment{"luo", LossCause::move, Payer::network},
-                                            Payment{"drain", LossCause::site_drain, Payer::provider}}) {
+    for (const auto& [who, cause, payer] :
+         {Payment{"ann", LossCause::tenant_move, Payer::tenant}, Payment{"luo", LossCause::move, Payer::network},
+          Payment{"drain", LossCause::site_drain, Payer::provider}}) {
         const auto job = running_at_east(training());
         if (std::string_view{who} == "drain") {
             play_as(luo, SetSiteDuty{SiteName{"east"}, SiteDuty::draining, {}});
@@ -156,6 +157,70 @@ TEST_F(Moves, WhatIsLostOnTheWayIsPaidByWhoWantedTheMove) {
         stopped(job, "west");
         play_as(luo, SetSiteDuty{SiteName{"east"}, SiteDuty::working, {}});
     }
+}
+
+// Goal: where a copy takes its time, nothing stands still for it: the job is asked for a checkpoint, runs on until that lies at the
+// target, and leaves at once.
+TEST_F(Moves, AJobWhoseCopiesAreSlowLeavesOnceAFreshCheckpointLiesThere) {
+    const auto job = running_at_east(training());
+    town_.wait(30);
+    town_.must(MoveJob{job, SiteName{"west"}});
+    tick();
+    EXPECT_FALSE(told("east")[0].checkpoint_wanted) << "how long a copy takes is not known yet";
+    town_.wait(5);
+    prepared(job, "one");
+    tick();
+    EXPECT_EQ(told("east")[0].checkpoint_wanted, 2U);
+    EXPECT_EQ(told("east", false)[0].checkpoint_wanted, std::nullopt) << "an older agent would not know what is meant";
+    EXPECT_FALSE(told("east")[0].stop);
+    town_.wait(10);
+    town_.meter(job, "east", 2, 10);
+    checkpoint(job, "two");
+    EXPECT_FALSE(told("east")[0].checkpoint_wanted) << "it came";
+    EXPECT_EQ(told("west")[0].resume[0].name, "two") << "and is to be put in place";
+    town_.wait(5);
+    tick();
+    EXPECT_FALSE(town_.live(job).stop_ordered) << "it runs on meanwhile";
+    prepared(job, "two");
+    tick();
+    EXPECT_EQ(town_.live(job).stop_ordered, Reason::moving);
+    EXPECT_FALSE(told("east")[0].checkpoint_within) << "a last one would cost as much as it saves";
+    town_.meter(job, "east", 3, 5);
+    stopped(job, "east");
+    EXPECT_EQ(lost(job, LossCause::move).value, 5'000) << "what it did meanwhile is done again";
+}
+
+TEST_F(Moves, AProgramThatHearsNoRequestLeavesAllTheSame) {
+    const auto job = running_at_east(training());
+    town_.wait(30);
+    town_.must(MoveJob{job, SiteName{"west"}});
+    tick();
+    town_.wait(5);
+    prepared(job, "one");
+    town_.wait(59);
+    tick();
+    EXPECT_FALSE(town_.live(job).stop_ordered);
+    town_.wait(1);
+    tick();
+    EXPECT_EQ(town_.live(job).stop_ordered, Reason::moving);
+    EXPECT_EQ(told("east")[0].checkpoint_within, Seconds{60}) << "it is asked a last time";
+}
+
+TEST_F(Moves, AJobThatHasNoCheckpointYetIsAskedForItsFirstOne) {
+    auto spec = training();
+    const auto job = town_.submit(spec);
+    town_.place();
+    town_.run(job, "east");
+    town_.meter(job, "east", 1, 60);
+    town_.must(MoveJob{job, SiteName{"west"}});
+    tick();
+    EXPECT_EQ(told("east")[0].checkpoint_wanted, 2U);
+    tick();
+    EXPECT_FALSE(town_.live(job).stop_ordered);
+    checkpoint(job, "one");
+    prepared(job, "one");
+    tick();
+    EXPECT_EQ(told("east")[0].checkpoint_within, Seconds{60}) << "the copy was quick: a last one is worth its pause";
 }
 
 TEST_F(Moves, AMoveIsRefusedWithWhatSpeaksAgainstIt) {
@@ -230,6 +295,11 @@ TEST_F(Moves, ACalledOffMoveGivesThePlaceBackAndTheJobRunsOn) {
     EXPECT_TRUE(told("west").empty());
     EXPECT_EQ(town_.live(job).state, JobState::running);
     EXPECT_FALSE(town_.live(job).stop_ordered);
+    // Each place that is held takes a generation: nobody may use them up by ordering moves and taking them back.
+    EXPECT_EQ(town_.refused(MoveJob{job, SiteName{"west"}}).code, RefusalCode::not_movable);
+    town_.wait(2);
+    EXPECT_TRUE(town_.play(MoveJob{job, SiteName{"west"}}).answer);
+    town_.must(MoveJob{job, std::nullopt, false, true});
     town_.must(SetProject{{ProjectName{"vision"}, OrganisationName{"lab"}, {}, {}, 100}});
     // All of west is free again, and a number that west has heard is used by nobody else.
     const auto wide = town_.submit([] {

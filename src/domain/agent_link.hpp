@@ -31,7 +31,8 @@ inline constexpr std::uint32_t deltas = 2;          ///< What should run comes a
 inline constexpr std::uint32_t names_session = 3;    ///< A question names the session; an answer the one before, and the leases out.
 inline constexpr std::uint32_t prepares = 4;         ///< Checkpoints are put in place before a start, and asked for before a stop.
 inline constexpr std::uint32_t newest = prepares;
-inline constexpr std::uint32_t oldest = newest <= 3 ? 1 : newest - 2;  ///< That the server still speaks.
+inline constexpr std::uint32_t oldest =
+    without_header;  ///< That the server still speaks: those of the two releases before, and there were none.
 }  // namespace agent_protocol
 
 /// One generation of a job, as its site must run it.
@@ -55,12 +56,14 @@ struct DesiredTask {
     std::optional<bool> prepare{};
     /// With `stop`: a checkpoint is asked for first, or its next one waited for, at most so long. Absent below protocol 4.
     std::optional<Seconds> checkpoint_within{};
+    /// Its program is to be asked for a checkpoint and runs on: once for each number. Absent below protocol 4.
+    std::optional<std::uint32_t> checkpoint_wanted{};
     [[nodiscard]] bool is_prepare() const { return prepare.value_or(false); }
     bool operator==(const DesiredTask&) const = default;
 };
 BOOST_DESCRIBE_STRUCT(DesiredTask, (),
                       (job, generation, project, stop, placement, setup, run, envs, processes_per_node, cpus, memory, checkpoint, resume,
-                       run_on, max_duration, prepare, checkpoint_within))
+                       run_on, max_duration, prepare, checkpoint_within, checkpoint_wanted))
 
 /// All that should run at a site, in order of job: one generation of a job at most.
 struct Desired {

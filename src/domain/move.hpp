@@ -11,6 +11,7 @@
 
 #include <boost/describe.hpp>
 
+#include <cstddef>
 #include <cstdint>
 #include <optional>
 
@@ -34,11 +35,16 @@ struct Move {
     std::optional<Instant> leave_by;     ///< From then on it stops where it is though no place was found.
     std::optional<Placement> target;     ///< Reserved for it.
     std::uint32_t target_generation = 0; ///< Of the target; 0: none yet.
+    Instant reserved_at;                 ///< When the target was.
     Instant prepare_by;                  ///< From then on it does not wait for its checkpoint to be in place at the target.
     std::optional<Digest> prepared;      ///< Manifest of the checkpoint that is.
+    Instant prepared_at;
+    std::int64_t prepared_in_ms = 0;     ///< Since it was stored, or since the place was held where that was later.
     bool operator==(const Move&) const = default;
 };
-BOOST_DESCRIBE_STRUCT(Move, (), (cause, to, restart, ordered_at, leave_by, target, target_generation, prepare_by, prepared))
+BOOST_DESCRIBE_STRUCT(Move, (),
+                      (cause, to, restart, ordered_at, leave_by, target, target_generation, reserved_at, prepare_by, prepared, prepared_at,
+                       prepared_in_ms))
 
 /// A job that has left one site and does not run at the next yet.
 struct Arrival {
@@ -49,5 +55,21 @@ struct Arrival {
     bool operator==(const Arrival&) const = default;
 };
 BOOST_DESCRIBE_STRUCT(Arrival, (), (from, paused_at, lost, prepared))
+
+/// What a move cost, once the job ran again.
+struct MoveDone {
+    std::uint32_t generation = 0;        ///< The one that runs since.
+    SiteName from;
+    SiteName to;
+    Instant arrived_at;                  ///< When the network heard that it runs.
+    std::int64_t pause_ms = 0;           ///< From the end of its last process there to the first one here.
+    MilliCardSeconds lost;               ///< Used there since the checkpoint that it went on from.
+    bool prepared = false;               ///< A checkpoint lay here before it left.
+    bool operator==(const MoveDone&) const = default;
+};
+BOOST_DESCRIBE_STRUCT(MoveDone, (), (generation, from, to, arrived_at, pause_ms, lost, prepared))
+
+/// Of a job that moves often, the last so many are remembered while it lives; the journal has all.
+inline constexpr std::size_t moves_remembered = 32;
 
 }  // namespace weir

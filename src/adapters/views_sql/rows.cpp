@@ -1,5 +1,6 @@
 #include "adapters/views_sql/rows.hpp"
 
+#include "codec/decode.hpp"
 #include "codec/encode.hpp"
 
 #include <array>
@@ -66,6 +67,22 @@ struct Writer {
             .text(job.text()).number(generation).number(entry.at.ns).text(name_of(reason)).run();
     }
 
+    [[nodiscard]] bool begin_task(JobId job, std::uint32_t generation, const Placement& placement) const {
+        return Row{rows,
+                   "insert into task(job, generation, site, model, emulated, fen_per_card_hour, placed_ns) values(?1,?2,?3,?4,?5,?6,?7)"}
+            .text(job.text())
+            .number(generation)
+            .text(placement.site.value)
+            .text(placement.model)
+            .number(placement.emulated ? 1 : 0)
+            .number(placement.fen_per_card_hour.value)
+            .number(entry.at.ns)
+            .run();
+    }
+    [[nodiscard]] bool give_up_place(JobId job) const {
+        return Row{rows, "delete from reservation where job=?1"}.text(job.text()).run();
+    }
+
     /// What the bill brings each of its sites.
     [[nodiscard]] bool earn(const JobFinished& e) const {
         struct Sums {
@@ -117,18 +134,35 @@ struct Writer {
         const bool job = Row{rows, "update job set state=?2, reason=?3, generation=?4, placement=?5 where id=?1"}
                              .text(e.job.text()).text(name_of(JobState::placed)).text(name_of(Reason::placed)).number(e.generation)
                              .text(json(e.placement)).run();
-        return job &&
-               Row{rows,
-                   "insert into task(job, generation, site, model, emulated, fen_per_card_hour, placed_ns) values(?1,?2,?3,?4,?5,?6,?7)"}
-                   .text(e.job.text())
-                   .number(e.generation)
-                   .text(e.placement.site.value)
-                   .text(e.placement.model)
-                   .number(e.placement.emulated ? 1 : 0)
-                   .number(e.placement.fen_per_card_hour.value)
-                   .number(entry.at.ns)
-                   .run();
+        return job && begin_task(e.job, e.generation, e.placement);
     }
+    bool operator()(const JobMoveReserved& e) const {
+        return Row{rows, "insert or replace into reservation(job, generation, placement) values(?1,?2,?3)"}
+            .text(e.job.text()).number(e.generation).text(json(e.target)).run();
+    }
+    bool operator()(const JobMoveEnded& e) const { return give_up_place(e.job); }
+    /// It takes the place that was held for it, at the price of this moment.
+    bool operator()(const JobMoved& e) const {
+        auto& held = rows.statement("select generation, placement from reservation where job=?1");
+        const auto id = e.job.text();
+        if (!held) return false;
+        held.bind_text(1, id);
+        const bool found = held.step() == SQLITE_ROW;
+        const auto generation = found ? static_cast<std::uint32_t>(held.integer(0)) : 0U;
+        auto place = codec::decode_json<Placement>(found ? held.bytes(1) : std::string_view{}, "views");
+        held.reset();
+        if (!found || !place) return false;
+        place->fen_per_card_hour = e.fen_per_card_hour;
+        const bool job = Row{rows, "update job set state=?2, reason=?3, generation=?4, placement=?5 where id=?1"}
+                             .text(id).text(name_of(JobState::moving)).text(name_of(e.reason)).number(generation).text(json(*place)).run();
+        return job && end_task(e.job, e.generation, e.reason) && begin_task(e.job, generation, *place) && give_up_place(e.job);
+    }
+    bool operator()(const JobArrived& e) const {
+        return Row{rows, "insert into moved values(?1,?2,?3,?4,?5,?6,?7,?8)"}
+            .text(e.job.text()).number(e.generation).text(e.from.value).text(e.to.value).number(entry.at.ns).number(e.pause_ms)
+            .number(e.lost.value).number(e.prepared ? 1 : 0).run();
+    }
+    bool operator()(const JobStopOrdered& e) const { return e.reason == Reason::moving || give_up_place(e.job); }
     bool operator()(const JobStateChanged& e) const { return update(e.job, e.to, e.reason); }
     bool operator()(const TaskMetered& e) const {
         Row row{rows, "insert into usage values(?1,?2,?3,?4,?5,?6,?7,?8)"};
@@ -142,14 +176,18 @@ struct Writer {
         return row.run();
     }
     bool operator()(const JobRequeued& e) const {
-        return update(e.job, JobState::queued, e.reason) && end_task(e.job, e.generation, e.reason);
+        return update(e.job, JobState::queued, e.reason) && end_task(e.job, e.generation, e.reason) && give_up_place(e.job);
     }
     bool operator()(const JobFinished& e) const {
         const bool job = Row{rows, "update job set state=?2, reason=?3, finished_ns=?4, exit_code=?5, bill=?6, paid=?7 where id=?1"}
                              .text(e.job.text()).text(name_of(e.outcome)).text(name_of(e.reason)).number(entry.at.ns).number(e.exit_code)
                              .text(json(e.bill)).text(json(e.paid)).run();
-        return job && earn(e) && Row{rows, "update task set ended_ns=?2, end_reason=?3 where job=?1 and ended_ns is null"}
-                          .text(e.job.text()).number(entry.at.ns).text(name_of(e.reason)).run();
+        return job && give_up_place(e.job) && earn(e) &&
+               Row{rows, "update task set ended_ns=?2, end_reason=?3 where job=?1 and ended_ns is null"}
+                   .text(e.job.text())
+                   .number(entry.at.ns)
+                   .text(name_of(e.reason))
+                   .run();
     }
     bool operator()(const VoucherAwarded& e) const {
         return Row{rows, "insert into voucher(id, voucher, organisation) values(?1,?2,?3)"}

@@ -14,7 +14,7 @@ namespace weir::views {
 namespace {
 
 /// Raised with every change of a table: views of another layout are built again.
-constexpr std::int64_t layout = 5;
+constexpr std::int64_t layout = 6;
 
 constexpr const char* tables = R"sql(
 create table job(
@@ -28,6 +28,10 @@ create table task(
   job text not null, generation integer not null, site text not null, model text not null, emulated integer not null,
   fen_per_card_hour integer not null, placed_ns integer not null, ended_ns integer, end_reason text,
   primary key(job, generation)) without rowid;
+create table reservation(job text primary key, generation integer not null, placement text not null) without rowid;
+create table moved(
+  job text not null, generation integer not null, from_site text not null, to_site text not null, arrived_ns integer not null,
+  pause_ms integer not null, lost integer not null, prepared integer not null, primary key(job, generation)) without rowid;
 create table usage(
   job text not null, generation integer not null, node_rank integer not null, sequence integer not null,
   from_s integer not null, to_s integer not null, milli_card_seconds integer not null, lost_to text,
@@ -51,7 +55,7 @@ create table watermark(only integer primary key check(only = 1), revision intege
 constexpr const char* drop_tables = R"sql(
 drop table if exists job; drop table if exists task; drop table if exists usage; drop table if exists transfer;
 drop table if exists voucher; drop table if exists audit; drop table if exists watermark;
-drop table if exists earning; drop table if exists earned;
+drop table if exists earning; drop table if exists earned; drop table if exists reservation; drop table if exists moved;
 )sql";
 
 template <class T>
@@ -274,6 +278,11 @@ Result<std::uint64_t, std::string> Views::catch_up(ports::JournalReader& journal
     return entries.size();
 }
 
+namespace {
+/// Of a finished job; a longer list is in the journal.
+constexpr int moves_shown_max = 1'000;
+}  // namespace
+
 Result<std::optional<JobRow>, std::string> Views::job(JobId id) {
     const std::lock_guard lock{mutex_};
     auto select = connection_.prepare(fmt::format("select {} from job where id=?1 and finished_ns is not null", job_columns));
@@ -285,6 +294,18 @@ Result<std::optional<JobRow>, std::string> Views::job(JobId id) {
     if (code != SQLITE_ROW) return fail(trouble("be read"));
     auto row = job_row(select);
     if (!row) return fail(bad_row(text));
+    auto moves = connection_.prepare(fmt::format("select generation, from_site, to_site, arrived_ns, pause_ms, lost, prepared from moved "
+                                                 "where job=?1 order by generation limit {}",
+                                                 moves_shown_max));
+    if (!moves) return fail(trouble("be asked"));
+    moves.bind_text(1, text);
+    int step = moves.step();
+    for (; step == SQLITE_ROW; step = moves.step()) {
+        row->moved.push_back({static_cast<std::uint32_t>(moves.integer(0)), SiteName{std::string{moves.bytes(1)}},
+                              SiteName{std::string{moves.bytes(2)}}, {moves.integer(3)}, moves.integer(4), {moves.integer(5)},
+                              moves.integer(6) != 0});
+    }
+    if (step != SQLITE_DONE) return fail(trouble("be read"));
     return row;
 }
 

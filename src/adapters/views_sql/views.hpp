@@ -10,6 +10,7 @@
 #include "adapters/views_sql/rows.hpp"
 #include "base/result.hpp"
 #include "control/entry.hpp"
+#include "domain/move.hpp"
 #include "ports/journal.hpp"
 
 #include <atomic>
@@ -41,6 +42,7 @@ struct JobRow {
     std::optional<Placement> placement;   ///< Of the last generation.
     std::vector<BillLine> bill;
     std::vector<BillPart> paid;
+    std::vector<MoveDone> moved;          ///< Of one job that is asked for, the first so many; a list has none.
 };
 
 /// A voucher that has ended.

@@ -19,6 +19,7 @@ constexpr Table compared[] = {
     {"task", "job, generation", 2},   {"usage", "job, generation, node_rank, sequence", 4},
     {"transfer", "id", 1},            {"earning", "site, revision", 2},
     {"earned", "site", 1},            {"voucher", "id", 1},
+    {"reservation", "job", 1},        {"moved", "job, generation", 2},
 };
 
 /// A column is equal where both are null or both have the same text.

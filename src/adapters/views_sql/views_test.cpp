@@ -36,6 +36,46 @@ TEST(Views, AVoucherIsToldOnceItHasEndedWithItsFinalFigures) {
     EXPECT_FALSE((*views)->voucher({make_uid(at, 1, 2)}).value());
 }
 
+// Goal: a job that moved is shown where it is, and what each move cost is told once it is over.
+TEST(Views, AJobThatMovedIsAtThePlaceThatWasHeldForIt) {
+    const TestFolder folder;
+    auto views = Views::open(folder.file("views.db")).value();
+    const Instant at{1'800'000'000'000'000'000};
+    const JobId job{make_uid(at, 1, 1)};
+    const auto place = [](const std::string& site, std::int64_t fen) {
+        Placement placement;
+        placement.site = SiteName{site};
+        placement.model = "A100";
+        placement.fen_per_card_hour = Fen{fen};
+        return placement;
+    };
+    std::uint64_t revision = 0;
+    const auto happen = [&](control::Event event) {
+        const auto taken = take(*views, {++revision, at + seconds(static_cast<std::int64_t>(revision)), "system", std::move(event)});
+        ASSERT_TRUE(taken) << taken.error();
+    };
+    using namespace control;
+    happen(JobSubmitted{job, ProjectName{"vision"}, SubjectName{"ann"}, {}, JobSpec{}, {}, {}});
+    happen(JobPlaced{.job = job, .generation = 1, .placement = place("east", 600)});
+    happen(JobMoveOrdered{job, 1, MoveCause::tenant, {}, false, {}});
+    happen(JobMoveReserved{job, 2, place("far", 100), at});
+    happen(JobMoveEnded{.job = job, .why = MoveEnd::called_off});
+    happen(JobMoveOrdered{job, 1, MoveCause::tenant, {}, false, {}});
+    happen(JobMoveReserved{job, 3, place("west", 900), at});
+    happen(JobStopOrdered{.job = job, .generation = 1, .reason = Reason::moving});
+    happen(JobMoved{job, 1, Reason::moving, LossCause::move, {}, {}, Fen{950}, at, at});
+    happen(JobArrived{job, 3, SiteName{"east"}, SiteName{"west"}, 1'500, MilliCardSeconds{7}, true});
+    happen(JobFinished{job, JobState::succeeded, Reason::exited, 0, {}, {}});
+    const auto row = views->job(job).value();
+    ASSERT_TRUE(row);
+    EXPECT_EQ(row->generation, 3U);
+    ASSERT_TRUE(row->placement);
+    EXPECT_EQ(row->placement->site.value, "west");
+    EXPECT_EQ(row->placement->fen_per_card_hour, Fen{950}) << "the price of the moment in which it left";
+    EXPECT_EQ(row->moved,
+              (std::vector{MoveDone{3, SiteName{"east"}, SiteName{"west"}, at + seconds(10), 1'500, MilliCardSeconds{7}, true}}));
+}
+
 // Goal: views know their store, so that nobody takes one's rows for another's, and a journal that is shorter than they are is noticed.
 TEST(Views, OfAnotherStoreOrAheadOfItsJournalAreEmptied) {
     const TestFolder folder;

@@ -57,6 +57,10 @@ void project(CLI::App& command, ProjectAsk& ask) {
     command.add_option("--live-jobs-max", ask.live_jobs_max, "most jobs that wait or run at once");
 }
 
+void quota(CLI::App& command, QuotaAsk& ask) {
+    command.add_option("PROJECT", ask.project, "of this one; none: of each that you may see");
+}
+
 void roles(CLI::App& command, RolesAsk& ask) {
     command.add_option("SUBJECT", ask.subject, "whose roles")->required();
     command.add_option(
@@ -99,6 +103,8 @@ void submission(CLI::App& command, SubmitAsk& ask) {
     command.add_option("--project", ask.project, "none: WEIR_PROJECT, or your only one");
     command.add_option("--id", ask.id, "of an earlier attempt whose outcome is unknown");
     command.add_option("--funding", ask.funding, "instead of the file's: a voucher's id or prepaid; once for each, in their order");
+    auto* dry = command.add_flag("--dry-run", ask.dry_run, "where, when and for how much it would run; nothing is submitted");
+    dry->excludes(command.get_option("--id"));
     command.add_flag("--wait", ask.wait, "until it is over; exit code 10 where it did not succeed");
 }
 
@@ -107,6 +113,26 @@ void job_list(CLI::App& command, JobListAsk& ask) {
     limit(command, ask);
     command.add_option("--project", ask.project, "only of this project");
     command.add_option("--state", ask.state, "live, finished, or a state such as queued");
+}
+
+void moving(CLI::App& command, MoveAsk& ask) {
+    command.add_option("JOB", ask.job, "its id, or 6 or more characters of its beginning or end")->required();
+    auto* to = command.add_option("--to", ask.to, "the site where it is to go on; none: wherever it fits");
+    auto* restart = command.add_flag("--restart", ask.restart, "it may begin from its start, where it has no checkpoint");
+    command.add_flag("--call-off", ask.call_off, "it is to stay where it is; possible until it was told to stop")
+        ->excludes(to)
+        ->excludes(restart);
+}
+
+void draining(CLI::App& command, DrainAsk& ask) {
+    command.add_option("SITE", ask.name, "its name")->required();
+    command.add_option("--deadline", ask.deadline,
+                       "when the last of its work stops, such as 2h, or an instant; none: what finds no place elsewhere runs to its end");
+}
+
+void stopping(CLI::App& command, StopSiteAsk& ask) {
+    command.add_option("SITE", ask.name, "its name")->required();
+    command.add_flag("--now", ask.now, "for an emergency: nothing waits for a checkpoint")->required();
 }
 
 void logs(CLI::App& command, LogAsk& ask) {
@@ -178,11 +204,14 @@ void add_people(CLI::App& app, Chosen& chosen) {
     add(org, chosen, "set", "make one, or change it", set_organisation, organisation);
     add(org, chosen, "list", "those you may see", list_organisations, limit);
     add(org, chosen, "show", "one with its balance", show_organisation, one<0>);
+    add(org, chosen, "suspend", "its jobs publish a checkpoint, stop and wait", suspend_organisation, one<0>);
+    add(org, chosen, "resume", "its jobs may run again", resume_organisation, one<0>);
     auto& projects = noun(app, "project", "projects and their members");
     add(projects, chosen, "set", "make one, or change it", set_project, project);
     add(projects, chosen, "list", "those you may see", list_projects, limit);
     add(projects, chosen, "show", "one with quota, use and members", show_project, one<0>);
     add(projects, chosen, "member", "give a subject its roles in a project", set_roles, member);
+    add(app, chosen, "quota", "cards in use and the most that may be", show_quota, quota);
     add(app, chosen, "role", "give a subject its roles in the network", set_roles, roles);
     auto& tokens = noun(app, "token", "API tokens");
     add(tokens, chosen, "issue", "a new token; its secret is shown once", issue_token, token);
@@ -195,6 +224,9 @@ void add_sites(CLI::App& app, Chosen& chosen) {
     add(sites, chosen, "set", "register one, or change it", set_site, file);
     add(sites, chosen, "list", "all of them", list_sites, limit);
     add(sites, chosen, "show", "one with tariff and links", show_site, one<0>);
+    add(sites, chosen, "drain", "empty one: its jobs go on elsewhere, and nothing new comes", drain_site, draining);
+    add(sites, chosen, "resume", "take one into service again", resume_site, one<0>);
+    add(sites, chosen, "stop", "stop all work of one at once", stop_site, stopping);
     add(sites, chosen, "statement", "what one has earned, in all and by job", show_site_statement, statement<1>);
     add(sites, chosen, "agent-token", "a new token for a site's agent", issue_token, agent_token);
     auto& nodes = noun(app, "node", "nodes of sites");
@@ -209,7 +241,9 @@ void add_jobs(CLI::App& app, Chosen& chosen) {
     add(jobs, chosen, "show", "all about one", show_job, one<1>);
     add(jobs, chosen, "logs", "what it printed", show_logs, logs);
     add(jobs, chosen, "cancel", "stop it; what it used is billed", cancel_job, one<1>);
+    add(jobs, chosen, "move", "let it go on at another site, from a checkpoint", move_job, moving);
     add(jobs, chosen, "why", "why it waits, and what would change it", why_job, one<1>);
+    add(jobs, chosen, "eta", "when it begins and ends, as far as that can be told", eta_job, one<1>);
     add(jobs, chosen, "bill", "what it owes, line by line", bill_job, one<1>);
     add(app, chosen, "watch", "events as they come", watch, watching);
 }

@@ -45,6 +45,8 @@ struct OrganisationAsk {
 [[nodiscard]] Done set_organisation(Session& session, const OrganisationAsk& ask);
 [[nodiscard]] Done list_organisations(Session& session, const ListAsk& ask);
 [[nodiscard]] Done show_organisation(Session& session, const OneAsk& ask);
+[[nodiscard]] Done suspend_organisation(Session& session, const OneAsk& ask);
+[[nodiscard]] Done resume_organisation(Session& session, const OneAsk& ask);
 
 struct ProjectAsk {
     std::string file;  ///< Instead of the rest.
@@ -57,6 +59,11 @@ struct ProjectAsk {
 [[nodiscard]] Done set_project(Session& session, const ProjectAsk& ask);
 [[nodiscard]] Done list_projects(Session& session, const ListAsk& ask);
 [[nodiscard]] Done show_project(Session& session, const OneAsk& ask);
+struct QuotaAsk {
+    std::string project;  ///< Empty: each that you may see.
+};
+/// Cards in use and the most that may be, of one project or of all.
+[[nodiscard]] Done show_quota(Session& session, const QuotaAsk& ask);
 
 struct RolesAsk {
     std::string project;  ///< Empty: the whole network.
@@ -85,6 +92,16 @@ struct TokenListAsk : ListAsk {
 [[nodiscard]] Done set_site(Session& session, const FileAsk& ask);
 [[nodiscard]] Done list_sites(Session& session, const ListAsk& ask);
 [[nodiscard]] Done show_site(Session& session, const OneAsk& ask);
+struct DrainAsk : OneAsk {
+    std::string deadline;  ///< A length from now, or an instant.
+};
+/// Empties a site as its jobs' checkpoints permit.
+[[nodiscard]] Done drain_site(Session& session, const DrainAsk& ask);
+[[nodiscard]] Done resume_site(Session& session, const OneAsk& ask);
+struct StopSiteAsk : OneAsk {
+    bool now = false;
+};
+[[nodiscard]] Done stop_site(Session& session, const StopSiteAsk& ask);
 struct NodeListAsk : ListAsk {
     std::string site;
 };
@@ -99,6 +116,7 @@ struct SubmitAsk {
     std::string id;
     std::vector<std::string> funding;  ///< Instead of the file's.
     bool wait = false;
+    bool dry_run = false;
 };
 [[nodiscard]] Done submit(Session& session, const SubmitAsk& ask);
 struct JobListAsk : ListAsk {
@@ -108,7 +126,15 @@ struct JobListAsk : ListAsk {
 [[nodiscard]] Done list_jobs(Session& session, const JobListAsk& ask);
 [[nodiscard]] Done show_job(Session& session, const OneAsk& ask);
 [[nodiscard]] Done cancel_job(Session& session, const OneAsk& ask);
+struct MoveAsk {
+    std::string job;
+    std::string to;  ///< Empty: wherever it fits.
+    bool restart = false;
+    bool call_off = false;
+};
+[[nodiscard]] Done move_job(Session& session, const MoveAsk& ask);
 [[nodiscard]] Done why_job(Session& session, const OneAsk& ask);
+[[nodiscard]] Done eta_job(Session& session, const OneAsk& ask);
 [[nodiscard]] Done bill_job(Session& session, const OneAsk& ask);
 struct LogAsk {
     std::string job;

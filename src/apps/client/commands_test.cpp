@@ -55,6 +55,28 @@ TEST(Jobs, ThatWereToldToStopBeforeAreNotCancelledAgain) {
     EXPECT_EQ(rig.out, std::string{job_a} + " was told to stop before; how it stands: weir job show " + job_a + "\n");
 }
 
+TEST(Jobs, AreMovedAndSayHowFarTheyHaveCome) {
+    Rig rig;
+    const std::string id = job_a;
+    const auto made = R"({"id":")" + id + R"(","repeated":false,"revision":5})";
+    rig.on("POST /v1/jobs/" + id + "/move", made);
+    ASSERT_EQ(rig.run({"job", "move", id, "--to", "west", "--restart"}), 0) << rig.err;
+    EXPECT_EQ(rig.out, id + " is to go on at west; how far it has come: weir job why " + id + "\n");
+    EXPECT_THAT(rig.seen("POST").back(), HasSubstr(R"({"to":"west","restart":true})"));
+    rig.on("POST /v1/jobs/" + id + "/move", made);
+    ASSERT_EQ(rig.run({"job", "move", id, "--call-off"}), 0) << rig.err;
+    EXPECT_EQ(rig.out, id + " stays where it is\n");
+    EXPECT_THAT(rig.seen("POST").back(), HasSubstr(R"({"call_off":true})"));
+    EXPECT_EQ(rig.run({"job", "move", id, "--call-off", "--to", "west"}), 2) << "one or the other";
+    rig.on("GET /v1/jobs/" + id, R"({"state":"running","move":{"cause":"tenant","to":"west","ordered_at":"2026-11-22T05:00:00Z",
+        "target":{"site":"west"},"prepared":"ab"},
+        "moves":[{"generation":2,"from":"east","to":"north","arrived_at":"2026-11-22T04:00:00Z","pause_ms":1204,"lost":2500}]})");
+    rig.width = 120;
+    ASSERT_EQ(rig.run({"job", "show", id}), 0) << rig.err;
+    EXPECT_THAT(rig.out, HasSubstr("to west, ordered 2026-11-22 05:00:00 UTC; a place is held at west, and its checkpoint lies there\n"));
+    EXPECT_THAT(rig.out, HasSubstr("2026-11-22 04:00:00 UTC  east  north  1.204 s                2.5\n"));
+}
+
 TEST(Jobs, BillAddsUpWhatTheTenantPays) {
     Rig rig;
     rig.on(std::string{"GET /v1/jobs/"} + job_a + "/bill", std::string{R"({"job":")"} + job_a + R"(","final":true,"lines":[
@@ -182,6 +204,42 @@ TEST(Jobs, WhoseVoucherPaysNothingAreSubmittedWithAWarning) {
                             R"({"code":"funding_unused","text":"vch-1 pays nothing of it: it ends too early"}]})");
     EXPECT_EQ(rig.run({"submit", good_job(rig)}), 0);
     EXPECT_EQ(rig.err, "warning: vch-1 pays nothing of it: it ends too early\n");
+}
+
+TEST(Jobs, AreEstimatedBeforeTheyAreSubmittedAndWhileTheyWait) {
+    Rig rig;
+    rig.on("GET /v1/catalog", R"({"items":[{"model":"cpu"}],"revision":1})");
+    rig.on("POST /v1/jobs:estimate", R"({"project":"vision","holds":[{"source":"prepaid","per_mille":1000,"amount":1204}],"held_fen":1204,
+        "places":[{"site":"east","model":"cpu","fen_per_card_hour":600,"cost_expected":600,"cost_max":1204,"parts":[],"clauses":[]}],
+        "starts_at":"2026-11-22T06:10:00Z","ends_at":"2026-11-22T06:40:00Z","site":"east","model":"cpu","cost_expected":600,
+        "text":"an estimate","warnings":[{"code":"x","text":"look here"}],"revision":3})");
+    const auto path = rig.write("job.yaml", "name: a\nresources:\n  accelerators: [cpu:2]\nrun: 'true'\n");
+    ASSERT_EQ(rig.run({"submit", path, "--project", "vision", "--dry-run"}), 0) << rig.err;
+    EXPECT_THAT(rig.out, HasSubstr("where         east on cpu\n"));
+    EXPECT_THAT(rig.out, HasSubstr("starts        2026-11-22 06:10:00 UTC (in 10m)\n"));
+    EXPECT_THAT(rig.out, HasSubstr("costs         CNY 6.00 as it estimates its length\n"));
+    EXPECT_THAT(rig.out, HasSubstr("  of prepaid  CNY 12.04\n"));
+    EXPECT_THAT(rig.out, HasSubstr("east  cpu                6.00        6.00    12.04\n"));
+    EXPECT_THAT(rig.err, HasSubstr("warning: look here\n"));
+    EXPECT_TRUE(rig.seen("POST").back().find("\"id\"") == std::string::npos) << "nothing is made";
+    rig.on(std::string{"GET /v1/jobs/"} + job_a + "/eta", R"({"job":"x","state":"queued","starts_at":"2026-11-22T07:30:00Z",
+        "ends_at":"2026-11-22T08:00:00Z","site":"east","model":"cpu","text":"an estimate","as_of":"2026-11-22T06:00:00Z","revision":3})");
+    ASSERT_EQ(rig.run({"job", "eta", job_a}), 0) << rig.err;
+    EXPECT_THAT(rig.out, HasSubstr("starts    2026-11-22 07:30:00 UTC (in 1h 30m)\n"));
+}
+
+TEST(People, AQuotaIsShownWithWhatIsLeftOfIt) {
+    Rig rig;
+    rig.on("GET /v1/projects", R"({"items":[{"name":"vision"},{"name":"speech"}],"revision":1})");
+    rig.on("GET /v1/projects/vision", R"({"name":"vision","use":[{"model":"A100","limit":4000,"used":1500},{"model":"cpu","used":1000}],
+        "live_jobs":3,"live_jobs_max":100})");
+    rig.on("GET /v1/projects/speech", R"({"name":"speech","use":[],"live_jobs":0,"live_jobs_max":100})");
+    ASSERT_EQ(rig.run({"quota"}), 0) << rig.err;
+    EXPECT_EQ(rig.out,
+              "PROJECT  MODEL  CARDS IN USE  QUOTA  LEFT  LIVE JOBS\n"
+              "vision   A100            1.5      4   2.5   3 of 100\n"
+              "vision   cpu               1   none     -   3 of 100\n"
+              "speech   every             0   none     -   0 of 100\n");
 }
 
 TEST(Pages, OfAServerThatGoesRoundInACircleEnd) {
@@ -546,6 +604,41 @@ TEST(Sites, WhatIsPausedIsNotCalledOpenAlone) {
     EXPECT_THAT(rig.out, HasSubstr("east  open, no healthy node"));
     EXPECT_THAT(rig.out, HasSubstr("west  open  "));
     EXPECT_THAT(rig.out, HasSubstr("new   open  "));
+}
+
+TEST(Sites, AreEmptiedStoppedAndTakenIntoServiceAgain) {
+    Rig rig;
+    const std::string made = R"({"id":"east","repeated":false,"revision":5})";
+    rig.on("PUT /v1/sites/east/duty", made);
+    ASSERT_EQ(rig.run({"site", "drain", "east", "--deadline", "2h"}), 0) << rig.err;
+    EXPECT_THAT(rig.seen("PUT").back(), HasSubstr(R"({"duty":"draining","deadline":"2026-11-22T08:00:00Z"})"));
+    EXPECT_THAT(rig.out, HasSubstr("east is being emptied, at the latest by 2026-11-22T08:00:00Z; "));
+    EXPECT_EQ(rig.run({"site", "drain", "east", "--deadline", "soon"}), 2);
+    EXPECT_THAT(rig.err, HasSubstr("--deadline is 'soon' and must be a length above 0s"));
+    EXPECT_EQ(rig.run({"site", "stop", "east"}), 2) << "what ends all work at once is not a slip of the finger";
+    rig.on("PUT /v1/sites/east/duty", made);
+    ASSERT_EQ(rig.run({"site", "stop", "east", "--now"}), 0) << rig.err;
+    EXPECT_THAT(rig.seen("PUT").back(), HasSubstr(R"({"duty":"stopped"})"));
+    rig.on("PUT /v1/sites/east/duty", made);
+    ASSERT_EQ(rig.run({"site", "resume", "east"}), 0) << rig.err;
+    EXPECT_THAT(rig.seen("PUT").back(), HasSubstr(R"({"duty":"working"})"));
+    rig.on("GET /v1/sites/east", R"({"name":"east","reachable":true,"reachable_since":"2026-11-22T05:00:00Z","open":true,"duty":"draining",
+        "nodes":2,"healthy_nodes":2,"tasks":3,"tasks_leaving":2,"places_held":1,"drained_by":"2026-11-22T08:00:00Z"})");
+    ASSERT_EQ(rig.run({"site", "show", "east"}), 0) << rig.err;
+    EXPECT_THAT(rig.out, HasSubstr("draining since 2026-11-22 05:00:00\n"));
+    EXPECT_THAT(rig.out, HasSubstr("3, 2 of them leaving; places held for 1 more\n"));
+}
+
+TEST(People, AnOrganisationIsSuspendedAndTakenBack) {
+    Rig rig;
+    for (const bool suspended : {true, false}) {
+        rig.on("PUT /v1/organisations/lab/suspension", R"({"id":"lab","repeated":false,"revision":5})");
+        ASSERT_EQ(rig.run({"org", suspended ? "suspend" : "resume", "lab"}), 0) << rig.err;
+        EXPECT_THAT(rig.seen("PUT").back(), HasSubstr(suspended ? R"({"suspended":true})" : R"({"suspended":false})"));
+    }
+    rig.on("GET /v1/organisations/lab", R"({"name":"lab","prepaid_fen":100,"suspended":true})");
+    ASSERT_EQ(rig.run({"org", "show", "lab"}), 0) << rig.err;
+    EXPECT_THAT(rig.out, HasSubstr("its jobs wait until: weir org resume lab\n"));
 }
 
 TEST(Sites, AFileIsSentAndItsRefusedFieldIsFound) {

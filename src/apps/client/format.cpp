@@ -166,4 +166,13 @@ std::string model_of(const codec::Value& value) {
     return model.empty() ? model : model_label(model, flag_of(value, "emulated"));
 }
 
+std::string when_text(const Console& console, const codec::Value& value, std::string_view name) {
+    const auto at = parse_utc(text_of(value, name));
+    if (!at) return {};
+    const auto now = console.now();
+    const auto away = *at > now ? "in " + span(seconds(((*at - now).ns + 999'999'999) / 1'000'000'000))
+                                : span(seconds((now - *at).ns / 1'000'000'000)) + " ago";
+    return fmt::format("{} ({})", zoned_time_of(console, value, name), away);
+}
+
 }  // namespace weir::cli

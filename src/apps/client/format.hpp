@@ -60,4 +60,7 @@ namespace weir::cli {
 /// `1 byte`, `700 bytes`, `280.0 MiB`.
 [[nodiscard]] std::string bytes_text(std::uint64_t bytes);
 
+/// `2026-11-22 14:05:09 +08:00 (in 1h 30m)`; empty where there is no such time.
+[[nodiscard]] std::string when_text(const Console& console, const codec::Value& value, std::string_view name);
+
 }  // namespace weir::cli

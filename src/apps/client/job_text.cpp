@@ -82,6 +82,16 @@ void add_placement(Fields& fields, const codec::Value& placement) {
     fields.add("score", score);
 }
 
+/// `to tianfu-cloud since ...; a place is held there`
+std::string move_text(const Console& console, const codec::Value& move) {
+    const auto to = text_of(move, "to");
+    auto text = fmt::format("{}, ordered {}", to.empty() ? "elsewhere" : "to " + to, zoned_time_of(console, move, "ordered_at"));
+    const auto* target = move.find("target");
+    if (target == nullptr || target->is_null()) return text + "; a place is sought";
+    text += fmt::format("; a place is held at {}", text_of(*target, "site"));
+    return text + (text_of(move, "prepared").empty() ? "" : ", and its checkpoint lies there");
+}
+
 Table usage_table(const codec::Value& job) {
     Table table{{{.title = "GENERATION", .align = Align::right},
                  {.title = "SITE"},
@@ -123,6 +133,10 @@ std::string detail_text(const Console& console, const codec::Value& job, const s
     fields.add("not before", zoned_time_of(console, job, "not_before"));
     if (is_over(job))
         fields.add("took", between(parse_utc(text_of(job, "submitted_at")), parse_utc(text_of(job, "since"))) + " from submission to end");
+    if (const auto* move = job.find("move"); move != nullptr && !move->is_null()) fields.add("to move", move_text(console, *move));
+    if (const auto* arrival = job.find("arrival"); arrival != nullptr && !arrival->is_null())
+        fields.add("comes from",
+                   fmt::format("{}, where it ended at {}", text_of(*arrival, "from"), zoned_time_of(console, *arrival, "paused_at")));
     fields.add("stop ordered", text_of(job, "stop_ordered"));
     fields.add("after", after);
     fields.add("waits for", text_of(job, "waits_for"));
@@ -142,6 +156,16 @@ std::string detail_text(const Console& console, const codec::Value& job, const s
     }
     auto text = fields.text(console.width);
     if (const auto table = usage_table(job); !table.empty()) text += '\n' + table.text(console.width);
+    Table moves{{{.title = "MOVED"},
+                 {.title = "FROM", .rank = 2, .least = 8, .keeps_end = true},
+                 {.title = "TO", .rank = 2, .least = 8, .keeps_end = true},
+                 {.title = "PAUSE", .align = Align::right},
+                 {.title = "CARD-SECONDS LOST", .align = Align::right}}};
+    for (const auto& one : items_of(job, "moves"))
+        moves.add({zoned_time_of(console, one, "arrived_at"), text_of(one, "from"), text_of(one, "to"),
+                   fmt::format("{}.{:03} s", integer_of(one, "pause_ms") / 1000, integer_of(one, "pause_ms") % 1000),
+                   cards(integer_of(one, "lost"))});
+    if (!moves.empty()) text += '\n' + moves.text(console.width);
     Table checkpoints{{{.title = "CHECKPOINT", .least = 12},
                        {.title = "GENERATION", .align = Align::right},
                        {.title = "BYTES", .align = Align::right},

@@ -1,5 +1,6 @@
 // Looking at jobs, and cancelling them.
 #include "apps/client/job_id.hpp"
+#include "apps/client/object.hpp"
 #include "apps/client/job_text.hpp"
 #include "apps/client/send.hpp"
 
@@ -85,6 +86,38 @@ Done why_job(Session& session, const OneAsk& ask) {
         console.out << fmt::format("  {}: {}\n", text_of(reason, "code"), text);
         for (const auto& clause : items_of(reason, "clauses"))
             console.out << fmt::format("    {}: {}\n", text_of(clause, "source"), text_of(clause, "clause"));
+    }
+    return {};
+}
+
+Done eta_job(Session& session, const OneAsk& ask) {
+    const auto reply = WEIR_TRY(look(session, ask.name, "/eta"));
+    if (session.printed(reply)) return {};
+    const auto& console = session.console();
+    const auto& eta = reply.value;
+    Fields fields;
+    fields.add("job", text_of(eta, "job"));
+    fields.add("state", text_of(eta, "state"));
+    fields.add("starts", when_text(console, eta, "starts_at"));
+    fields.add("ends", when_text(console, eta, "ends_at"));
+    fields.add("site", text_of(eta, "site"));
+    fields.add("model", text_of(eta, "model"));
+    fields.add("estimate", text_of(eta, "text"));
+    console.out << fields.text(console.width);
+    return {};
+}
+
+Done move_job(Session& session, const MoveAsk& ask) {
+    const auto id = WEIR_TRY(resolve_job(session, ask.job));
+    auto body = Object{}.text("to", ask.to).raw("restart", ask.restart ? "true" : "").raw("call_off", ask.call_off ? "true" : "").json();
+    const auto reply = WEIR_TRY(session.change(http::Method::post, "/v1/jobs/" + id + "/move", std::move(body)));
+    if (session.printed(reply)) return {};
+    const bool before = flag_of(reply.value, "repeated");
+    if (ask.call_off) {
+        session.console().out << fmt::format("{} stays where it is\n", id);
+    } else {
+        session.console().out << fmt::format("{} {} to go on {}; how far it has come: weir job why {}\n", id,
+                                             before ? "was told before" : "is", ask.to.empty() ? "elsewhere" : "at " + ask.to, id);
     }
     return {};
 }

@@ -4,6 +4,7 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <charconv>
 
 namespace weir::cli {
@@ -47,6 +48,11 @@ std::string quota_text(const codec::Value& project) {
 
 Failure needs_name(std::string_view noun, std::string_view example) {
     return usage(fmt::format("{} needs a name, or a file with -f; for example: {}", noun, example));
+}
+
+Result<Reply, Failure> set_suspension(Session& session, const std::string& organisation, bool suspended) {
+    return session.change(Method::put, "/v1/organisations/" + percent_encode(organisation) + "/suspension",
+                          Object{}.raw("suspended", suspended ? "true" : "false").json());
 }
 
 }  // namespace
@@ -107,7 +113,21 @@ Done show_organisation(Session& session, const OneAsk& ask) {
     for (const auto* name : {"name", "kind", "title", "credit_code", "size_class", "registered_in", "control_group"})
         fields.add(name, text_of(reply.value, name));
     fields.add("prepaid", yuan(integer_of(reply.value, "prepaid_fen")) + " yuan");
+    if (flag_of(reply.value, "suspended")) fields.add("suspended", "its jobs wait until: weir org resume " + text_of(reply.value, "name"));
     session.console().out << fields.text(session.console().width);
+    return {};
+}
+
+Done suspend_organisation(Session& session, const OneAsk& ask) {
+    const auto reply = WEIR_TRY(set_suspension(session, ask.name, true));
+    if (!session.printed(reply))
+        session.console().out << fmt::format("{} is suspended: its jobs stop and wait, and it can submit none\n", ask.name);
+    return {};
+}
+
+Done resume_organisation(Session& session, const OneAsk& ask) {
+    const auto reply = WEIR_TRY(set_suspension(session, ask.name, false));
+    if (!session.printed(reply)) session.console().out << fmt::format("the jobs of {} may run again\n", ask.name);
     return {};
 }
 
@@ -157,6 +177,38 @@ Done show_project(Session& session, const OneAsk& ask) {
     Table members{{{"MEMBER"}, {.title = "ROLES"}}};
     for (const auto& member : items_of(project, "members")) members.add({text_of(member, "subject"), text_of(member, "roles")});
     if (!members.empty()) session.console().out << '\n' << members.text(session.console().width);
+    return {};
+}
+
+Done show_quota(Session& session, const QuotaAsk& ask) {
+    std::vector<std::string> names{ask.project};
+    if (ask.project.empty()) {
+        names.clear();
+        WEIR_CHECK(
+            each_item(session, "/v1/projects", {}, usual_items, [&](const codec::Value& one) { names.push_back(text_of(one, "name")); }));
+        if (session.json()) return {};
+    }
+    Table table{{{"PROJECT"},
+                 {.title = "MODEL", .rank = 2},
+                 {.title = "CARDS IN USE", .align = Align::right},
+                 {.title = "QUOTA", .align = Align::right},
+                 {.title = "LEFT", .align = Align::right},
+                 {.title = "LIVE JOBS", .rank = 3, .align = Align::right}}};
+    for (const auto& name : names) {
+        const auto reply = WEIR_TRY(session.get("/v1/projects/" + percent_encode(name)));
+        if (session.printed(reply)) continue;
+        const auto live = fmt::format("{} of {}", text_of(reply.value, "live_jobs"), text_of(reply.value, "live_jobs_max"));
+        const auto& use = items_of(reply.value, "use");
+        for (const auto& line : use) {
+            const bool limited = line.find("limit") != nullptr && !line.find("limit")->is_null();
+            const auto used = integer_of(line, "used");
+            const auto limit = integer_of(line, "limit");
+            table.add({name, text_of(line, "model"), cards(used), limited ? cards(limit) : "none",
+                       limited ? cards(std::max<std::int64_t>(limit - used, 0)) : "-", live});
+        }
+        if (use.empty()) table.add({name, "every", "0", "none", "-", live});
+    }
+    print(session, table);
     return {};
 }
 

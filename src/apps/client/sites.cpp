@@ -1,4 +1,6 @@
 // Sites, their nodes, and the models that the network knows.
+#include "apps/client/moment.hpp"
+#include "apps/client/object.hpp"
 #include "apps/client/send.hpp"
 
 #include <fmt/format.h>
@@ -17,8 +19,18 @@ bool is_new(const codec::Value& site) {
 std::string standing_of(const codec::Value& site) {
     if (is_new(site)) return "not joined";
     if (!flag_of(site, "reachable")) return "out of reach";
+    if (const auto duty = text_of(site, "duty"); duty == "stopped") return duty;
+    if (text_of(site, "duty") == "draining") return integer_of(site, "tasks") == 0 ? "drained" : "draining";
     if (!flag_of(site, "open")) return "closed";
     return integer_of(site, "nodes") > 0 && text_of(site, "healthy_nodes") == "0" ? "open, no healthy node" : "open";
+}
+
+/// `3, 2 of them leaving; places held for 1 more`
+std::string tasks_text(const codec::Value& site) {
+    auto text = text_of(site, "tasks");
+    if (integer_of(site, "tasks_leaving") > 0) text += fmt::format(", {} of them leaving", text_of(site, "tasks_leaving"));
+    if (integer_of(site, "places_held") > 0) text += fmt::format("; places held for {} more", text_of(site, "places_held"));
+    return text;
 }
 
 /// `8 x H800 (emulated), 2 x cpu`
@@ -37,6 +49,10 @@ std::string figure(const codec::Value& model, std::string_view name, std::int64_
     if (found == nullptr || found->is_null()) return "-";
     const auto value = integer_of(*found, "value");
     return per == 1 ? std::to_string(value) : fmt::format("{}.{}", value / per, value % per * 10 / per);
+}
+
+Result<Reply, Failure> set_duty(Session& session, const std::string& site, std::string body) {
+    return session.change(http::Method::put, "/v1/sites/" + percent_encode(site) + "/duty", std::move(body));
 }
 
 }  // namespace
@@ -72,7 +88,8 @@ Done show_site(Session& session, const OneAsk& ask) {
     for (const auto* name : {"owner", "region", "tier", "backend", "grid_zone"}) fields.add(name, text_of(site, name));
     fields.add("pue", cards(integer_of(site, "pue_milli")));
     fields.add("nodes", fmt::format("{}, {} of them healthy", text_of(site, "nodes"), text_of(site, "healthy_nodes")));
-    fields.add("tasks", text_of(site, "tasks"));
+    fields.add("tasks", tasks_text(site));
+    fields.add("drained by", zoned_time_of(console, site, "drained_by"));
     console.out << fields.text(console.width);
     Table tariff{{{"MODEL"}, {.title = "YUAN / CARD-HOUR", .align = Align::right}}};
     for (const auto& line : items_of(site, "tariff")) tariff.add({text_of(line, "model"), yuan(integer_of(line, "fen_per_card_hour"))});
@@ -86,6 +103,31 @@ Done show_site(Session& session, const OneAsk& ask) {
                    yuan(integer_of(link, "fen_per_gib"))});
     }
     if (!links.empty()) console.out << '\n' << links.text(console.width);
+    return {};
+}
+
+Done drain_site(Session& session, const DrainAsk& ask) {
+    std::string deadline;
+    if (!ask.deadline.empty())
+        deadline = WEIR_TRY(moment_of(session.console(), "--deadline", ask.deadline, "what finds no place elsewhere runs to its end"));
+    const auto reply = WEIR_TRY(set_duty(session, ask.name, Object{}.text("duty", "draining").text("deadline", deadline).json()));
+    if (session.printed(reply)) return {};
+    session.console().out << fmt::format("{} is being emptied{}; how far it has come: weir site show {}\n", ask.name,
+                                         deadline.empty() ? "" : ", at the latest by " + deadline, ask.name);
+    return {};
+}
+
+Done resume_site(Session& session, const OneAsk& ask) {
+    const auto reply = WEIR_TRY(set_duty(session, ask.name, Object{}.text("duty", "working").json()));
+    if (!session.printed(reply)) session.console().out << fmt::format("{} takes work again\n", ask.name);
+    return {};
+}
+
+Done stop_site(Session& session, const StopSiteAsk& ask) {
+    const auto reply = WEIR_TRY(set_duty(session, ask.name, Object{}.text("duty", "stopped").json()));
+    if (session.printed(reply)) return {};
+    session.console().out << fmt::format("all work at {} was told to stop at once; in service again: weir site resume {}\n", ask.name,
+                                         ask.name);
     return {};
 }
 

@@ -72,6 +72,42 @@ Done wait_for(Session& session, const std::string& id, const std::string& again)
                 .message = fmt::format("{} has not succeeded ({}); read what it said with: weir job logs {} --stderr", id, standing, id)});
 }
 
+/// Where, when and for how much.
+Done estimate(Session& session, const JobFile& job, const std::string& project, const SubmitAsk& ask) {
+    auto reply = session.change(http::Method::post, "/v1/jobs:estimate", Object{}.text("project", project).raw("spec", job.spec).json());
+    if (!reply) {
+        const bool in_file = ask.funding.empty() || reply.error().field.find("funding") == std::string::npos;
+        return fail(in_file ? placed(job.source, std::move(reply).error()) : std::move(reply).error());
+    }
+    if (session.printed(*reply)) return {};
+    const auto& console = session.console();
+    const auto& told = reply->value;
+    Fields fields;
+    const auto start = when_text(console, told, "starts_at");
+    fields.add("where", start.empty() ? "" : fmt::format("{} on {}", text_of(told, "site"), text_of(told, "model")));
+    fields.add("starts", start);
+    fields.add("ends", when_text(console, told, "ends_at"));
+    if (!start.empty()) fields.add("costs", money(integer_of(told, "cost_expected")) + " as it estimates its length");
+    fields.add("held", money(integer_of(told, "held_fen")) + ", what it does not use goes back");
+    for (const auto& hold : items_of(told, "holds"))
+        fields.add("  of " + text_of(hold, "source"), money(integer_of(hold, "amount")));
+    fields.add("estimate", text_of(told, "text"));
+    console.out << fields.text(console.width);
+    Table places{{{"SITE"},
+                  {.title = "MODEL", .rank = 3},
+                  {.title = "YUAN / CARD-HOUR", .rank = 2, .align = Align::right},
+                  {.title = "COSTS YUAN", .align = Align::right},
+                  {.title = "AT MOST", .align = Align::right}}};
+    for (const auto& place : items_of(told, "places")) {
+        places.add({text_of(place, "site"), text_of(place, "model"), yuan(integer_of(place, "fen_per_card_hour")),
+                    yuan(integer_of(place, "cost_expected")), yuan(integer_of(place, "cost_max"))});
+    }
+    if (!places.empty()) console.out << '\n' << places.text(console.width);
+    for (const auto& warning : items_of(told, "warnings"))
+        console.err << fmt::format("warning: {}\n", with_local_times(console, text_of(warning, "text")));
+    return {};
+}
+
 }  // namespace
 
 Done submit(Session& session, const SubmitAsk& ask) {
@@ -83,6 +119,7 @@ Done submit(Session& session, const SubmitAsk& ask) {
     const auto project = WEIR_TRY(project_of(session, ask));
     const auto catalogue = WEIR_TRY(session.get("/v1/catalog"));
     WEIR_CHECK(check_job(job, catalogue.value));
+    if (ask.dry_run) return estimate(session, job, project, ask);
     const auto id = ask.id.empty() ? JobId{session.console().new_uid()}.text() : ask.id;
     auto reply =
         session.change(http::Method::post, "/v1/jobs", Object{}.text("id", id).text("project", project).raw("spec", job.spec).json(), true);

@@ -1,11 +1,10 @@
 // Logging in, and the tokens that it needs.
+#include "apps/client/moment.hpp"
 #include "apps/client/object.hpp"
 #include "apps/client/send.hpp"
 #include "domain/names.hpp"
 
 #include <fmt/format.h>
-
-#include <cstdint>
 
 namespace weir::cli {
 namespace {
@@ -13,17 +12,9 @@ namespace {
 using http::Method;
 using http::percent_encode;
 
-/// The instant of `30d` from now, or of an instant; empty: never.
+/// Empty: never.
 Result<std::string, Failure> expiry_of(const Console& console, const std::string& text) {
-    if (text.empty()) return std::string{};
-    if (const auto at = parse_utc(text)) return format_utc(*at);
-    const auto length = codec::parse_span(text);
-    if (!length || length->ns <= 0 || !checked_add(console.now().ns, length->ns)) {
-        return fail(usage(fmt::format("--expires is '{}' and must be a length above 0s that ends before {:.10}, such as 12h or 30d, or an "
-                                      "instant such as 2027-01-01T00:00:00+08:00; without it the token does not end by itself",
-                                      text, format_utc(Instant{INT64_MAX}))));
-    }
-    return format_utc(console.now() + *length);
+    return text.empty() ? std::string{} : moment_of(console, "--expires", text, "the token does not end by itself");
 }
 
 /// The secret alone to stdout, so that it can go into a pipe; or the secret to a file, and the token's id to stdout.

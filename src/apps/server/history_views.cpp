@@ -115,6 +115,7 @@ Result<std::optional<api::FinishedJob>, std::string> ViewsHistory::job(JobId id)
     fill(*row, finished.job);
     finished.job.spec = std::move(row->spec);
     finished.job.placement = std::move(row->placement);
+    if (!row->moved.empty()) finished.job.moves = std::move(row->moved);
     finished.bill = std::move(row->bill);
     finished.paid = std::move(row->paid);
     return std::optional{std::move(finished)};

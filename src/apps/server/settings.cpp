@@ -23,11 +23,13 @@ struct PolicyFile {
     std::optional<Duration> drift_bound;
     std::optional<Duration> start_within;
     std::optional<Duration> stop_within;
+    std::optional<Duration> checkpoint_within;
+    std::optional<Duration> prepare_within;
     std::optional<Duration> site_silence;
     std::optional<Duration> remember;
 };
-BOOST_DESCRIBE_STRUCT(PolicyFile, (), (task_lease, run_on_lease, kill_grace, drift_bound, start_within, stop_within, site_silence,
-                       remember))
+BOOST_DESCRIBE_STRUCT(PolicyFile, (), (task_lease, run_on_lease, kill_grace, drift_bound, start_within, stop_within,
+                       checkpoint_within, prepare_within, site_silence, remember))
 
 namespace {
 
@@ -75,6 +77,8 @@ Result<control::Policy, std::string> read_policy(const std::string& path) {
     take(file->drift_bound, policy.drift_bound);
     take(file->start_within, policy.start_within);
     take(file->stop_within, policy.stop_within);
+    take(file->checkpoint_within, policy.checkpoint_within);
+    take(file->prepare_within, policy.prepare_within);
     take(file->site_silence, policy.site_silence);
     take(file->remember, policy.remember);
     struct Bounds {
@@ -90,6 +94,8 @@ Result<control::Policy, std::string> read_policy(const std::string& path) {
                                                    Bounds{"drift_bound", policy.drift_bound, milliseconds(500)},
                                                    Bounds{"start_within", policy.start_within, seconds(10)},
                                                    Bounds{"stop_within", policy.stop_within, policy.kill_grace + seconds(10)},
+                                                   Bounds{"checkpoint_within", policy.checkpoint_within, seconds(1), hours(1)},
+                                                   Bounds{"prepare_within", policy.prepare_within, seconds(1), hours(24)},
                                                    Bounds{"site_silence", policy.site_silence, seconds(1)},
                                                    Bounds{"remember", policy.remember, hours(1), hours(3660 * 24)}}) {
         if (given < least)

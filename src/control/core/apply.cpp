@@ -63,6 +63,7 @@ void drop_move(State& s, LiveJob& job, At at) {
         s.places_held[job.move->target->site].erase(job.id);
     }
     job.move.reset();
+    job.move_ended_at = at.time;
     s.moves.erase(job.id);
 }
 
@@ -245,6 +246,10 @@ void make(State& s, const CheckpointStored& e, At at) {
     auto& job = s.jobs.at(e.job);
     job.changed_at = at.revision;
     take_checkpoint(job, e, at.time);
+    if (!job.move || !job.move->target) return;
+    // The place that is held is told of it, and the site where it runs need not ask for another.
+    s.desired_log[job.move->target->site].note(e.job, at.revision);
+    s.desired_log[job.placement->site].note(e.job, at.revision);
 }
 
 void make(State& s, const JobRequeued& e, At at) {
@@ -305,7 +310,7 @@ void make(State& s, const JobFinished& e, At at) {
 void make(State& s, const JobMoveOrdered& e, At at) {
     auto& job = s.jobs.at(e.job);
     job.move = Move{.cause = e.cause, .to = e.to, .restart = e.restart, .ordered_at = at.time, .leave_by = e.leave_by, .target = {},
-                    .target_generation = 0, .prepare_by = {}, .prepared = {}};
+                    .target_generation = 0, .reserved_at = {}, .prepare_by = {}, .prepared = {}, .prepared_at = {}, .prepared_in_ms = 0};
     job.changed_at = at.revision;
     s.moves.insert(e.job);
 }
@@ -314,6 +319,7 @@ void make(State& s, const JobMoveReserved& e, At at) {
     auto& job = s.jobs.at(e.job);
     job.move->target = e.target;
     job.move->target_generation = e.generation;
+    job.move->reserved_at = at.time;
     job.move->prepare_by = e.prepare_by;
     job.generations_used = std::max(job.generations_used, e.generation);
     job.changed_at = at.revision;
@@ -321,12 +327,19 @@ void make(State& s, const JobMoveReserved& e, At at) {
     auto& log = s.desired_log[e.target.site];
     toggle_place(log, job);
     log.note(e.job, at.revision);
+    s.desired_log[job.placement->site].note(e.job, at.revision);
 }
 
 void make(State& s, const JobMovePrepared& e, At at) {
     auto& job = s.jobs.at(e.job);
-    job.move->prepared = e.manifest;
+    auto& move = *job.move;
+    const auto point = std::ranges::find(job.checkpoints, e.manifest, &StoredCheckpoint::manifest);
+    const auto since = point == job.checkpoints.end() ? move.reserved_at : std::max(point->stored_at, move.reserved_at);
+    move.prepared = e.manifest;
+    move.prepared_at = at.time;
+    move.prepared_in_ms = (at.time - since).ns / 1'000'000;
     job.changed_at = at.revision;
+    s.desired_log[job.placement->site].note(e.job, at.revision);
 }
 
 void make(State& s, const JobMoved& e, At at) {
@@ -357,6 +370,8 @@ void make(State& s, const JobArrived& e, At at) {
     auto& job = s.jobs.at(e.job);
     job.changed_at = at.revision;
     job.arrival.reset();
+    if (job.moved.size() == moves_remembered) job.moved.erase(job.moved.begin());
+    job.moved.push_back({e.generation, e.from, e.to, at.time, e.pause_ms, e.lost, e.prepared});
 }
 
 void make(State& s, const SiteDutySet& e, At) {

@@ -52,8 +52,9 @@ struct StartLeader { std::uint64_t epoch = 0; std::string build; std::uint32_t g
 /// Time has passed: deadlines, expiries, and a chance to place what waits.
 struct Tick { };
 
-using Command = std::variant<SetOrganisation, SetProject, SetRoles, IssueToken, RevokeToken, SetSite, OpenProgramme, AwardVoucher, Deposit,
-                             SubmitJob, CancelJob, MoveJob, SetSiteDuty, SuspendOrganisation, SiteReport, LoseTask, SilenceSite, StartLeader, Tick>;
+using Command =
+    std::variant<SetOrganisation, SetProject, SetRoles, IssueToken, RevokeToken, SetSite, OpenProgramme, AwardVoucher, Deposit, SubmitJob,
+                 CancelJob, MoveJob, SetSiteDuty, SuspendOrganisation, SiteReport, LoseTask, SilenceSite, StartLeader, Tick>;
 
 struct Request {
     Actor actor;

@@ -51,8 +51,8 @@ struct Core {
 };
 
 /// Above what the generations of a store begin that was made by a restore at `restored_at`: 256 for each minute since 2025, so that no two
-/// histories of a network give a site two meanings of one generation. A job has at most 202 of them (restarts of both kinds); 32 bits
-/// last until 2056.
+/// histories of a network give a site two meanings of one generation. A job has at most 202 of them by restarts of both kinds, and 30 a
+/// minute by moves (`between_moves`); 32 bits last until 2056.
 [[nodiscard]] std::uint32_t generations_above_of(Instant restored_at);
 
 struct Decision {

@@ -3,6 +3,7 @@
 #include "codec/encode.hpp"
 #include "control/core/feed.hpp"
 #include "control/core/funding.hpp"
+#include "control/core/move_steps.hpp"
 #include "control/core/rules.hpp"
 
 #include <fmt/format.h>
@@ -43,8 +44,8 @@ std::optional<Refusal> refused_there(const Core& core, const LiveJob& job, const
     const auto& trusted = spec.trust.empty() ? core.state.projects.at(job.project).trusted : spec.trust;
     if (!trusted.empty() && std::ranges::find(trusted, to) == trusted.end()) {
         return refused(RefusalCode::not_movable,
-                       fmt::format("{} is not among the {} sites that {} trusts; add it there, or name one of them", to.value, trusted.size(),
-                                   spec.trust.empty() ? "project " + job.project.value : "the job"),
+                       fmt::format("{} is not among the {} sites that {} trusts; add it there, or name one of them", to.value,
+                                   trusted.size(), spec.trust.empty() ? "project " + job.project.value : "the job"),
                        "to");
     }
     const auto& there = site->second.site;
@@ -88,15 +89,17 @@ std::optional<Refusal> refused_there(const Core& core, const LiveJob& job, const
                                    to.value, models, id, job.placement->model),
                        "to");
     }
-    return refused(RefusalCode::funding_not_eligible,
-                   fmt::format("nothing that pays for {} pays for it at {}; name another site, or submit it with other funding", id, to.value),
-                   "to", std::move(clause));
+    return refused(
+        RefusalCode::funding_not_eligible,
+        fmt::format("nothing that pays for {} pays for it at {}; name another site, or submit it with other funding", id, to.value), "to",
+        std::move(clause));
 }
 
 /// The job that somebody may steer, or why not.
 Result<const LiveJob*, Refusal> steered(const Core& core, const Actor& actor, JobId id) {
     if (actor.kind == Actor::Kind::agent) WEIR_CHECK(permit(core.state, actor, Action::move_job));
-    const auto unknown = Refusal{RefusalCode::not_found, fmt::format("{} is not known here; list yours with: weir job list", id.text()), "job", {}};
+    const auto unknown =
+        Refusal{RefusalCode::not_found, fmt::format("{} is not known here; list yours with: weir job list", id.text()), "job", {}};
     const auto job = core.state.jobs.find(id);
     const auto gone = core.state.finished.find(id);
     if (job == core.state.jobs.end() && gone == core.state.finished.end()) return fail(unknown);
@@ -170,7 +173,8 @@ std::optional<JobMoved> arrive(const Core& core, const LiveJob& job, Reason reas
     const auto ask = std::ranges::find_if(
         asks, [&](const AcceleratorAsk& one) { return one.model == target.model && one.per_node == target.per_node; });
     if (price == tariff.end() || ask == asks.end()) return std::nullopt;
-    JobMoved moved{job.id, job.generation, reason, cause, shares_of(core, after, site->second.site, target.model, now), {}, {}, {}, paused_at};
+    JobMoved moved{job.id, job.generation, reason, cause, shares_of(core, after, site->second.site, target.model, now), {}, {},
+                   {},     paused_at};
     moved.fen_per_card_hour = price->fen_per_card_hour;
     moved.run_for = run_for(core, after, *ask, price->fen_per_card_hour, moved.shares);
     moved.start_by = start_by(core.policy, moved.shares.value_or(std::vector<SourceShare>{}), moved.run_for, now);
@@ -184,9 +188,10 @@ Decision decide(const Core& core, const Actor& actor, const MoveJob& command, In
     const auto id = job.id.text();
     if (command.call_off) return call_off(job);
     if (!job.placement) {
-        return refuse(RefusalCode::not_movable, fmt::format("{} is {} and at no site; cancel it, and submit it with other sites in `trust`", id,
-                                                            codec::name_of(job.state)),
-                      "job");
+        return refuse(
+            RefusalCode::not_movable,
+            fmt::format("{} is {} and at no site; cancel it, and submit it with other sites in `trust`", id, codec::name_of(job.state)),
+            "job");
     }
     if (job.move) {
         if (job.move->to == command.to && job.move->restart == command.restart) return repeat(id);
@@ -197,6 +202,12 @@ Decision decide(const Core& core, const Actor& actor, const MoveJob& command, In
     if (job.stop_ordered) {
         return refuse(RefusalCode::not_movable, fmt::format("{} was told to stop ({}); it cannot be moved any more", id,
                                                             codec::name_of(*job.stop_ordered)),
+                      "job");
+    }
+    if (now < job.move_ended_at + between_moves) {
+        return refuse(RefusalCode::not_movable,
+                      fmt::format("{} moved, or its move was called off, less than {} s ago; ask again then", id,
+                                  between_moves.ns / 1'000'000'000),
                       "job");
     }
     if (!takes_checkpoints(job) && !command.restart) {
@@ -210,8 +221,8 @@ Decision decide(const Core& core, const Actor& actor, const MoveJob& command, In
         if (auto refused = refused_there(core, job, *command.to, now)) return refuse(*std::move(refused));
     }
     const bool theirs = actor.kind == Actor::Kind::subject && may_as_member(core.state, actor.subject, Action::move_job, job.project);
-    return accept(id, {JobMoveOrdered{job.id, job.generation, theirs ? MoveCause::tenant : MoveCause::operator_, command.to, command.restart,
-                                      std::nullopt}});
+    return accept(id, {JobMoveOrdered{job.id, job.generation, theirs ? MoveCause::tenant : MoveCause::operator_, command.to,
+                                      command.restart, std::nullopt}});
 }
 
 Decision decide(const Core& core, const Actor& actor, const SetSiteDuty& command, Instant now) {
@@ -237,7 +248,8 @@ Decision decide(const Core& core, const Actor& actor, const SuspendOrganisation&
     if (auto allowed = permit(core.state, actor, Action::manage_network); !allowed) return refuse(allowed.error());
     if (!core.state.organisations.contains(command.organisation)) {
         return refuse(RefusalCode::not_found,
-                      fmt::format("organisation {} is not known; list them with: weir org list", command.organisation.value), "organisation");
+                      fmt::format("organisation {} is not known; list them with: weir org list", command.organisation.value),
+                      "organisation");
     }
     if (core.state.suspended.contains(command.organisation) == command.suspended) return repeat(command.organisation.value);
     return accept(command.organisation.value, {OrganisationSuspended{command.organisation, command.suspended}});
@@ -269,7 +281,8 @@ private:
     void stop(const LiveJob& job, Reason reason) {
         if (!handled_.insert(job.id).second) return;
         // A site that is stopped at once waits for nobody's checkpoint.
-        const auto within = reason == Reason::site_stopped ? std::nullopt : checkpoint_time(core_, job);
+        const bool at_once = reason == Reason::site_stopped || (reason == Reason::moving && leaves_at_once(job));
+        const auto within = at_once ? std::nullopt : checkpoint_time(core_, job);
         events_.push_back(stop_order(core_, job, reason, now_, within));
     }
 
@@ -286,7 +299,7 @@ private:
             } else if (!job.started_at || (is_over && !(job.move && job.move->target))) {
                 // What does not run yet has nothing to lose; what found no place until the deadline waits for one in the queue.
                 stop(job, Reason::site_drained);
-            } else if (!job.move && takes_checkpoints(job) && !is_over) {
+            } else if (!job.move && takes_checkpoints(job) && !is_over && now_ >= job.move_ended_at + between_moves) {
                 events_.push_back(JobMoveOrdered{id, generation, MoveCause::site_drain, std::nullopt, false, site.drained_by});
                 handled_.insert(id);
             }
@@ -296,7 +309,16 @@ private:
     /// Whether there is nothing more to wait for before it is told to stop.
     [[nodiscard]] bool is_ready(const LiveJob& job) const {
         const auto& move = *job.move;
-        return job.checkpoints.empty() || move.prepared || now_ >= move.prepare_by || (move.leave_by && now_ >= *move.leave_by);
+        const auto in_time = checkpoint_time(core_, job);
+        if (!in_time || now_ >= move.prepare_by || (move.leave_by && now_ >= *move.leave_by)) return true;
+        const auto waited_since = [&](Instant since) { return now_ >= since + seconds(in_time->value); };
+        if (job.checkpoints.empty()) return waited_since(move.reserved_at);
+        if (!has_newest_in_place(job)) return false;
+        return copies_quickly(move) || has_fresh_checkpoint(job) || waited_since(move.prepared_at);
+    }
+    /// Whether it stops at once: what a last checkpoint would save is no more than what its copy would cost.
+    static bool leaves_at_once(const LiveJob& job) {
+        return has_newest_in_place(job) && has_fresh_checkpoint(job) && !copies_quickly(*job.move);
     }
 
     void go_on(const LiveJob& job) {

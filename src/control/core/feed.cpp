@@ -176,16 +176,8 @@ void note_gone(Core& core, const LiveJob& job) {
 void tell_queued(Core& core, LiveJob& job) {
     const auto old = std::move(job.funding_key);
     job.funding_key = tell_funding(core, job);
-    scheduler::JobQueued queued;
-    queued.job = job.id.uid;
-    queued.ask = ask_of(core.state, core.catalogue, job);
+    auto queued = queued_of(core, job);
     queued.ask.funding = job.funding_key;
-    queued.priority = priority_of(job.spec->priority);
-    queued.queued_at = job.submitted_at;
-    queued.not_before = job.not_before;
-    queued.dependencies = static_cast<std::int32_t>(job.waits_for.size());
-    // A suspension is one more thing that it waits for.
-    if (core.state.suspended.contains(core.state.projects.at(job.project).organisation)) ++queued.dependencies;
     tell(core, std::move(queued));
     if (!old.empty()) release_funding(core, old);
     note_waiting(core, job);
@@ -366,6 +358,19 @@ std::vector<std::size_t> ways_of(const Catalogue& catalogue, const LiveJob& job)
         if (!takes_along || may_load(asks[i].model)) ways.push_back(i);
     }
     return ways;
+}
+
+scheduler::JobQueued queued_of(const Core& core, const LiveJob& job) {
+    scheduler::JobQueued queued;
+    queued.job = job.id.uid;
+    queued.ask = ask_of(core.state, core.catalogue, job);
+    queued.priority = priority_of(job.spec->priority);
+    queued.queued_at = job.submitted_at;
+    queued.not_before = job.not_before;
+    queued.dependencies = static_cast<std::int32_t>(job.waits_for.size());
+    // A suspension is one more thing that it waits for.
+    if (core.state.suspended.contains(core.state.projects.at(job.project).organisation)) ++queued.dependencies;
+    return queued;
 }
 
 scheduler::Ask ask_of(const State& state, const Catalogue& catalogue, const LiveJob& job) {

@@ -17,4 +17,7 @@ void after(Core& core, const Event& event);
 /// The ask of a job as the scheduler understands it, of the alternatives in ways_of(), `funding` left empty.
 [[nodiscard]] scheduler::Ask ask_of(const State& state, const Catalogue& catalogue, const LiveJob& job);
 
+/// What the scheduler is told of a job that waits, the `funding` of its ask left empty.
+[[nodiscard]] scheduler::JobQueued queued_of(const Core& core, const LiveJob& job);
+
 }  // namespace weir::control

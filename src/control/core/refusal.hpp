@@ -15,7 +15,8 @@ namespace weir::control {
 /// who asks, what is named, what is asked, what it would cost.
 BOOST_DEFINE_ENUM_CLASS(RefusalCode, unauthenticated, forbidden, not_found, already_exists_different, id_too_old, id_from_the_future,
                         bad_value, limit_reached, unknown_model, never_fits, dependency_failed, funding_not_eligible, insufficient_funds,
-                        cap_reached, budget_exceeded, already_finished, stale_sequence, key_reused, queue_full, shutting_down, too_large, not_movable, suspended)
+                        cap_reached, budget_exceeded, already_finished, stale_sequence, key_reused, queue_full, shutting_down, too_large,
+                        not_movable, suspended)
 
 /// An instant as refusals tell it, to the second.
 [[nodiscard]] inline std::string moment(Instant t) { return format_utc({floor_seconds(t) * 1'000'000'000}); }

@@ -88,6 +88,8 @@ struct LiveJob {
     std::uint64_t changed_at = 0;           ///< Revision of the last event that touched it.
     std::optional<Move> move;               ///< It is to go on elsewhere, and is still here.
     std::optional<Arrival> arrival;         ///< It has left one site for its placement, and does not run there yet.
+    std::vector<MoveDone> moved;            ///< The last ones.
+    Instant move_ended_at;                  ///< When its last move was over, or came to nothing.
     std::uint32_t generations_used = 0;     ///< Numbers up to here were given to sites, some perhaps for a place that came to nothing.
     std::string funding_key;                ///< Derived: of the scheduler's funding answer while it waits.
     /// Whether the scheduler seeks a place for it.
@@ -98,8 +100,9 @@ struct LiveJob {
 };
 BOOST_DESCRIBE_STRUCT(LiveJob, (),
                       (id, project, submitter, body, spec, submitted_at, holds, waits_for, state, reason, since, generation, placement,
-                       stop_ordered, stop_within, stop_overruled, started_at, run_for, deadline, not_before, avoid, error_restarts, fault_restarts,
-                       nodes_killed, checkpoints, usage, meters, changed_at, move, arrival, generations_used))
+                       stop_ordered, stop_within, stop_overruled, started_at, run_for, deadline, not_before, avoid, error_restarts,
+                       fault_restarts, nodes_killed, checkpoints, usage, meters, changed_at, move, arrival, moved, move_ended_at,
+                       generations_used))
 
 /// What is remembered of a job that has left.
 struct Tombstone {

@@ -49,6 +49,9 @@ JobDetail detail_of(const LiveJob& job, std::uint64_t revision) {
     if (job.not_before.ns > 0) view.not_before = job.not_before;
     view.error_restarts = job.error_restarts;
     view.fault_restarts = job.fault_restarts;
+    view.move = job.move;
+    view.arrival = job.arrival;
+    if (!job.moved.empty()) view.moves = job.moved;
     view.checkpoints = job.checkpoints;
     view.usage = job.usage;
     view.holds = job.holds;
@@ -125,6 +128,17 @@ std::optional<WhyReason> silence_of(const control::Core& core, const LiveJob& jo
     return view;
 }
 
+/// How far a move has come.
+std::string move_text(const Move& move) {
+    if (!move.target) {
+        return fmt::format("; it is to move {}, and a place is sought since {}", move.to ? "to " + move.to->value : "elsewhere",
+                           format_utc(move.ordered_at));
+    }
+    return fmt::format("; a place is held for it at {}, {}", move.target->site.value,
+                       move.prepared ? "and its checkpoint lies there"
+                                     : "where its checkpoint is awaited until " + format_utc(move.prepare_by) + " at the latest");
+}
+
 /// A job that waits for nothing: where it is, and since when.
 WhyReason standing_of(const LiveJob& job) {
     const std::string state{codec::name_of(job.state)};
@@ -142,6 +156,9 @@ WhyReason standing_of(const LiveJob& job) {
     } else {
         view.text = fmt::format("it is {} since {}; the next plan looks at it", state, format_utc(job.since));
     }
+    if (job.move) view.text += move_text(*job.move);
+    if (job.arrival)
+        view.text += fmt::format("; it comes from {}, where it ended at {}", job.arrival->from.value, format_utc(job.arrival->paused_at));
     if (job.stop_ordered) view.text += fmt::format("; its stop was ordered: {}", codec::name_of(*job.stop_ordered));
     return view;
 }

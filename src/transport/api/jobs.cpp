@@ -401,6 +401,20 @@ std::vector<Endpoint> job_endpoints(Context& context) {
                          .problems = {404, 409},
                          .handler = asking(context, why)});
     endpoints.push_back(
+        {.method = Method::post,
+         .pattern = "/v1/jobs/{job}/move",
+         .name = "move_job",
+         .summary = "Orders a job to go on at another site, or takes that back",
+         .body = schema_of<MoveForm>,
+         .answer = schema_of<Made>,
+         .problems = {403, 404, 409, 422},
+         .handler = changing<MoveForm>(
+             context, false, [](const Actor&, const http::Request& request, const MoveForm& form) -> Result<Change, http::Response> {
+                 const auto id = JobId::parse(request.parameter("job"));
+                 if (!id) return fail(refuse(unknown_job(request.parameter("job")), request.target));
+                 return Change{control::MoveJob{*id, form.to, form.restart, form.call_off}, codec::to_json(form), {}, {}};
+             })});
+    endpoints.push_back(
         {.method = Method::del,
          .pattern = "/v1/jobs/{job}",
          .name = "cancel_job",

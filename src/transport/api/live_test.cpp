@@ -335,7 +335,7 @@ TEST(Agent, IsUnderstoodInTheProtocolsOfTheReleasesBeforeAndToldOfOthers) {
     };
     EXPECT_EQ(answer_in("2", 1).find("session_before"), std::string::npos) << "older agents take no field that they do not know";
     EXPECT_THAT(answer_in("3", 2), HasSubstr(R"("session_before":"","leases_out":{"lease_ms":30000,)"));
-    for (const std::string other : {"0", "4", "4000000000"}) {
+    for (const std::string other : {"0", "5", "4000000000"}) {
         const auto answer = ask(other);
         EXPECT_EQ(answer.status, 400);
         EXPECT_EQ(text_of(answer.body, "type"), "urn:weir:problem:agent_protocol");

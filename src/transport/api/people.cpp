@@ -15,7 +15,7 @@ using control::State;
 using http::Method;
 
 OrganisationView view_of(const State& state, const Organisation& organisation) {
-    OrganisationView view{organisation, {}};
+    OrganisationView view{organisation, {}, state.suspended.contains(organisation.name)};
     view.prepaid_fen = control::free_in(state, control::account::prepaid(organisation.name));
     return view;
 }
@@ -227,6 +227,16 @@ std::vector<Endpoint> people_endpoints(Context& context) {
                                                    .summary = "One organisation",
                                                    .problems = {404}},
                                                   get_organisation));
+    endpoints.push_back(setting<SuspensionForm>(
+        context,
+        {.pattern = "/v1/organisations/{organisation}/suspension",
+         .name = "suspend_organisation",
+         .summary = "Stops the jobs of an organisation's projects, which then wait, or lets them go on",
+         .problems = {403, 404, 409, 422}},
+        [](const Actor&, const http::Request& request, const SuspensionForm& form) -> Result<Change, http::Response> {
+            const OrganisationName name{std::string{request.parameter("organisation")}};
+            return Change{control::SuspendOrganisation{name, form.suspended}, codec::to_json(form), {}, {}};
+        }));
     endpoints.push_back(making<ProjectForm>(
         context,
         {.pattern = "/v1/projects",

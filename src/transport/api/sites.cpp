@@ -12,13 +12,17 @@ Result<void, Refusal> sees_network(const View& view) { return control::permit(vi
 
 SiteView view_of(const control::State& state, const SiteName& name, const SiteState& site) {
     const auto tasks = state.tasks.find(name);
+    const auto places = state.places_held.find(name);
     const auto healthy = std::ranges::count_if(site.nodes, [](const auto& entry) { return entry.second.healthy; });
-    return {site.site,
-            site.reachable,
-            site.reachable_since,
-            site.nodes.size(),
-            static_cast<std::uint64_t>(healthy),
-            tasks == state.tasks.end() ? 0 : tasks->second.size()};
+    SiteView view{site.site, site.reachable, site.reachable_since, site.nodes.size(), static_cast<std::uint64_t>(healthy), 0, site.duty,
+                  site.drained_by, places == state.places_held.end() ? 0 : places->second.size(), 0};
+    if (tasks == state.tasks.end()) return view;
+    view.tasks = tasks->second.size();
+    view.tasks_leaving = static_cast<std::uint64_t>(std::ranges::count_if(tasks->second, [&](const auto& entry) {
+        const auto& job = state.jobs.at(entry.first);
+        return job.move || job.stop_ordered;
+    }));
+    return view;
 }
 
 NodeView view_of(const SiteName& site, const Node& node, bool reachable) {
@@ -99,6 +103,16 @@ std::vector<Endpoint> site_endpoints(Context& context) {
             const Site site{form.name,   form.owner, form.region,    form.tier,      form.backend,
                             form.tariff, form.links, form.grid_zone, form.pue_milli, form.open};
             return Change{control::SetSite{site}, codec::to_json(form), "/v1/sites/", {}};
+        }));
+    endpoints.push_back(setting<DutyForm>(
+        context,
+        {.pattern = "/v1/sites/{site}/duty",
+         .name = "set_site_duty",
+         .summary = "Empties a site, stops it at once, or takes it into service again",
+         .problems = {403, 404, 409, 422}},
+        [](const control::Actor&, const http::Request& request, const DutyForm& form) -> Result<Change, http::Response> {
+            const SiteName site{std::string{request.parameter("site")}};
+            return Change{control::SetSiteDuty{site, form.duty, form.deadline}, codec::to_json(form), {}, {}};
         }));
     endpoints.push_back(listing<SiteView>(
         context, {.pattern = "/v1/sites", .name = "list_sites", .summary = "All sites, by name", .problems = {403}}, list_sites));

@@ -11,6 +11,7 @@
 #include "domain/accelerator.hpp"
 #include "domain/job.hpp"
 #include "domain/length_fields.hpp"
+#include "domain/move.hpp"
 #include "domain/organisation.hpp"
 #include "domain/placement.hpp"
 #include "domain/programme.hpp"
@@ -130,6 +131,36 @@ struct JobForm {
 };
 BOOST_DESCRIBE_STRUCT(JobForm, (), (id, project, spec))
 
+struct MoveForm {
+    std::optional<SiteName> to;
+    bool restart = false;
+    bool call_off = false;
+    static constexpr std::string_view doc =
+        "Where a job is to go on; `call_off` takes back what was ordered before, as long as the job runs.";
+    static constexpr std::array field_rules{
+        codec::Field{.name = "to", .min_length = 1, .doc = "a site; absent: wherever it fits"},
+        codec::Field{.name = "restart", .optional = true, .doc = "it may begin from its start, where it has no checkpoint"},
+        codec::Field{.name = "call_off", .optional = true, .doc = "it is to stay where it is"},
+    };
+};
+BOOST_DESCRIBE_STRUCT(MoveForm, (), (to, restart, call_off))
+
+struct DutyForm {
+    SiteDuty duty = SiteDuty::working;
+    std::optional<Instant> deadline;
+    static constexpr std::string_view doc = "Whether a site works, is emptied, or stops at once.";
+    static constexpr std::array field_rules{
+        codec::Field{.name = "deadline", .doc = "of a drain: when the last of its work stops, wherever it goes on; absent: never"},
+    };
+};
+BOOST_DESCRIBE_STRUCT(DutyForm, (), (duty, deadline))
+
+struct SuspensionForm {
+    bool suspended = true;
+    static constexpr std::string_view doc = "Whether the jobs of an organisation's projects wait.";
+};
+BOOST_DESCRIBE_STRUCT(SuspensionForm, (), (suspended))
+
 struct JobBatchForm {
     std::vector<JobForm> jobs;
     static constexpr std::string_view doc = "Jobs that are each taken or refused alone.";
@@ -240,8 +271,9 @@ BOOST_DESCRIBE_STRUCT(TokenView, (), (id, subject, scopes, site, issued_at, expi
 
 struct OrganisationView : Organisation {
     Fen prepaid_fen;
+    bool suspended = false;
 };
-BOOST_DESCRIBE_STRUCT(OrganisationView, (Organisation), (prepaid_fen))
+BOOST_DESCRIBE_STRUCT(OrganisationView, (Organisation), (prepaid_fen, suspended))
 
 struct QuotaUse {
     std::string model;
@@ -270,8 +302,13 @@ struct SiteView : Site {
     std::uint64_t nodes = 0;
     std::uint64_t healthy_nodes = 0;  ///< None of a site that is paused, or whose disk is full.
     std::uint64_t tasks = 0;
+    SiteDuty duty = SiteDuty::working;
+    std::optional<Instant> drained_by;  ///< Of a draining site: when the last of its work stops.
+    std::uint64_t places_held = 0;      ///< For jobs that are to move here.
+    std::uint64_t tasks_leaving = 0;    ///< Of `tasks`: those that are to go on elsewhere, or were told to stop.
 };
-BOOST_DESCRIBE_STRUCT(SiteView, (Site), (reachable, reachable_since, nodes, healthy_nodes, tasks))
+BOOST_DESCRIBE_STRUCT(SiteView, (Site),
+                      (reachable, reachable_since, nodes, healthy_nodes, tasks, duty, drained_by, places_held, tasks_leaving))
 
 /// A node as everybody sees it: without the address at which its ranks meet.
 struct NodeView {
@@ -318,6 +355,9 @@ struct JobDetail : JobSummary {
     // Of a live job alone: the views do not keep them, and a zero would be taken for the truth.
     std::optional<std::uint32_t> error_restarts;
     std::optional<std::uint32_t> fault_restarts;
+    std::optional<Move> move;        ///< It is to go on elsewhere, and is still where it is.
+    std::optional<Arrival> arrival;  ///< It has left one site and does not run at the next yet.
+    std::optional<std::vector<MoveDone>> moves;
     std::optional<std::vector<StoredCheckpoint>> checkpoints;
     std::optional<std::vector<control::GenerationUsage>> usage;
     std::optional<std::vector<Hold>> holds;
@@ -326,11 +366,11 @@ struct JobDetail : JobSummary {
     std::uint64_t revision = 0;
     static constexpr std::string_view doc =
         "A job. Of a finished one `error_restarts`, `fault_restarts`, `checkpoints`, `usage`, `holds`, `held_fen` and `accrued_fen` are "
-        "absent: its bill says what was used and paid.";
+        "absent: its bill says what was used and paid. `moves`: what each of its moves cost, the last ones of a live job.";
 };
 BOOST_DESCRIBE_STRUCT(JobDetail, (JobSummary),
-                      (spec, waits_for, placement, stop_ordered, started_at, not_before, error_restarts, fault_restarts, checkpoints, usage,
-                       holds, held_fen, accrued_fen, revision))
+                      (spec, waits_for, placement, stop_ordered, started_at, not_before, error_restarts, fault_restarts, move,
+                       arrival, moves, checkpoints, usage, holds, held_fen, accrued_fen, revision))
 
 struct BillView {
     JobId job;

@@ -51,7 +51,7 @@ TEST_F(HttpServerLinkTest, AReportArrivesAsItWasSaid) {
     EXPECT_EQ(link->post_report(report).value(), expected);
     EXPECT_EQ(asked.parameter("site"), "pidu-core");
     EXPECT_EQ(asked.header("authorization"), "Bearer secret");
-    EXPECT_EQ(asked.header("weir-agent-protocol"), "3");
+    EXPECT_EQ(asked.header("weir-agent-protocol"), "4");
     EXPECT_EQ(asked.body, codec::to_json(report));
     EXPECT_TRUE(codec::decode_json<SiteReport>(asked.body, "report"));
 }
@@ -64,7 +64,7 @@ TEST_F(HttpServerLinkTest, AQuestionSaysWhatIsKnownAndHowLongItWaits) {
     EXPECT_EQ(asked.query_value("since"), "11");
     EXPECT_EQ(asked.query_value("wait_s"), "20");
     EXPECT_EQ(asked.query_value("after"), std::nullopt);
-    EXPECT_EQ(asked.header("weir-agent-protocol"), "3");
+    EXPECT_EQ(asked.header("weir-agent-protocol"), "4");
     const auto after = *JobId::parse("job-01k00000000000000000000001");
     EXPECT_TRUE(link->get_desired({.since = 12, .after = after, .number = 2, .session = "01k00000000000000000000009"}, Seconds{0}));
     EXPECT_EQ(asked.query_value("after"), after.text());

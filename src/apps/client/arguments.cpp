@@ -1,6 +1,7 @@
 #include "apps/client/arguments.hpp"
 
 #include "apps/client/books.hpp"
+#include "apps/client/explain.hpp"
 
 #include <CLI/CLI.hpp>
 
@@ -17,6 +18,17 @@ void add(CLI::App& parent, Chosen& chosen, const char* name, const char* about, 
     auto* command = parent.add_subcommand(name, about);
     options(*command, *ask);
     command->callback([&chosen, ask, run] { chosen.run = [ask, run](Session& session) { return run(session, *ask); }; });
+}
+
+/// One that explains the commands themselves and asks no server.
+template <class Ask>
+CLI::App& add_explaining(CLI::App& app, Chosen& chosen, const char* name, const char* about,
+                         Done (*run)(Console&, const CLI::App&, const Ask&), Ask& ask) {
+    auto* command = app.add_subcommand(name, about);
+    command->callback([&chosen, &app, &ask, run] {
+        chosen.alone = [&app, &ask, run](Console& console) { return run(console, app, ask); };
+    });
+    return *command;
 }
 
 CLI::App& noun(CLI::App& app, const char* name, const char* about) {
@@ -198,7 +210,7 @@ void audit(CLI::App& command, AuditAsk& ask) {
 
 void add_people(CLI::App& app, Chosen& chosen) {
     auto* entry = app.add_subcommand("login", "store the server and a token");
-    entry->callback([&chosen] { chosen.is_login = true; });
+    entry->callback([&chosen] { chosen.alone = [&chosen](Console& console) { return login(console, chosen.flags); }; });
     add(app, chosen, "whoami", "who your token says you are", who_am_i, none);
     auto& org = noun(app, "org", "organisations");
     add(org, chosen, "set", "make one, or change it", set_organisation, organisation);
@@ -268,6 +280,28 @@ void add_money(CLI::App& app, Chosen& chosen) {
     add(journal, chosen, "verify", "prove a store, on the machine where it is; see: weir audit verify --help", prove_store_elsewhere, none);
 }
 
+void add_explanations(CLI::App& app, Chosen& chosen) {
+    auto& help = add_explaining(app, chosen, "help", "topics that teach, and commands one by one", print_help, chosen.help);
+    help.add_option("ABOUT", chosen.help.about, "a topic, or the words of a command; none: what there is");
+    auto& shell = add_explaining(app, chosen, "completion", "what a shell needs to complete commands and options", print_completion,
+                                 chosen.completion);
+    shell.add_option("SHELL", chosen.completion.shell, "bash, zsh or fish")->required()->check(CLI::IsMember({"bash", "zsh", "fish"}));
+    auto& man = add_explaining(app, chosen, "man", "manual pages, in roff", print_man, chosen.man);
+    man.add_option("COMMAND", chosen.man.command, "of this command; none: of weir itself")->expected(0, 1);
+    man.add_option("--to", chosen.man.to, "write all pages into this folder");
+}
+
+void topping(CLI::App& command, TopAsk& ask) {
+    command.add_option("--every", ask.every_s, "seconds between two pictures")->check(CLI::Range(1, 3600))->capture_default_str();
+    command.add_flag("--once", ask.once, "one picture, as off a terminal");
+}
+
+void applying(CLI::App& command, ApplyAsk& ask) {
+    command.add_option("-f,--file", ask.file, "YAML or JSON; - is standard input")->required();
+    command.add_flag("--dry-run", ask.dry_run, "only show what would change");
+    command.add_flag("--yes", ask.yes, "do not ask");
+}
+
 }  // namespace
 
 void add_commands(CLI::App& app, Chosen& chosen) {
@@ -281,6 +315,9 @@ void add_commands(CLI::App& app, Chosen& chosen) {
     add_sites(app, chosen);
     add_jobs(app, chosen);
     add_money(app, chosen);
+    add(app, chosen, "top", "the network on one screen", top, topping);
+    add(app, chosen, "apply", "objects of an operator's file: shows what would change, then does it", apply, applying);
+    add_explanations(app, chosen);
 }
 
 }  // namespace weir::cli

@@ -2,6 +2,7 @@
 #pragma once
 
 #include "apps/client/commands.hpp"
+#include "apps/client/explain.hpp"
 
 #include <functional>
 
@@ -14,8 +15,11 @@ namespace weir::cli {
 /// What the command line chose, once it is parsed.
 struct Chosen {
     Flags flags;
-    bool is_login = false;
     std::function<Done(Session&)> run;
+    HelpAsk help;
+    CompletionAsk completion;
+    ManAsk man;
+    std::function<Done(Console&)> alone;  ///< Of a command that needs no server, or is not to ask one yet.
 };
 
 /// Adds every command of the client; parsing fills `chosen`, which must outlive `app`.

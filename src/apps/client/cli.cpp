@@ -82,7 +82,7 @@ int explain(const CLI::App& app, const CLI::ParseError& error, const std::vector
 }
 
 Done execute(Console& console, const Chosen& chosen) {
-    if (chosen.is_login) return login(console, chosen.flags);
+    if (chosen.alone) return chosen.alone(console);
     auto session = WEIR_TRY(Session::open(console, chosen.flags));
     return chosen.run(session);
 }

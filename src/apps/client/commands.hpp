@@ -154,6 +154,20 @@ struct WatchAsk {
 };
 [[nodiscard]] Done watch(Session& session, const WatchAsk& ask);
 
+struct TopAsk {
+    std::int64_t every_s = 2;
+    bool once = false;
+};
+/// Sites with their cards, and the newest live jobs; on a terminal again and again, until it is interrupted.
+[[nodiscard]] Done top(Session& session, const TopAsk& ask);
+
+struct ApplyAsk : FileAsk {
+    bool dry_run = false;
+    bool yes = false;
+};
+/// Compares an operator's file with what is there, shows the difference, asks, and applies it.
+[[nodiscard]] Done apply(Session& session, const ApplyAsk& ask);
+
 // ---- money and the journal
 
 [[nodiscard]] Done set_programme(Session& session, const FileAsk& ask);

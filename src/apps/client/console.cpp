@@ -24,11 +24,18 @@ namespace weir::cli {
 namespace {
 
 constexpr std::size_t usual_width = 80;
+constexpr std::size_t usual_height = 24;
 
 std::size_t terminal_width() {
     if (::isatty(STDOUT_FILENO) == 0) return 0;
     winsize size{};
     return ::ioctl(STDOUT_FILENO, TIOCGWINSZ, &size) == 0 && size.ws_col > 0 ? size.ws_col : usual_width;
+}
+
+std::size_t terminal_height() {
+    if (::isatty(STDOUT_FILENO) == 0) return 0;
+    winsize size{};
+    return ::ioctl(STDOUT_FILENO, TIOCGWINSZ, &size) == 0 && size.ws_row > 0 ? size.ws_row : usual_height;
 }
 
 Instant wall_clock() {
@@ -104,6 +111,7 @@ Console system_console() {
             .out = std::cout,
             .err = std::cerr,
             .width = terminal_width(),
+            .height = terminal_height(),
             .talks = ::isatty(STDERR_FILENO) != 0,
             .asks = ::isatty(STDIN_FILENO) != 0,
             .environment = [](const std::string& name) -> std::optional<std::string> {

@@ -22,6 +22,7 @@ struct Console {
     std::ostream& err;  ///< Errors, hints, progress.
     /// Columns of the terminal behind `out`; 0: there is none, and nothing is cut.
     std::size_t width = 0;
+    std::size_t height = 0;  ///< Its rows; 0: there is none.
     /// Whether `err` is a terminal: only then are there hints and progress.
     bool talks = false;
     /// Whether `in` is a terminal: only then is anything asked.

@@ -28,8 +28,9 @@ http::Handler checked(std::vector<Parameter> known, http::Handler handler) {
 
 std::vector<Endpoint> all_endpoints(Context& context) {
     std::vector<Endpoint> all;
-    for (auto* const part : {&people_endpoints, &site_endpoints, &agent_endpoints, &job_endpoints, &job_list_endpoints, &estimate_endpoints,
-                             &log_endpoints, &money_endpoints, &statement_endpoints, &journal_endpoints, &system_endpoints}) {
+    for (auto* const part :
+         {&people_endpoints, &site_endpoints, &agent_endpoints, &job_endpoints, &job_list_endpoints, &estimate_endpoints, &object_endpoints,
+          &log_endpoints, &money_endpoints, &statement_endpoints, &journal_endpoints, &system_endpoints}) {
         std::ranges::move((*part)(context), std::back_inserter(all));
     }
     return all;

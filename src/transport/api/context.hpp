@@ -241,6 +241,7 @@ template <class Body, class Make>
 [[nodiscard]] std::vector<Endpoint> job_endpoints(Context& context);
 [[nodiscard]] std::vector<Endpoint> job_list_endpoints(Context& context);
 [[nodiscard]] std::vector<Endpoint> estimate_endpoints(Context& context);
+[[nodiscard]] std::vector<Endpoint> object_endpoints(Context& context);
 [[nodiscard]] std::vector<Endpoint> log_endpoints(Context& context);
 [[nodiscard]] std::vector<Endpoint> money_endpoints(Context& context);
 [[nodiscard]] std::vector<Endpoint> statement_endpoints(Context& context);

@@ -27,6 +27,7 @@ TEST(OpenApi, ListsEveryRoute) {
                                           "get /metrics",
                                           "get /readyz",
                                           "get /v1/audit",
+                                          "get /v1/capacity",
                                           "get /v1/catalog",
                                           "post /v1/deposits",
                                           "get /v1/jobs",
@@ -45,6 +46,7 @@ TEST(OpenApi, ListsEveryRoute) {
                                           "get /v1/ledger/trial-balance",
                                           "put /v1/network/roles/{subject}",
                                           "get /v1/nodes",
+                                          "post /v1/objects:compare",
                                           "get /v1/openapi.json",
                                           "get /v1/organisations",
                                           "post /v1/organisations",
@@ -118,6 +120,11 @@ const std::map<std::string, std::string>& good_bodies() {
         {"/v1/jobs", Town::job_body()},
         {"/v1/jobs:estimate", Town::job_body()},
         {"/v1/programmes", codec::to_json(Town::programme("p1"))},
+        {"/v1/objects:compare", R"({"organisations":[{"name":"lab","kind":"university"}],"roles":[{"subject":"kim","roles":["auditor"]}],)"
+                                R"("projects":[{"name":"vision","organisation":"lab"}],)"
+                                R"("sites":[{"name":"east","owner":"owner","region":"cn"}],)"
+                                R"("members":[{"project":"vision","subject":"ann","roles":["viewer"]}],"programmes":[)" +
+                                    codec::to_json(Town::programme("p1")) + "]}"},
         {"/v1/vouchers", R"({"programme":"p1","organisation":"lab","amount":100})"},
         {"/v1/sites/{site}/report",
          R"({"site":"east","session":"00000000000000000000000002","sequence":1,"meters":[],"checkpoints":[],"tasks":[]})"},

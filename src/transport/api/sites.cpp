@@ -1,6 +1,10 @@
 // Where work runs: sites, nodes and the catalogue, as everybody sees them.
 #include "transport/api/context.hpp"
 
+#include <algorithm>
+#include <map>
+#include <utility>
+
 namespace weir::api {
 namespace {
 
@@ -33,6 +37,47 @@ Result<std::string, Refusal> list_sites(const View& view) {
     WEIR_CHECK(sees_network(view));
     return codec::to_json(page_of<SiteView>(view.state.sites, view, [&](const SiteName& name, const SiteState& site) {
         return std::optional{view_of(view.state, name, site)};
+    }));
+}
+
+CapacityView capacity_of(const control::State& state, const SiteName& name, const SiteState& site) {
+    std::map<std::pair<std::string, bool>, CardUse> models;
+    const auto of = [&](const std::string& model, bool emulated) -> CardUse& {
+        auto& use = models[{model, emulated}];
+        use.model = model;
+        use.emulated = emulated;
+        return use;
+    };
+    for (const auto& [node_name, node] : site.nodes) {
+        for (const auto& group : node.cards) {
+            auto& use = of(group.model, group.emulated);
+            use.total += MilliCards{1000 * group.count};
+            if (node.healthy) use.healthy += MilliCards{1000 * group.count};
+        }
+    }
+    const auto taken = [](const Placement& placement) { return placement.per_node * static_cast<std::int64_t>(placement.nodes.size()); };
+    CapacityView view{name, site.reachable, site.duty, 0, {}};
+    if (const auto tasks = state.tasks.find(name); tasks != state.tasks.end()) {
+        view.tasks = tasks->second.size();
+        for (const auto& [id, generation] : tasks->second) {
+            const auto& placement = *state.jobs.at(id).placement;
+            of(placement.model, placement.emulated).used += taken(placement);
+        }
+    }
+    if (const auto places = state.places_held.find(name); places != state.places_held.end()) {
+        for (const auto& [id, generation] : places->second) {
+            const auto& placement = *state.jobs.at(id).move->target;
+            of(placement.model, placement.emulated).held += taken(placement);
+        }
+    }
+    for (auto& [model, use] : models) view.cards.push_back(std::move(use));
+    return view;
+}
+
+Result<std::string, Refusal> list_capacity(const View& view) {
+    WEIR_CHECK(sees_network(view));
+    return codec::to_json(page_of<CapacityView>(view.state.sites, view, [&](const SiteName& name, const SiteState& site) {
+        return std::optional{capacity_of(view.state, name, site)};
     }));
 }
 
@@ -130,6 +175,12 @@ std::vector<Endpoint> site_endpoints(Context& context) {
                                            .summary = "The nodes of all sites, by site and name",
                                            .problems = {403}},
                                           list_nodes));
+    endpoints.push_back(listing<CapacityView>(context,
+                                              {.pattern = "/v1/capacity",
+                                               .name = "list_capacity",
+                                               .summary = "Cards of each site by model: how many there are, in use and held",
+                                               .problems = {403}},
+                                              list_capacity));
     endpoints.push_back(listing<Accelerator>(context,
                                              {.pattern = "/v1/catalog",
                                               .name = "list_catalog",

@@ -310,6 +310,26 @@ struct SiteView : Site {
 BOOST_DESCRIBE_STRUCT(SiteView, (Site),
                       (reachable, reachable_since, nodes, healthy_nodes, tasks, duty, drained_by, places_held, tasks_leaving))
 
+/// The cards of one model at a site, in milli-cards.
+struct CardUse {
+    std::string model;
+    bool emulated = false;
+    MilliCards total;
+    MilliCards healthy;   ///< Of nodes that take work.
+    MilliCards used;      ///< By jobs that are there.
+    MilliCards held;      ///< For jobs that are to move there.
+};
+BOOST_DESCRIBE_STRUCT(CardUse, (), (model, emulated, total, healthy, used, held))
+
+struct CapacityView {
+    SiteName site;
+    bool reachable = false;
+    SiteDuty duty = SiteDuty::working;
+    std::uint64_t tasks = 0;
+    std::vector<CardUse> cards;
+};
+BOOST_DESCRIBE_STRUCT(CapacityView, (), (site, reachable, duty, tasks, cards))
+
 /// A node as everybody sees it: without the address at which its ranks meet.
 struct NodeView {
     SiteName site;
@@ -447,6 +467,7 @@ BOOST_DESCRIBE_STRUCT(Page<TokenView>, (), (items, next_cursor, revision))
 BOOST_DESCRIBE_STRUCT(Page<OrganisationView>, (), (items, next_cursor, revision))
 BOOST_DESCRIBE_STRUCT(Page<Project>, (), (items, next_cursor, revision))
 BOOST_DESCRIBE_STRUCT(Page<SiteView>, (), (items, next_cursor, revision))
+BOOST_DESCRIBE_STRUCT(Page<CapacityView>, (), (items, next_cursor, revision))
 BOOST_DESCRIBE_STRUCT(Page<NodeView>, (), (items, next_cursor, revision))
 BOOST_DESCRIBE_STRUCT(Page<Accelerator>, (), (items, next_cursor, revision))
 BOOST_DESCRIBE_STRUCT(Page<JobSummary>, (), (items, next_cursor, revision))

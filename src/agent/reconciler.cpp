@@ -135,7 +135,9 @@ bool Reconciler::is_moving() const {
                if (gang.desired != nullptr && gang.desired->is_prepare()) return false;
                if (gang.view.state == TaskState::ended)
                    return (gang.desired != nullptr || gang.view.any_here) && (record == nullptr || !record->end_known);
-               if (closing) return gang.view.any_alive;
+               const auto memory = memory_.find(entry.first);
+               // A program may take minutes to publish: it is looked at no more often than others that run.
+               if (closing) return gang.view.any_alive && (memory == memory_.end() || !memory->second.awaits_checkpoint);
                return gang.desired != nullptr && gang.view.state == TaskState::starting && !is_doubtful(entry.first, gang);
            });
 }
@@ -291,8 +293,9 @@ bool Reconciler::close(const GenerationKey& key, Gang& gang) {
         memory.logged = gang.closing;
     }
     if (gang.closing == Closing::superseded) return fence_older(std::prev(gangs_.upper_bound({key.job, UINT32_MAX}))->first);
-    if (gang.closing == Closing::paused && waits_for_checkpoint(key, gang)) return false;
-    if (gang.closing == Closing::stop_ordered && waits_to_leave(key, gang)) return false;
+    memory.awaits_checkpoint = (gang.closing == Closing::paused && waits_for_checkpoint(key, gang)) ||
+                               (gang.closing == Closing::stop_ordered && waits_to_leave(key, gang));
+    if (memory.awaits_checkpoint) return false;
     if (gang.closing == Closing::stop_ordered) note_order_to_stop(key, gang);
     for (const auto* rank : gang.ranks) {
         if (rank == nullptr || rank->state == ports::TaskState::ended || rank->state == ports::TaskState::stopping) continue;

@@ -171,7 +171,8 @@ private:
         std::uint32_t bad_in_a_row = 0;
         std::uint32_t put_off = 0;           ///< How often in a row the store did not answer.
         std::vector<Stored> stored;                  ///< Not yet acknowledged.
-        std::optional<ports::BootInstant> asked_at;  ///< For the checkpoint before a pause.
+        std::optional<ports::BootInstant> asked_at;  ///< For the checkpoint before a pause or a stop.
+        bool awaits_checkpoint = false;              ///< And it is not there yet.
         std::set<std::string> there_when_asked;  ///< Editions.
         bool other_ranks_seen = false;  ///< That a rank other than 0 publishes checkpoints was said.
         std::optional<TaskState> told;  ///< In this session.

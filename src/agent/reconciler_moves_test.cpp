@@ -231,6 +231,7 @@ TEST_F(MovesTest, ALeavingTaskIsAskedOnceAndStoppedWhenItHasPublished) {
     EXPECT_EQ(at(103), (Calls{"checkpoint 1/0"}));
     EXPECT_EQ(at(104), Calls{});
     EXPECT_EQ(words(), "");
+    EXPECT_FALSE(agent->is_moving()) << "it may take minutes";
     published()["step-2"] = "two";
     EXPECT_EQ(at(105), (Calls{"stop 1/0"}));
     EXPECT_EQ(tell(), "#4 c1:step-2") << "it is stored while the task comes to its end";
@@ -247,7 +248,7 @@ TEST_F(MovesTest, ALeavingTaskThatPublishesNothingIsStoppedAllTheSame) {
     backend.finish_stopping();
     at(163);
     EXPECT_EQ(tell().find("ended"), std::string::npos) << "first all of its meter";
-    EXPECT_EQ(tell(), "#4 m1/0:5[141,151) m1/0:6[151,161) m1/0:7[161,162) 1:ended(stopped_as_ordered,0)");
+    EXPECT_EQ(tell(), "#4 nodes m1/0:5[141,151) m1/0:6[151,161) m1/0:7[161,162) 1:ended(stopped_as_ordered,0)");
 }
 
 TEST_F(MovesTest, OneThatPublishesByItselfIsNotAskedAndItsNextIsWaitedFor) {

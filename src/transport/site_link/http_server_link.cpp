@@ -71,11 +71,8 @@ HttpServerLink::HttpServerLink(HttpServerLinkOptions options, const http::Client
 Result<http::Answer, http::CallError> HttpServerLink::ask(http::Client& client, const MakeCall& make) {
     for (auto protocol = spoken_.load();; --protocol) {
         auto answer = ask_in(protocol, client, make);
-        if (!answer || answer->status >= 500) {
-            spoken_ = agent_protocol::newest;
-            return answer;
-        }
-        const bool is_unknown = answer->status == 400 && member_of(answer->body, "type") == protocol_type;
+        const bool is_unknown = answer && answer->status == 400 && member_of(answer->body, "type") == protocol_type;
+        if (!answer || answer->status >= 500 || (is_unknown && protocol <= lowest_spoken)) spoken_ = agent_protocol::newest;
         if (!is_unknown || protocol <= lowest_spoken) return answer;
         spoken_ = protocol - 1;
     }

@@ -157,6 +157,10 @@ TEST_F(HttpServerLinkTest, AServerThatKnowsNoProtocolOfOursIsSaidToRefuse) {
     highest = "1";
     EXPECT_EQ(link->post_report(report_of_today()).error().fault, LinkFault::refused);
     EXPECT_EQ(protocols, (std::vector<std::string>{"4", "3", "2"}));
+    highest = "4";
+    body = codec::to_json(ReportAnswer{});
+    EXPECT_TRUE(link->post_report(report_of_today()));
+    EXPECT_EQ(asked.body, codec::to_json(report_of_today())) << "it may have been brought up to date";
 }
 
 TEST_F(HttpServerLinkTest, AnInterruptedLinkIsNotUsedAgain) {

@@ -357,6 +357,7 @@ bool Reconciler::open(const GenerationKey& key, Gang& gang) {
             if (!record->refused.empty()) return true;
         }
     }
+    ask_as_wanted(key, gang);
     return acted;
 }
 

@@ -192,6 +192,7 @@ private:
     [[nodiscard]] bool waits_for_checkpoint(const GenerationKey& key, const Gang& gang);
     [[nodiscard]] bool waits_to_leave(const GenerationKey& key, const Gang& gang);
     [[nodiscard]] bool awaits_checkpoint(const GenerationKey& key, const Gang& gang, Seconds within);
+    void ask_as_wanted(const GenerationKey& key, const Gang& gang);
     void forget_request(const GenerationKey& key);
     [[nodiscard]] bool ask_for_checkpoint(const GenerationKey& key, const ports::TaskObserved& first,
                                           const std::vector<ports::PublishedCheckpoint>& published);

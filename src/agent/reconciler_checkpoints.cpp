@@ -110,6 +110,20 @@ bool Reconciler::ask_for_checkpoint(const GenerationKey& key, const ports::TaskO
     return true;
 }
 
+/// Once for each number, and it runs on. Who publishes by itself need not be asked.
+void Reconciler::ask_as_wanted(const GenerationKey& key, const Gang& gang) {
+    const auto wanted = gang.desired->checkpoint_wanted;
+    const auto* known = records_.find(key);
+    if (!wanted || known == nullptr || known->asked_for >= wanted || !can_be_asked(known->checkpoint)) return;
+    const auto runs = [](const auto* rank) { return rank != nullptr && rank->state == ports::TaskState::running; };
+    if (!std::ranges::all_of(gang.ranks, runs)) return;
+    if (const auto asked = backend_.request_checkpoint(gang.ranks.front()->key); !asked)
+        return complain(key, "ask for a checkpoint", asked.error().message);
+    auto record = *known;
+    record.asked_for = wanted;
+    save(record);
+}
+
 /// It goes on: the next stop or pause asks anew.
 void Reconciler::forget_request(const GenerationKey& key) {
     const auto* known = records_.find(key);

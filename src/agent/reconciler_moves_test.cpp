@@ -240,6 +240,31 @@ TEST_F(MovesTest, ALeavingTaskIsAskedOnceAndStoppedWhenItHasPublished) {
     EXPECT_EQ(words(), "#5 m1/0:1[101,105) 1:ended(stopped_as_ordered,0)");
 }
 
+TEST_F(MovesTest, OneThatRunsOnIsAskedOnceForEachCheckpointThatIsWanted) {
+    auto wanted = run(CheckpointProtocol::signal);
+    wanted.checkpoint_wanted = 2;
+    desire({wanted});
+    EXPECT_EQ(at(102), (Calls{"checkpoint 1/0"}));
+    EXPECT_EQ(at(103), Calls{});
+    restart();
+    desire({wanted});
+    EXPECT_EQ(at(104), Calls{}) << "the agent before this one asked";
+    tell();
+    at(104);
+    wanted.checkpoint_wanted = 3;
+    desire({wanted});
+    EXPECT_EQ(at(105), (Calls{"checkpoint 1/0"}));
+    order_to_leave(wanted);
+    EXPECT_EQ(at(106), (Calls{"checkpoint 1/0"})) << "the last one is another";
+}
+
+TEST_F(MovesTest, OneThatPublishesByItselfIsNotAskedForAnother) {
+    auto wanted = run(CheckpointProtocol::self);
+    wanted.checkpoint_wanted = 2;
+    desire({wanted});
+    EXPECT_EQ(at(102), Calls{});
+}
+
 TEST_F(MovesTest, ALeavingTaskThatPublishesNothingIsStoppedAllTheSame) {
     order_to_leave(run(CheckpointProtocol::signal));
     EXPECT_EQ(at(102), (Calls{"checkpoint 1/0"}));

@@ -71,6 +71,7 @@ struct GenerationRecord {
     /// When it was asked for its last checkpoint, by the boot clock and in seconds since 1970.
     std::optional<std::int64_t> asked_ns{};
     std::optional<std::int64_t> asked_s{};
+    std::optional<std::uint32_t> asked_for{};  ///< The last `checkpoint_wanted` that its program was asked for.
     [[nodiscard]] bool is_held() const { return held.value_or(false); }
     [[nodiscard]] GenerationKey key() const { return {job, generation}; }
     static constexpr std::array field_rules{
@@ -85,7 +86,7 @@ struct GenerationRecord {
 BOOST_DESCRIBE_STRUCT(GenerationRecord, (),
                       (job, generation, project, nodes, master_port, run_on, checkpoint, kill_grace_s, checkpoint_before_s, slice_s,
                        prepared, resume, refused, disk_used_up, metered, replicated, replicated_edition, replicated_made_ns,
-                       stopped_as_ordered, end_known, held, prepared_of, prepared_manifest, asked_ns, asked_s))
+                       stopped_as_ordered, end_known, held, prepared_of, prepared_manifest, asked_ns, asked_s, asked_for))
 
 /// Sessions of this root in which nothing was in doubt, and in which life of the host.
 struct Vouching {

@@ -134,11 +134,12 @@ def say(text):
 def save(chosen, step, state, why):
     if not chosen.checkpoints:
         return
+    global wishes
+    wishes &= ~SAVE   # before it is written: who asks meanwhile, or after the last look, is answered by the next one
+    pathlib.Path(chosen.checkpoints, "REQUEST").unlink(missing_ok=True)
     about = json.dumps({"step": step, "settings": same_training(chosen)}, sort_keys=True)
     folder = checkpoint.publish(chosen.checkpoints, step, {"state.npz": pack(state), "training.json": about.encode()})
     checkpoint.forget_old(chosen.checkpoints, KEEP)
-    request = pathlib.Path(chosen.checkpoints, "REQUEST")
-    request.unlink(missing_ok=True)
     say(f"checkpoint {folder.name} published ({why})")
 
 
@@ -192,7 +193,6 @@ def lead(chosen, training, test):
 
 def after(chosen, step, state, loss, test, asked):
     """What a step leaves behind: a line, a checkpoint."""
-    global wishes
     if step % chosen.checkpoint_every == 0 or step == chosen.steps:
         say(f"step {step}/{chosen.steps} loss {loss:.4f} accuracy {model.accuracy(state, test):.4f}")
     if asked & STOP:
@@ -201,7 +201,6 @@ def after(chosen, step, state, loss, test, asked):
         save(chosen, step, state, "asked for")
     elif step % chosen.checkpoint_every == 0:
         save(chosen, step, state, f"every {chosen.checkpoint_every} steps")
-    wishes &= ~SAVE
 
 
 def finish(chosen, state, test):

@@ -5,15 +5,15 @@
 #include <fmt/core.h>
 
 #include <algorithm>
-#include <condition_variable>
+#include <chrono>
 #include <deque>
 #include <iterator>
 #include <list>
-#include <mutex>
 #include <optional>
 #include <stop_token>
 #include <thread>
 
+#include <time.h>
 #include <unistd.h>
 
 namespace weir::agent {
@@ -59,12 +59,16 @@ Result<void, Flaw> install(ports::SiteBackend& backend, ports::BlobStore& store,
                          true});
     }
     const ports::FetchFile fetch = [&store, &errand](const ports::ManifestEntry& file, int into) -> ports::BackendResult<void> {
+        errand.travel(file.size);
         const auto done = store.fetch(file.sha256, into, errand);
+        errand.travel(0);
         if (done) return {};
         const bool again = done.error().fault == BlobFault::unavailable;
         return fail(BackendError{again ? BackendFault::unavailable : BackendFault::bad_checkpoint, done.error().message});
     };
     for (std::int32_t rank = 0; rank < order.nnodes; ++rank) {
+        // Nobody makes a folder for what is called off.
+        if (errand.onward(0) != ports::Onward::go_on) return fail(Flaw{true, "it was called off", false});
         const auto done = backend.install_checkpoint(task_key(order.key, rank), order.project.text(), *checkpoint, fetch, errand);
         if (!done) return fail(flaw_of(done.error()));
     }
@@ -73,11 +77,12 @@ Result<void, Flaw> install(ports::SiteBackend& backend, ports::BlobStore& store,
 
 DeskAnswer prepare(ports::SiteBackend& backend, ports::BlobStore& store, const PrepareOrder& order, const DeskLimits& limits,
                    Errand& errand) {
-    Prepared answer{.key = order.key, .again = false, .name = {}, .refused = {}, .remarks = {}};
+    Prepared answer{.key = order.key, .again = false, .name = {}, .manifest = {}, .refused = {}, .remarks = {}};
     for (const auto& stored : order.resume) {
         const auto done = install(backend, store, order, stored, limits, errand);
         if (done) {
             answer.name = stored.name;
+            answer.manifest = stored.manifest;
             return answer;
         }
         answer.remarks.push_back(fmt::format("{} of generation {}: {}", stored.name, stored.generation, done.error().message));
@@ -137,7 +142,9 @@ Result<ports::Checkpoint, Flaw> store_all(ports::SiteBackend& backend, ports::Bl
     for (const auto& file : checkpoint->files) {
         const auto opened = backend.open_checkpoint_file(key, order.published.name, file.path);
         if (!opened) return fail(flaw_of(opened.error()));
+        errand.travel(file.size);
         const auto put = store.put(file.sha256, file.size, *opened, errand);
+        errand.travel(0);
         ::close(*opened);
         if (!put) return fail(flaw_of(put.error()));
     }
@@ -188,11 +195,45 @@ private:
     std::uint64_t ended_ = 0;
 };
 
+ports::BootInstant Errand::now() const {
+    timespec now{};
+    ::clock_gettime(CLOCK_BOOTTIME, &now);
+    return {now.tv_sec * 1'000'000'000 + now.tv_nsec};
+}
+
+void Errand::rest(Duration duration) {
+    std::unique_lock lock{resting_};
+    woken_.wait_for(lock, std::chrono::nanoseconds{duration.ns}, [this] { return told_ != ports::Onward::go_on; });
+}
+
+void Errand::drop(ports::Onward what) {
+    {
+        const std::lock_guard lock{resting_};
+        told_ = what;
+    }
+    woken_.notify_all();
+}
+
+/// Whoever waits for its pace lets others go that have something else to do.
+void Errand::keep_pace(std::int64_t bytes) {
+    if (pace_ == nullptr || travelling_ == 0) return;
+    const auto counted = std::min(bytes, travelling_);
+    travelling_ -= counted;
+    const auto wait = pace_->book(counted, now());
+    if (wait.ns <= 0) return;
+    if (turns_ != nullptr) turns_->end();
+    rest(wait);
+    if (turns_ == nullptr) return;
+    slice_ = 0;
+    turns_->take();
+}
+
 ports::Onward Errand::onward(std::int64_t bytes) {
     constexpr std::int64_t slice_bytes = std::int64_t{16} << 20;
     left_ -= bytes;
     slice_ += bytes;
     if (left_ < 0) return ports::Onward::never;
+    keep_pace(bytes);
     if (turns_ != nullptr && slice_ >= slice_bytes) {
         slice_ = 0;
         turns_->end();
@@ -219,6 +260,7 @@ struct ThreadDesk::Impl {
 
     Impl(ports::SiteBackend& backend, ports::BlobStore& store, std::function<void()> wake, DeskLimits limits)
         : backend_{backend}, store_{store}, wake_{std::move(wake)}, limits_{limits} {
+        if (limits.bytes_per_s > 0) pace_.emplace(limits.bytes_per_s);
         for (std::size_t i = 0; i < threads_max; ++i) threads_.emplace_back([this](const std::stop_token& stop) { run(stop); });
     }
     ~Impl() {
@@ -239,16 +281,15 @@ struct ThreadDesk::Impl {
             turns_.take();
             auto answer = carry_out(backend_, store_, (*mine)->order, limits_, *(*mine)->errand);
             turns_.end();
-            bool dropped = false;
             {
                 const std::lock_guard lock{mutex_};
-                dropped = (*mine)->dropped;
+                const bool dropped = (*mine)->dropped;
                 under_way_.erase(*mine);
                 if (!dropped) answers_.push_back(std::move(answer));
             }
-            // Another order of the same project may go now.
+            // Another order of the same project, or for the same generation, may go now.
             changed_.notify_all();
-            if (!dropped) wake_();
+            wake_();
         }
     }
 
@@ -257,13 +298,18 @@ struct ThreadDesk::Impl {
             std::ranges::count_if(under_way_, [&](const auto& one) { return project_of(one.order) == project; }));
     }
 
-    /// The order of the project that has the fewest under way; of those the one that waits longest.
+    [[nodiscard]] bool is_at_work(const GenerationKey& key) const {
+        return std::ranges::any_of(under_way_, [&](const auto& one) { return key_of(one.order) == key; });
+    }
+
+    /// The order of the project that has the fewest under way; of those the one that waits longest. What was dropped may not be at its end
+    /// yet: nobody works on a generation beside it.
     [[nodiscard]] std::deque<DeskOrder>::iterator choose() {
         auto chosen = waiting_.end();
         auto fewest = of_a_project_max;
         for (auto it = waiting_.begin(); it != waiting_.end() && fewest > 0; ++it) {
             const auto count = under_way_of(project_of(*it));
-            if (count >= fewest) continue;
+            if (count >= fewest || is_at_work(key_of(*it))) continue;
             chosen = it;
             fewest = count;
         }
@@ -278,7 +324,7 @@ struct ThreadDesk::Impl {
             return chosen != waiting_.end();
         });
         if (!found || stop.stop_requested()) return std::nullopt;
-        under_way_.push_back({std::move(*chosen), std::make_shared<Errand>(&turns_)});
+        under_way_.push_back({std::move(*chosen), std::make_shared<Errand>(&turns_, pace_ ? &*pace_ : nullptr)});
         waiting_.erase(chosen);
         return std::prev(under_way_.end());
     }
@@ -288,6 +334,7 @@ struct ThreadDesk::Impl {
     std::function<void()> wake_;
     DeskLimits limits_;
     Turns turns_;
+    std::optional<Pace> pace_;
     std::mutex mutex_;
     std::condition_variable_any changed_;
     std::deque<DeskOrder> waiting_;
@@ -319,6 +366,11 @@ void ThreadDesk::drop(const GenerationKey& key) {
     std::erase_if(impl_->answers_, [&](const auto& answer) {
         return std::visit([&](const auto& one) { return one.key == key; }, answer);
     });
+}
+
+bool ThreadDesk::is_at_work(const GenerationKey& key) const {
+    const std::lock_guard lock{impl_->mutex_};
+    return impl_->is_at_work(key);
 }
 
 std::vector<DeskAnswer> ThreadDesk::take() {

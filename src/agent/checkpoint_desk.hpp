@@ -7,19 +7,22 @@
 // A gang's checkpoint is what node rank 0 publishes; every rank of the next generation finds it in its resume folder.
 //
 // Nobody's checkpoint keeps the others' waiting: several are under way at once, of one project at most half of them, and each copies a
-// slice and lets the next one have its turn. One that is larger than the site takes, or whose files have holes that a copy would fill, is
-// not copied at all.
+// slice and lets the next one have its turn; a site may bound how fast they are, all together. One that is larger than the site takes, or
+// whose files have holes that a copy would fill, is not copied at all.
 #pragma once
 
+#include "agent/pace.hpp"
 #include "agent/records.hpp"
 #include "domain/placement.hpp"
 #include "ports/blob_store.hpp"
 #include "ports/site_backend.hpp"
 
 #include <atomic>
+#include <condition_variable>
 #include <cstdint>
 #include <functional>
 #include <memory>
+#include <mutex>
 #include <string>
 #include <utility>
 #include <variant>
@@ -46,6 +49,7 @@ struct Prepared {
     GenerationKey key;
     bool again = false;                ///< The store or the host did not do it now.
     std::string name;                  ///< Of the checkpoint in place; empty: none held, start afresh.
+    Digest manifest;                   ///< Of the same.
     std::string refused;               ///< Why the site can never put it in place; empty: it can.
     std::vector<std::string> remarks;  ///< One for each that did not hold, and why not.
 };
@@ -66,27 +70,45 @@ using DeskAnswer = std::variant<Prepared, Replicated>;
 struct DeskLimits {
     std::int64_t checkpoint_bytes_max = std::int64_t{1} << 40;  ///< As the files of one checkpoint say.
     std::int64_t resume_bytes_max = std::int64_t{1} << 40;      ///< What one may take of the disk of the task that resumes from it.
+    /// How much all copies to and from the store may move in a second, together; 0: as much as they can. A desk without threads takes no
+    /// notice: it would keep its agent waiting.
+    std::int64_t bytes_per_s = 0;
 };
 
 /// How many turns are taken at once, and by whom next: first come, first served, and each who comes back is the last.
 class Turns;
 
 /// One order under way: what it has copied, and whether anybody still wants it. drop() may be called from any thread.
-class Errand final : public ports::Copying {
+class Errand : public ports::Copying {
 public:
-    /// Without `turns` nobody else waits.
-    explicit Errand(Turns* turns = nullptr) : turns_{turns} {}
+    /// Without `turns` nobody else waits; without `pace` it is as fast as it can be.
+    explicit Errand(Turns* turns = nullptr, Pace* pace = nullptr) : turns_{turns}, pace_{pace} {}
     [[nodiscard]] ports::Onward onward(std::int64_t bytes) override;
+    /// The next bytes that are read or written are on their way to or from the store, so many of them: the pace is for these. What is read
+    /// a second time, to be checked, is not.
+    void travel(std::int64_t bytes) { travelling_ = bytes; }
     /// How much may be read and written from now on: a checkpoint that became larger than it was ends the errand.
     void allow(std::int64_t bytes) { left_ = bytes; }
     [[nodiscard]] bool is_beyond() const { return left_ < 0; }
-    void drop(ports::Onward what) { told_ = what; }
+    void drop(ports::Onward what);
+
+protected:
+    /// The clock that the pace goes by.
+    [[nodiscard]] virtual ports::BootInstant now() const;
+    /// Lets this time go by, or less where it is dropped.
+    virtual void rest(Duration duration);
 
 private:
+    void keep_pace(std::int64_t bytes);
+
     Turns* turns_;
+    Pace* pace_;
+    std::int64_t travelling_ = 0;
     std::int64_t left_ = INT64_MAX;
     std::int64_t slice_ = 0;
     std::atomic<ports::Onward> told_ = ports::Onward::go_on;
+    std::mutex resting_;
+    std::condition_variable woken_;
 };
 
 /// Does the work of one order.
@@ -102,6 +124,8 @@ public:
     virtual void order(DeskOrder order) = 0;
     /// Nobody wants what was ordered for this generation any more: it is ended, and not answered.
     virtual void drop(const GenerationKey& key) = 0;
+    /// Whether what was ordered for it, and maybe dropped, still reads or writes.
+    [[nodiscard]] virtual bool is_at_work(const GenerationKey& key) const = 0;
     /// The answers since the last call.
     [[nodiscard]] virtual std::vector<DeskAnswer> take() = 0;
 };
@@ -116,6 +140,7 @@ public:
         answers_.push_back(carry_out(backend_, store_, order, limits_, errand));
     }
     void drop(const GenerationKey&) override {}
+    [[nodiscard]] bool is_at_work(const GenerationKey&) const override { return false; }
     [[nodiscard]] std::vector<DeskAnswer> take() override { return std::exchange(answers_, {}); }
 
 private:
@@ -125,15 +150,17 @@ private:
     std::vector<DeskAnswer> answers_;
 };
 
-/// Carries out orders on threads of its own. The backend's calls for checkpoints then run beside its others and each other: only for
-/// backends that permit it. The destructor ends the orders under way; what they copied is taken up by the next agent.
+/// Carries out orders on threads of its own, those for one generation one after the other. The backend's calls for checkpoints then run
+/// beside its others and each other: only for backends that permit it. The destructor ends the orders under way; what they copied is taken
+/// up by the next agent.
 class ThreadDesk final : public CheckpointDesk {
 public:
-    /// `wake` is called on a thread after each answer; it must not block.
+    /// `wake` is called on a thread after each order that was carried out or dropped; it must not block.
     ThreadDesk(ports::SiteBackend& backend, ports::BlobStore& store, std::function<void()> wake, DeskLimits limits = {});
     ~ThreadDesk() override;
     void order(DeskOrder order) override;
     void drop(const GenerationKey& key) override;
+    [[nodiscard]] bool is_at_work(const GenerationKey& key) const override;
     [[nodiscard]] std::vector<DeskAnswer> take() override;
 
 private:

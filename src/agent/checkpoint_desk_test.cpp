@@ -168,6 +168,38 @@ TEST_F(DeskTest, WhatIsDroppedEndsAndIsNotAnswered) {
     EXPECT_EQ(endless.begun, endless.ended);
 }
 
+TEST_F(DeskTest, NobodyWorksOnAGenerationBesideWhatWasDroppedThere) {
+    EndlessBackend endless{backend};
+    const auto dropped = publish(1, "lab", "endless", "");
+    const auto wanted = publish(1, "lab", "step-1", "one");
+    ThreadDesk desk{endless, blobs, ring(), {.checkpoint_bytes_max = std::int64_t{1} << 50}};
+    desk.order(dropped);
+    while (endless.begun == 0) std::this_thread::yield();
+    EXPECT_TRUE(desk.is_at_work(key(1)));
+    EXPECT_FALSE(desk.is_at_work(key(2)));
+    desk.drop(key(1));
+    desk.order(wanted);
+    const auto answers = await_answer(desk);
+    ASSERT_EQ(answers.size(), 1U);
+    EXPECT_EQ(std::get<Replicated>(answers[0]).published.name, "step-1");
+    EXPECT_EQ(endless.ended, 1) << "before the next began";
+    EXPECT_FALSE(desk.is_at_work(key(1)));
+}
+
+TEST_F(DeskTest, ACheckpointThatWasCalledOffIsPutBeforeNoRank) {
+    Errand errand;
+    errand.drop(ports::Onward::never);
+    const auto checkpoint = FakeBackend::checkpoint("step-1", "one");
+    (void)blobs.put_bytes(sha256("one"), "one");
+    (void)blobs.put_bytes(checkpoint.digest, manifest_text(checkpoint.files));
+    const PrepareOrder order{key(1), *ProjectName::parse("lab"), 2, {{1, "step-1", checkpoint.digest, checkpoint.bytes, Instant{}}}};
+    const auto answer = std::get<Prepared>(carry_out(backend, blobs, order, {}, errand));
+    EXPECT_TRUE(answer.again);
+    EXPECT_TRUE(backend.calls.empty());
+    Errand other;
+    EXPECT_EQ(std::get<Prepared>(carry_out(backend, blobs, order, {}, other)).manifest, checkpoint.digest);
+}
+
 TEST_F(DeskTest, AnAgentThatEndsDoesNotWaitForACopy) {
     EndlessBackend endless{backend};
     {

@@ -101,12 +101,14 @@ struct AgentConfig {
     MiB task_disk{100 << 10};        ///< What the files of one task may take on one node: watched, not enforced by the kernel.
     MiB disk_floor{1 << 10};         ///< With less free on the disk of `root` nothing is started.
     MiB checkpoint_max{1 << 20};     ///< Of one checkpoint, as its files say.
+    std::optional<MiB> checkpoint_rate{};  ///< In a second, of all copies of checkpoints together; absent: as fast as they can be.
     bool sandbox = true;
     bool limits = true;
     Seconds meter_slice{10};        ///< Length of one report of a meter.
     Seconds log_retention{3600};    ///< How long an ended task's directory is kept.
     Seconds pause_grace{30};        ///< How long a paused site waits for a task's checkpoint before it stops it.
     Seconds replicate_within{60};   ///< How long the end of a task waits for its last checkpoint to be stored.
+    Seconds leave_within{300};      ///< Likewise, of a task that goes on at another site and was asked for that checkpoint.
     Seconds poll_wait{20};          ///< How long a question for what should run may wait at the server.
     std::int64_t observe_ms = 200;  ///< How often tasks are looked at while some run.
     static constexpr std::string_view doc = "The agent of one site.";
@@ -122,18 +124,21 @@ struct AgentConfig {
         codec::Field{.name = "task_disk", .optional = true, .min = 1, .max = 1 << 30, .doc = "what the files of a task may take on a node"},
         codec::Field{.name = "disk_floor", .optional = true, .min = 0, .max = 1 << 30, .doc = "with less free nothing is started"},
         codec::Field{.name = "checkpoint_max", .optional = true, .min = 1, .max = 1 << 30, .doc = "bytes of one checkpoint"},
+        codec::Field{.name = "checkpoint_rate", .min = 1, .max = 1 << 30, .doc = "in a second, of all copies of checkpoints together"},
         codec::Field{.name = "sandbox", .optional = true},
         codec::Field{.name = "limits", .optional = true},
         codec::Field{.name = "meter_slice", .optional = true, .min = 1, .max = 3'600, .doc = "length of one report of a meter"},
         codec::Field{.name = "log_retention", .optional = true, .doc = "how long an ended task's directory is kept"},
         codec::Field{.name = "pause_grace", .optional = true, .doc = "how long a paused site waits for a checkpoint"},
         codec::Field{.name = "replicate_within", .optional = true, .doc = "how long an end waits for its last checkpoint"},
+        codec::Field{.name = "leave_within", .optional = true, .doc = "likewise, of a task that goes on at another site"},
         codec::Field{.name = "poll_wait", .optional = true, .min = 1, .max = 60, .doc = "how long a question may wait at the server"},
         codec::Field{.name = "observe_ms", .optional = true, .min = 10, .max = 10'000},
     };
 };
 BOOST_DESCRIBE_STRUCT(AgentConfig, (),
                       (site, server, token_file, root, blobs, supervisor, users, owner_uid, nodes, shared_paths, task_disk, disk_floor,
-                       checkpoint_max, sandbox, limits, meter_slice, log_retention, pause_grace, replicate_within, poll_wait, observe_ms))
+                       checkpoint_max, checkpoint_rate, sandbox, limits, meter_slice, log_retention, pause_grace, replicate_within,
+                       leave_within, poll_wait, observe_ms))
 
 }  // namespace weir::agent

@@ -58,7 +58,10 @@ public:
     /// one's first word.
     void hear_list(const Desired& list) {
         if (lists_too_) {
-            for (const auto& task : list.tasks) doubtful_.emplace(task.job, task.generation);
+            for (const auto& task : list.tasks) {
+                // Of nobody was ordered yet to begin it.
+                if (!task.is_prepare()) doubtful_.emplace(task.job, task.generation);
+            }
             return hear_revision(list.revision);
         }
         if (doubtful_.empty()) return;

@@ -32,6 +32,18 @@ const ports::TaskObserved* first_failed(const std::vector<const ports::TaskObser
 
 bool is_alive(const ports::TaskObserved& rank) { return rank.state != ports::TaskState::ended; }
 
+/// The last of these instants of the ranks that were started, where it is known of each.
+std::optional<ports::BootInstant> last_of(const std::vector<const ports::TaskObserved*>& ranks,
+                                          std::optional<ports::BootInstant> ports::TaskObserved::*instant) {
+    std::optional<ports::BootInstant> last;
+    for (const auto* rank : ranks) {
+        if (rank == nullptr) continue;
+        if (!(rank->*instant)) return std::nullopt;
+        last = std::max(last, rank->*instant);
+    }
+    return last;
+}
+
 }  // namespace
 
 std::optional<Reason> reason_of(const ports::TaskObserved& rank) {
@@ -66,7 +78,12 @@ GangView look_at(const std::vector<const ports::TaskObserved*>& ranks, bool clos
         all_done = all_done && reason_of(*rank) == Reason::exited;
         view.ended_at_s = std::max(view.ended_at_s, rank->ended_at_s);
     }
-    if (view.any_alive) view.ended_at_s = 0;
+    view.began = last_of(ranks, &ports::TaskObserved::began);
+    if (view.any_alive) {
+        view.ended_at_s = 0;
+    } else {
+        view.ended = last_of(ranks, &ports::TaskObserved::ended);
+    }
     const auto* failed = first_failed(ranks);
     if (failed != nullptr) {
         view.first_failed = failed->key.node_rank;

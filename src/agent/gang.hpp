@@ -24,6 +24,8 @@ struct GangView {
     bool any_here = false;                     ///< At least one rank was started.
     bool any_alive = false;
     std::int64_t ended_at_s = 0;  ///< Of the last rank; 0 while one lives.
+    std::optional<ports::BootInstant> began{};  ///< Of the last rank, where that is known of each.
+    std::optional<ports::BootInstant> ended{};  ///< Likewise; nothing while one lives.
 };
 
 /// What a rank's end means to the network. A rank that was stopped by us has no reason of its own.

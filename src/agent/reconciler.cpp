@@ -1,4 +1,5 @@
-// What is to be done: observing, starting, stopping, fencing, renewing. What is to be said is in reconciler_reports.cpp.
+// What is to be done: observing, starting, stopping, fencing, renewing. Checkpoints are in reconciler_checkpoints.cpp, what is to be said
+// in reconciler_reports.cpp.
 #include "agent/reconciler.hpp"
 
 #include "agent/task_spec.hpp"
@@ -13,17 +14,9 @@ namespace weir::agent {
 namespace {
 
 constexpr std::int64_t ns_per_s = 1'000'000'000;
-constexpr std::int64_t ahead_at_most_s = 60;  ///< A folder of later than that was made before the clock was set back.
 constexpr int looks_max = 4;  ///< In one step; what is left waits for the next.
-/// From one second to a minute: each attempt may read all of a checkpoint again.
-ports::BootInstant pause_after(std::uint32_t failures) { return {std::min<std::int64_t>(1LL << std::min(failures, 6U), 60) * ns_per_s}; }
 /// Of a task whose files took more than they may: what the kernel says of a quota that is used up, EDQUOT.
 constexpr std::int64_t disk_exit_code = 122;
-constexpr ports::BootInstant prepare_within{300 * ns_per_s};  ///< Then the network may try elsewhere: cards that wait cost nobody.
-constexpr std::uint32_t bad_at_once_max = 8;  ///< Checkpoints that do not hold; beyond them each one waits longer.
-constexpr std::size_t stored_untold_max = 4;  ///< Of a generation, while the server is away; it keeps two.
-
-ports::BootInstant later(ports::BootInstant from, ports::BootInstant by) { return {from.ns + by.ns}; }
 
 std::optional<GenerationKey> key_of(const ports::TaskKey& task) {
     const auto job = JobId::parse(task.job);
@@ -34,10 +27,6 @@ std::optional<GenerationKey> key_of(const ports::TaskKey& task) {
 /// A rank that is gone and was not done: the others cannot go on without it.
 bool has_ended_badly(const ports::TaskObserved* rank) {
     return rank != nullptr && rank->state == ports::TaskState::ended && reason_of(*rank) != Reason::exited;
-}
-
-bool can_be_asked(CheckpointProtocol protocol) {
-    return protocol == CheckpointProtocol::signal || protocol == CheckpointProtocol::file;
 }
 
 void widen(std::vector<const ports::TaskObserved*>& ranks, std::size_t size) {
@@ -142,9 +131,13 @@ bool Reconciler::is_moving() const {
                const auto& gang = entry.second;
                const auto* record = records_.find(entry.first);
                const bool closing = gang.closing != Closing::none;
+               // The desk wakes whoever waits for it.
+               if (gang.desired != nullptr && gang.desired->is_prepare()) return false;
                if (gang.view.state == TaskState::ended)
                    return (gang.desired != nullptr || gang.view.any_here) && (record == nullptr || !record->end_known);
-               if (closing) return gang.view.any_alive;
+               const auto memory = memory_.find(entry.first);
+               // A program may take minutes to publish: it is looked at no more often than others that run.
+               if (closing) return gang.view.any_alive && (memory == memory_.end() || !memory->second.awaits_checkpoint);
                return gang.desired != nullptr && gang.view.state == TaskState::starting && !is_doubtful(entry.first, gang);
            });
 }
@@ -300,7 +293,9 @@ bool Reconciler::close(const GenerationKey& key, Gang& gang) {
         memory.logged = gang.closing;
     }
     if (gang.closing == Closing::superseded) return fence_older(std::prev(gangs_.upper_bound({key.job, UINT32_MAX}))->first);
-    if (gang.closing == Closing::paused && waits_for_checkpoint(key, gang)) return false;
+    memory.awaits_checkpoint = (gang.closing == Closing::paused && waits_for_checkpoint(key, gang)) ||
+                               (gang.closing == Closing::stop_ordered && waits_to_leave(key, gang));
+    if (memory.awaits_checkpoint) return false;
     if (gang.closing == Closing::stop_ordered) note_order_to_stop(key, gang);
     for (const auto* rank : gang.ranks) {
         if (rank == nullptr || rank->state == ports::TaskState::ended || rank->state == ports::TaskState::stopping) continue;
@@ -330,26 +325,19 @@ bool Reconciler::fence_older(const GenerationKey& key) {
     return fenced.has_value();
 }
 
-/// Asks once, then waits for a checkpoint that was not there before, or for the grace.
-bool Reconciler::waits_for_checkpoint(const GenerationKey& key, const Gang& gang) {
-    const auto* record = records_.find(key);
-    const auto* first = gang.ranks.front();
-    if (record == nullptr || !can_be_asked(record->checkpoint)) return false;
-    if (first == nullptr || first->state != ports::TaskState::running) return false;
-    auto& memory = memory_[key];
-    const auto published = backend_.list_checkpoints(first->key);
-    if (!published) return false;
-    if (!memory.asked_at) {
-        if (const auto asked = backend_.request_checkpoint(first->key); !asked) return false;
-        memory.asked_at = now_;
-        for (const auto& one : *published) memory.there_when_asked.insert(one.edition);
-        return true;
-    }
-    const bool came = std::ranges::any_of(*published, [&](const auto& one) { return !memory.there_when_asked.contains(one.edition); });
-    return !came && now_ < later(*memory.asked_at, {options_.pause_grace.value * ns_per_s});
+/// A place is held for it here: what it will resume from is put there, and nothing else.
+bool Reconciler::hold(const GenerationKey& key, const Gang& gang) {
+    // Nobody knows yet who speaks for this site.
+    if (!terms_ || book_.is_new() || gang.desired->resume.empty()) return false;
+    const auto* record = make_record(key, *gang.desired);
+    if (record == nullptr) return false;
+    const bool was_prepared = record->prepared;
+    return is_prepared(key, *record, gang) && !was_prepared;
 }
 
 bool Reconciler::open(const GenerationKey& key, Gang& gang) {
+    if (gang.desired->is_prepare()) return hold(key, gang);
+    forget_request(key);
     const auto deadline = deadline_of(gang.desired->run_on);
     if (!deadline || *deadline <= now_) return false;
     if (older_lives(key)) return false;
@@ -363,12 +351,13 @@ bool Reconciler::open(const GenerationKey& key, Gang& gang) {
     for (std::size_t i = 0; i < gang.ranks.size(); ++i) {
         if (gang.ranks[i] != nullptr && gang.ranks[i]->begun) {
             renew(key, *gang.ranks[i], *deadline);
-        } else if (list_is_current() && is_prepared(key, *record, *gang.desired)) {
+        } else if (list_is_current() && is_prepared(key, *record, gang)) {
             acted = start(key, gang, static_cast<std::int32_t>(i), *deadline) || acted;
             record = records_.find(key);
             if (!record->refused.empty()) return true;
         }
     }
+    ask_as_wanted(key, gang);
     return acted;
 }
 
@@ -379,8 +368,9 @@ bool Reconciler::list_is_current() const { return !book_.is_new() && desired_->r
 /// Whether it may have been begun by another agent of this site.
 Doubt Reconciler::doubt_of(const GenerationKey& key, const Gang& gang) const {
     const bool any_here = std::ranges::any_of(gang.ranks, [](const auto* rank) { return rank != nullptr; });
-    if (any_here || gang.desired == nullptr) return Doubt::none;
-    return doubts_.of(key, records_.find(key) != nullptr, gang.desired->run_on, now_);
+    if (any_here || gang.desired == nullptr || gang.desired->is_prepare()) return Doubt::none;
+    const auto* record = records_.find(key);
+    return doubts_.of(key, record != nullptr && !record->is_held(), gang.desired->run_on, now_);
 }
 
 bool Reconciler::older_lives(const GenerationKey& key) const {
@@ -390,18 +380,24 @@ bool Reconciler::older_lives(const GenerationKey& key) const {
     return false;
 }
 
-/// The record of a generation that is to run here, durable before its first process.
+/// The record of a generation that is to run here, durable before its first process; of one for which a place is held, before its
+/// checkpoint.
 const GenerationRecord* Reconciler::make_record(const GenerationKey& key, const DesiredTask& desired) {
-    if (const auto* known = records_.find(key)) return known;
+    const auto* known = records_.find(key);
+    if (known != nullptr && (!known->is_held() || desired.is_prepare())) return known;
     if (!fence_older(key)) return nullptr;
     std::set<std::uint16_t> taken;
-    for (const auto& [other, record] : records_.all()) taken.insert(record.master_port);
-    GenerationRecord record;
+    for (const auto& [other, record] : records_.all()) {
+        if (record.master_port != 0) taken.insert(record.master_port);
+    }
+    // What was put in place while it was held is there; all else is as it is now that it begins.
+    GenerationRecord record = known != nullptr ? *known : GenerationRecord{};
     record.job = key.job;
     record.generation = key.generation;
     record.project = desired.project;
+    record.nodes.clear();
     for (const auto& placed : desired.placement.nodes) record.nodes.push_back(placed.node);
-    record.master_port = pick_port_(taken);
+    record.master_port = desired.is_prepare() ? 0 : pick_port_(taken);
     record.run_on = desired.run_on;
     record.checkpoint = desired.checkpoint;
     record.kill_grace_s = terms_->kill_grace_ms / 1000;
@@ -409,9 +405,10 @@ const GenerationRecord* Reconciler::make_record(const GenerationKey& key, const 
     const auto lease_s = (desired.run_on ? terms_->run_on_lease_ms : terms_->lease_ms) / 1000;
     if (can_be_asked(desired.checkpoint)) record.checkpoint_before_s = std::min(record.kill_grace_s, lease_s / 3);
     record.slice_s = options_.meter_slice.value;
-    record.prepared = desired.resume.empty();
-    record.metered.resize(record.nodes.size(), 0);
-    if (record.master_port == 0) {
+    record.held = desired.is_prepare() ? std::optional{true} : std::nullopt;
+    if (known == nullptr) record.prepared = desired.resume.empty();
+    record.metered.assign(record.nodes.size(), 0);
+    if (record.master_port == 0 && !desired.is_prepare()) {
         complain(key, "start", "no port is free for its first rank");
         return nullptr;
     }
@@ -419,18 +416,12 @@ const GenerationRecord* Reconciler::make_record(const GenerationKey& key, const 
         complain(key, "start", saved.error());
         return nullptr;
     }
+    if (known != nullptr) {
+        // It begins now: what could not be put in place before is tried at once.
+        memory_[key].prepare_after = {};
+        memory_[key].put_off = 0;
+    }
     return records_.find(key);
-}
-
-bool Reconciler::is_prepared(const GenerationKey& key, const GenerationRecord& record, const DesiredTask& desired) {
-    if (record.prepared) return true;
-    auto& memory = memory_[key];
-    if (memory.preparing || now_ < memory.prepare_after) return false;
-    memory.preparing = true;
-    desk_.order(PrepareOrder{key, desired.project, static_cast<std::int32_t>(desired.placement.nodes.size()), desired.resume});
-    take_answers();
-    const auto* now = records_.find(key);
-    return now != nullptr && now->prepared;
 }
 
 bool Reconciler::start(const GenerationKey& key, const Gang& gang, std::int32_t rank, ports::BootInstant deadline) {
@@ -478,173 +469,6 @@ std::optional<ports::BootInstant> Reconciler::deadline_of(bool run_on) const {
     return ports::BootInstant{grant_->sent_at.ns + (run_on ? grant_->terms.run_on_lease_ms : grant_->terms.lease_ms) * 1'000'000};
 }
 
-// ---- checkpoints ----
-
-void Reconciler::take_answers() {
-    for (const auto& answer : desk_.take()) {
-        std::visit([this](const auto& one) { take(one); }, answer);
-    }
-}
-
-void Reconciler::take(const Prepared& answer) {
-    auto& memory = memory_[answer.key];
-    memory.preparing = false;
-    for (const auto& remark : answer.remarks) {
-        spdlog::warn("checkpoint.bad job={} generation={} why=\"{}\"", answer.key.job.text(), answer.key.generation, remark);
-    }
-    const bool is_known = records_.find(answer.key) != nullptr;
-    if (!answer.refused.empty() && is_known) return refuse_for_good(answer.key, answer.refused);
-    if (answer.again) {
-        if (!memory.unprepared_since) memory.unprepared_since = now_;
-        if (is_known && now_ >= later(*memory.unprepared_since, prepare_within)) {
-            return refuse_for_good(answer.key, fmt::format("what it resumes from could not be put in place for {} s: {}",
-                                                           prepare_within.ns / ns_per_s, answer.remarks.back()));
-        }
-        memory.prepare_after = later(now_, pause_after(memory.put_off++));
-        return;
-    }
-    memory.put_off = 0;
-    const auto* known = records_.find(answer.key);
-    if (known == nullptr) return;
-    auto record = *known;
-    record.prepared = true;
-    record.resume = answer.name;
-    save(record);
-}
-
-void Reconciler::take(const Replicated& answer) {
-    auto& memory = memory_[answer.key];
-    memory.replicating.reset();
-    auto& edition =
-        memory.editions.try_emplace(answer.published.edition, Edition{now_s_, place_of(answer.published, memory, 0)}).first->second;
-    if (answer.again) {
-        memory.replicate_after = later(now_, pause_after(memory.put_off++));
-        complain(answer.key, "store a checkpoint", answer.fault);
-        return;
-    }
-    memory.put_off = 0;
-    if (!answer.fault.empty()) {
-        edition.bad = true;
-        if (++memory.bad_in_a_row > bad_at_once_max)
-            memory.replicate_after = later(now_, pause_after(memory.bad_in_a_row - bad_at_once_max));
-        spdlog::warn("checkpoint.bad job={} generation={} name={} why=\"{}\"", answer.key.job.text(), answer.key.generation,
-                     answer.published.name, answer.fault);
-        return;
-    }
-    memory.bad_in_a_row = 0;
-    memory.stored_upto = std::max(memory.stored_upto, edition.place);
-    spdlog::info("checkpoint.stored job={} generation={} name={} bytes={}", answer.key.job.text(), answer.key.generation,
-                 answer.published.name, answer.bytes);
-    memory.stored.push_back(
-        {{answer.key.job, answer.key.generation, answer.published.name, answer.manifest, answer.bytes, edition.since_s}, answer.published});
-    // The newest say all that those before them do.
-    if (memory.stored.size() > stored_untold_max) memory.stored.erase(memory.stored.begin());
-}
-
-/// Whether what it publishes is of no use to anybody any more: its job is over, or goes on elsewhere without it.
-bool Reconciler::is_given_up(const Gang& gang) {
-    return gang.closing == Closing::superseded || gang.closing == Closing::stop_ordered || gang.closing == Closing::undesired;
-}
-
-void Reconciler::drop_copies(const GenerationKey& key, const Gang& gang) {
-    if (!is_given_up(gang)) return;
-    const auto found = memory_.find(key);
-    if (found == memory_.end() || (!found->second.replicating && !found->second.preparing)) return;
-    desk_.drop(key);
-    found->second.replicating.reset();
-    found->second.preparing = false;
-}
-
-/// Orders the newest checkpoint that holds, where the store does not have it. True where the order may be answered already.
-bool Reconciler::replicate(const GenerationKey& key, const Gang& gang) {
-    const auto* record = records_.find(key);
-    if (record == nullptr || gang.ranks.empty() || gang.ranks.front() == nullptr || record->end_known) return false;
-    if (is_given_up(gang)) return false;
-    auto& memory = memory_[key];
-    auto published = published_to_store(key, gang);
-    if (!published) return false;
-    remember_editions(*published, *record, memory);
-    if (memory.replicating || now_ < memory.replicate_after) return false;
-    const auto age_of = [&](const ports::PublishedCheckpoint& one) { return memory.editions.at(one.edition).place; };
-    std::ranges::sort(*published, std::greater{}, age_of);
-    for (const auto& one : *published) {
-        const auto& known = memory.editions.at(one.edition);
-        if (known.place <= memory.stored_upto || one.edition == record->replicated_edition) return false;
-        if (known.bad) continue;
-        name_other_ranks(key, gang);
-        memory.replicating = one;
-        desk_.order(ReplicateOrder{key, record->project, one});
-        return true;
-    }
-    return false;
-}
-
-Reconciler::Place Reconciler::place_of(const ports::PublishedCheckpoint& one, const Memory& memory, std::size_t index) const {
-    return {era_, std::min(one.made_ns, seconds(now_s_ + 1).ns), memory.looks, index};
-}
-
-/// Whether the agent before this one passed it over: it was made before what that one stored, or before the clock was set back.
-bool Reconciler::was_passed_over(const ports::PublishedCheckpoint& one, const GenerationRecord& record) const {
-    if (record.replicated_made_ns == 0 || !one.is_made_known()) return false;
-    return one.made_ns < record.replicated_made_ns || one.made_ns > seconds(now_s_ + ahead_at_most_s).ns;
-}
-
-/// A copy takes its time, and waits for others: what is in a checkpoint is what was done until it was published, not until it was copied.
-void Reconciler::remember_editions(const std::vector<ports::PublishedCheckpoint>& published, const GenerationRecord& record,
-                                   Memory& memory) const {
-    const bool is_first = memory.looks++ == 0;
-    if (is_first && record.replicated_made_ns > 0)
-        memory.stored_upto =
-            std::max(memory.stored_upto, Place{.era = era_, .made_ns = std::min(record.replicated_made_ns, seconds(now_s_).ns)});
-    std::set<std::string_view> there;
-    for (const auto& one : published) {
-        auto place = place_of(one, memory, there.size());
-        if (is_first && was_passed_over(one, record)) place.era = 0;
-        memory.editions.try_emplace(one.edition, Edition{std::min(now_s_, one.changed_s), place});
-        there.insert(one.edition);
-    }
-    if (memory.editions.size() == there.size()) return;
-    if (memory.replicating) there.insert(memory.replicating->edition);
-    std::erase_if(memory.editions, [&](const auto& one) { return !there.contains(one.first); });
-}
-
-/// What is published under names that can be stored, oldest first. The others are named once, one of them for all.
-std::optional<std::vector<ports::PublishedCheckpoint>> Reconciler::published_to_store(const GenerationKey& key, const Gang& gang) {
-    auto published = backend_.list_checkpoints(gang.ranks.front()->key);
-    if (!published) {
-        if (published.error().fault == ports::BackendFault::bad_checkpoint)
-            complain(key, "list its checkpoints", published.error().message);
-        return std::nullopt;
-    }
-    const auto has_name = [](const ports::PublishedCheckpoint& one) { return is_name(one.name); };
-    const auto unfit = std::ranges::find_if_not(*published, has_name);
-    if (unfit == published->end()) return std::move(*published);
-    complain(key, "name its checkpoints",
-             unfit->name + ": a name has 1 to 63 of a-z, 0-9, '-' and '.'; the task must publish under such a one");
-    std::erase_if(*published, std::not_fn(has_name));
-    return std::move(*published);
-}
-
-/// A gang's checkpoint is what node rank 0 publishes. What the others publish stays where it is, and that is said once.
-void Reconciler::name_other_ranks(const GenerationKey& key, const Gang& gang) {
-    auto& memory = memory_[key];
-    for (std::size_t i = 1; i < gang.ranks.size() && !memory.other_ranks_seen; ++i) {
-        if (gang.ranks[i] == nullptr) continue;
-        const auto published = backend_.list_checkpoints(gang.ranks[i]->key);
-        if (!published || published->empty()) continue;
-        memory.other_ranks_seen = true;
-        spdlog::warn("checkpoint.not_stored job={} generation={} rank={} name={} why=\"a gang's checkpoint is what node rank 0 publishes; "
-                     "gather the others' parts there\"",
-                     key.job.text(), key.generation, i, published->back().name);
-    }
-}
-
-bool Reconciler::checkpoints_settled(const GenerationKey& key, const Gang& gang) const {
-    if (now_s_ >= gang.view.ended_at_s + options_.replicate_within.value) return true;
-    const auto found = memory_.find(key);
-    return found == memory_.end() || (!found->second.replicating && found->second.replicate_after <= now_);
-}
-
 // ---- keeping house ----
 
 /// Ended generations beyond those that are kept, the oldest end first.
@@ -676,7 +500,8 @@ void Reconciler::clean_up() {
             }
             continue;
         }
-        // What was copied for a start that never came.
+        // What was copied for a start that never came, or is just being copied.
+        if (desk_.is_at_work(key)) continue;
         for (std::size_t i = 0; i < record->nodes.size(); ++i) {
             (void)backend_.forget({key.job.text(), key.generation, static_cast<std::int32_t>(i)});
         }

@@ -8,7 +8,9 @@
 //     here at once; older ones are fenced before a newer one starts;
 //   - nothing is started, and no lease is renewed, but under a lease that the server gave: it counts from the moment the report was
 //     sent, on the boot clock;
-//   - an end is told after all its meter and, within `replicate_within`, after its last checkpoint is stored;
+//   - an end is told after all its meter and, within `replicate_within`, after its last checkpoint is stored; within `leave_within` where
+//     the task leaves for another site and was asked for that checkpoint;
+//   - of a generation for which a place is held nothing is begun, and nothing is told but which checkpoint lies there;
 //   - everything but the lease survives the agent: a new Reconciler over the same backend and records goes on where the old one was.
 //
 // Level, not edge: what was heard is the whole truth until something newer is heard. Before anything was heard nothing is stopped.
@@ -45,6 +47,7 @@ struct ReconcilerOptions {
     Seconds log_retention{3600};
     Seconds pause_grace{30};
     Seconds replicate_within{60};
+    Seconds leave_within{300};
     std::size_t lines_per_report = 1000;  ///< Of each kind (meters, checkpoints, tasks) in one report; the rest goes with the next.
     std::int64_t task_files = 2'000'000;  ///< Files and folders of one task, likewise.
     MiB task_disk{102'400};               ///< What the files of one task may take before it is stopped.
@@ -155,7 +158,8 @@ private:
     struct Memory {
         std::map<std::int32_t, ports::BootInstant> granted;  ///< Deadlines in force, by rank.
         std::set<std::int32_t> stop_sent;
-        bool preparing = false;
+        std::optional<Digest> preparing;         ///< Of the list from which a checkpoint is being put in place.
+        std::optional<Digest> told_prepared;     ///< The checkpoint in place that the server knows of; in this session.
         std::optional<ports::PublishedCheckpoint> replicating;  ///< The checkpoint under way.
         std::map<std::string, Edition, std::less<>> editions;
         std::uint64_t looks = 0;  ///< At what is published.
@@ -167,7 +171,8 @@ private:
         std::uint32_t bad_in_a_row = 0;
         std::uint32_t put_off = 0;           ///< How often in a row the store did not answer.
         std::vector<Stored> stored;                  ///< Not yet acknowledged.
-        std::optional<ports::BootInstant> asked_at;  ///< For the checkpoint before a pause.
+        std::optional<ports::BootInstant> asked_at;  ///< For the checkpoint before a pause or a stop.
+        bool awaits_checkpoint = false;              ///< And it is not there yet.
         std::set<std::string> there_when_asked;  ///< Editions.
         bool other_ranks_seen = false;  ///< That a rank other than 0 publishes checkpoints was said.
         std::optional<TaskState> told;  ///< In this session.
@@ -185,13 +190,20 @@ private:
     bool close(const GenerationKey& key, Gang& gang);
     bool fence_older(const GenerationKey& key);
     [[nodiscard]] bool waits_for_checkpoint(const GenerationKey& key, const Gang& gang);
+    [[nodiscard]] bool waits_to_leave(const GenerationKey& key, const Gang& gang);
+    [[nodiscard]] bool awaits_checkpoint(const GenerationKey& key, const Gang& gang, Seconds within);
+    void ask_as_wanted(const GenerationKey& key, const Gang& gang);
+    void forget_request(const GenerationKey& key);
+    [[nodiscard]] bool ask_for_checkpoint(const GenerationKey& key, const ports::TaskObserved& first,
+                                          const std::vector<ports::PublishedCheckpoint>& published);
     bool open(const GenerationKey& key, Gang& gang);
+    bool hold(const GenerationKey& key, const Gang& gang);
     [[nodiscard]] bool list_is_current() const;
     [[nodiscard]] Doubt doubt_of(const GenerationKey& key, const Gang& gang) const;
     [[nodiscard]] bool is_doubtful(const GenerationKey& key, const Gang& gang) const { return doubt_of(key, gang) == Doubt::waits; }
     [[nodiscard]] bool older_lives(const GenerationKey& key) const;
     [[nodiscard]] const GenerationRecord* make_record(const GenerationKey& key, const DesiredTask& desired);
-    [[nodiscard]] bool is_prepared(const GenerationKey& key, const GenerationRecord& record, const DesiredTask& desired);
+    [[nodiscard]] bool is_prepared(const GenerationKey& key, const GenerationRecord& record, const Gang& gang);
     bool start(const GenerationKey& key, const Gang& gang, std::int32_t rank, ports::BootInstant deadline);
     void renew(const GenerationKey& key, const ports::TaskObserved& rank, ports::BootInstant deadline);
     void take_grants();
@@ -202,6 +214,7 @@ private:
     void take(const Prepared& answer);
     void take(const Replicated& answer);
     bool replicate(const GenerationKey& key, const Gang& gang);
+    [[nodiscard]] static bool leaves(const Gang& gang);
     [[nodiscard]] static bool is_given_up(const Gang& gang);
     void drop_copies(const GenerationKey& key, const Gang& gang);
     [[nodiscard]] bool checkpoints_settled(const GenerationKey& key, const Gang& gang) const;
@@ -218,6 +231,8 @@ private:
     void hear_refusal(const std::string& why, Instant wall);
     [[nodiscard]] bool add_meters(const GenerationKey& key, const Gang& gang, SiteReport& report) const;
     void add_task(const GenerationKey& key, const Gang& gang, bool all_metered, SiteReport& report);
+    void add_prepared(const GenerationKey& key, const Gang& gang, SiteReport& report);
+    [[nodiscard]] std::optional<std::int64_t> ago_ms_of(const GangView& view) const;
     void acknowledge(const SiteReport& report);
 
     [[nodiscard]] std::vector<Node> nodes_to_tell() const;

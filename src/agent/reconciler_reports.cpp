@@ -54,7 +54,10 @@ void Reconciler::remember_vouching() {
 
 void Reconciler::tell_everything_anew() {
     nodes_told_ = false;
-    for (auto& [key, memory] : memory_) memory.told.reset();
+    for (auto& [key, memory] : memory_) {
+        memory.told.reset();
+        memory.told_prepared.reset();
+    }
 }
 
 void Reconciler::begin_first_session(Instant wall) {
@@ -64,11 +67,11 @@ void Reconciler::begin_first_session(Instant wall) {
 const SiteReport* Reconciler::report(Instant wall) {
     begin_first_session(wall);
     if (session().empty()) return nullptr;
-    if (book_.waiting()) return &*book_.waiting();
+    if (book_.waiting()) return &book_.waiting_at(now_);
     auto changed = changes();
     // A session begins with a report, though there be nothing to say: only then do heartbeats count.
     if (Refusals::says_nothing(changed) && !book_.is_new()) return nullptr;
-    return &book_.cut(std::move(changed));
+    return &book_.cut(std::move(changed), now_);
 }
 
 /// A site that is paused, or whose disk is full, has no healthy node: nothing new is placed there.
@@ -96,7 +99,10 @@ void Reconciler::add_lines(SiteReport& report) {
     for (const auto& [key, gang] : gangs_) {
         if (generations >= refusals_.generations_max()) return;
         if (refusals_.waits(key, now_)) continue;
-        const auto lines_before = report.meters.size() + report.checkpoints.size() + report.tasks.size();
+        const auto lines = [&report] {
+            return report.meters.size() + report.checkpoints.size() + report.tasks.size() + (report.prepared ? report.prepared->size() : 0);
+        };
+        const auto lines_before = lines();
         const auto found = memory_.find(key);
         if (found != memory_.end() && !found->second.stored.empty()) {
             // An end is told with its last checkpoint or after it, never before.
@@ -106,7 +112,8 @@ void Reconciler::add_lines(SiteReport& report) {
         }
         const bool all_metered = add_meters(key, gang, report);
         if (report.tasks.size() < options_.lines_per_report) add_task(key, gang, all_metered, report);
-        if (report.meters.size() + report.checkpoints.size() + report.tasks.size() > lines_before) ++generations;
+        add_prepared(key, gang, report);
+        if (lines() > lines_before) ++generations;
     }
 }
 
@@ -130,7 +137,30 @@ bool Reconciler::add_meters(const GenerationKey& key, const Gang& gang, SiteRepo
     return all;
 }
 
+/// Which checkpoint lies where a generation would resume from it that is not told to begin yet.
+void Reconciler::add_prepared(const GenerationKey& key, const Gang& gang, SiteReport& report) {
+    if (gang.desired == nullptr || !gang.desired->is_prepare()) return;
+    const auto* record = records_.find(key);
+    if (record == nullptr || !record->prepared || !record->prepared_manifest) return;
+    if (memory_[key].told_prepared == record->prepared_manifest) return;
+    if (!report.prepared) report.prepared.emplace();
+    if (report.prepared->size() < options_.lines_per_report)
+        report.prepared->push_back({key.job, key.generation, *record->prepared_manifest});
+}
+
+/// How long ago it ended, or began to run: by the boot clock where its supervisor said when, else as the clock that meters says.
+std::optional<std::int64_t> Reconciler::ago_ms_of(const GangView& view) const {
+    const auto since = [this](std::optional<ports::BootInstant> at, std::int64_t at_s) -> std::optional<std::int64_t> {
+        if (at) return std::max<std::int64_t>((now_.ns - at->ns) / 1'000'000, 0);
+        if (at_s <= 0) return std::nullopt;
+        return std::max<std::int64_t>(now_s_ - at_s, 0) * 1000;
+    };
+    if (view.state == TaskState::ended) return since(view.ended, view.ended_at_s);
+    return view.state == TaskState::running ? since(view.began, 0) : std::nullopt;
+}
+
 void Reconciler::add_task(const GenerationKey& key, const Gang& gang, bool all_metered, SiteReport& report) {
+    if (gang.desired != nullptr && gang.desired->is_prepare()) return;
     const auto* record = records_.find(key);
     const bool ended = gang.view.state == TaskState::ended;
     // One that waits for its lease, or for an older generation to go, has nothing to say yet.
@@ -143,6 +173,7 @@ void Reconciler::add_task(const GenerationKey& key, const Gang& gang, bool all_m
     task.job = key.job;
     task.generation = key.generation;
     task.state = gang.view.state;
+    task.ago_ms = ago_ms_of(gang.view);
     if (ended) {
         task.reason = gang.view.reason;
         task.exit_code = gang.view.exit_code;
@@ -268,6 +299,9 @@ void Reconciler::acknowledge(const SiteReport& report) {
             if (told->published.is_made_known()) record->replicated_made_ns = told->published.made_ns;
         }
         stored.erase(told);
+    }
+    if (report.prepared) {
+        for (const auto& one : *report.prepared) memory_[{one.job, one.generation}].told_prepared = one.manifest;
     }
     for (const auto& task : report.tasks) {
         memory_[{task.job, task.generation}].told = task.state;

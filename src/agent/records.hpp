@@ -15,6 +15,7 @@
 #include "base/id.hpp"
 #include "base/quantity.hpp"
 #include "base/result.hpp"
+#include "base/sha256.hpp"
 #include "codec/field.hpp"
 #include "domain/job.hpp"
 #include "domain/names.hpp"
@@ -30,6 +31,11 @@
 #include <vector>
 
 namespace weir::agent {
+
+/// Whether a program of this protocol can be asked for a checkpoint.
+[[nodiscard]] constexpr bool can_be_asked(CheckpointProtocol protocol) {
+    return protocol == CheckpointProtocol::signal || protocol == CheckpointProtocol::file;
+}
 
 struct GenerationKey {
     JobId job;
@@ -59,6 +65,14 @@ struct GenerationRecord {
     std::int64_t replicated_made_ns = 0; ///< When it was made; 0 where nobody knows.
     bool stopped_as_ordered = false;     ///< None of it was stopped before the order to stop it was carried out.
     bool end_known = false;              ///< The server has taken in that it ended.
+    std::optional<bool> held{};          ///< Only a place for it is held here: it was not told to run yet.
+    std::optional<Digest> prepared_of{}; ///< Of the list that what it resumes from was chosen from; absent where that is settled.
+    std::optional<Digest> prepared_manifest{};  ///< Of the checkpoint that it resumes from.
+    /// When it was asked for its last checkpoint, by the boot clock and in seconds since 1970.
+    std::optional<std::int64_t> asked_ns{};
+    std::optional<std::int64_t> asked_s{};
+    std::optional<std::uint32_t> asked_for{};  ///< The last `checkpoint_wanted` that its program was asked for.
+    [[nodiscard]] bool is_held() const { return held.value_or(false); }
     [[nodiscard]] GenerationKey key() const { return {job, generation}; }
     static constexpr std::array field_rules{
         codec::Field{.name = "checkpoint_before_s", .optional = true, .doc = "records of older agents have none"},
@@ -72,7 +86,7 @@ struct GenerationRecord {
 BOOST_DESCRIBE_STRUCT(GenerationRecord, (),
                       (job, generation, project, nodes, master_port, run_on, checkpoint, kill_grace_s, checkpoint_before_s, slice_s,
                        prepared, resume, refused, disk_used_up, metered, replicated, replicated_edition, replicated_made_ns,
-                       stopped_as_ordered, end_known))
+                       stopped_as_ordered, end_known, held, prepared_of, prepared_manifest, asked_ns, asked_s, asked_for))
 
 /// Sessions of this root in which nothing was in doubt, and in which life of the host.
 struct Vouching {

@@ -77,6 +77,9 @@ private:
         for (const auto& line : report.meters) told.insert({line.job, line.generation});
         for (const auto& line : report.checkpoints) told.insert({line.job, line.generation});
         for (const auto& line : report.tasks) told.insert({line.job, line.generation});
+        if (report.prepared) {
+            for (const auto& line : *report.prepared) told.insert({line.job, line.generation});
+        }
         return told;
     }
 

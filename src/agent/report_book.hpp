@@ -1,10 +1,12 @@
 // agent/report_book.hpp: one report after the other, each until it is acknowledged.
 //
 // It answers one question: which report is to be sent now, with which number? A report that was cut is sent again unchanged until
-// the server has taken it in; only then may the next be cut. What a report should say is the reconciler's.
+// the server has taken it in, but for how long ago its lines are by then; only then may the next be cut. What a report should say is the
+// reconciler's.
 #pragma once
 
 #include "domain/agent_link.hpp"
+#include "ports/site_backend.hpp"
 
 #include <cstdint>
 #include <optional>
@@ -31,8 +33,19 @@ public:
     /// The report that waits for its acknowledgement.
     [[nodiscard]] const std::optional<SiteReport>& waiting() const { return waiting_; }
 
+    /// The report that waits, as it is to be sent at this moment: what it tells of is longer ago than when it was cut.
+    const SiteReport& waiting_at(ports::BootInstant now) {
+        const auto older_ms = (now.ns - told_at_.ns) / 1'000'000;
+        for (auto& task : waiting_->tasks) {
+            if (task.ago_ms) *task.ago_ms += older_ms;
+        }
+        told_at_.ns += older_ms * 1'000'000;
+        return *waiting_;
+    }
+
     /// Numbers a report, which then waits. Only while none waits.
-    const SiteReport& cut(SiteReport report) {
+    const SiteReport& cut(SiteReport report, ports::BootInstant now) {
+        told_at_ = now;
         report.site = site_;
         report.session = session_;
         report.sequence = acknowledged_ + 1;
@@ -61,6 +74,7 @@ private:
     std::string session_;
     std::uint64_t acknowledged_ = 0;
     std::optional<SiteReport> waiting_;
+    ports::BootInstant told_at_;  ///< The moment that its lines are told of.
 };
 
 }  // namespace weir::agent

@@ -42,7 +42,8 @@ protected:
         const auto picker = [](const std::set<std::uint16_t>& taken) {
             return static_cast<std::uint16_t>(taken.empty() ? 29'000 : *taken.rbegin() + 1);
         };
-        agent.emplace(options, backend, desk, Records::open((root / "agent").string(), boot_of_host).value(), table, picker, 7);
+        agent.emplace(options, backend, slow != nullptr ? *slow : static_cast<CheckpointDesk&>(desk),
+                      Records::open((root / "agent").string(), boot_of_host).value(), table, picker, 7);
     }
 
     static DesiredTask task(std::uint32_t generation, std::size_t nodes = 1) {
@@ -87,6 +88,7 @@ protected:
                 text += fmt::format("({},{})", boost::describe::enum_to_string(one.reason, "?"), one.exit_code);
             if (one.blamed) text += "@" + one.blamed->text();
         }
+        for (const auto& one : report->prepared.value_or(std::vector<PreparedReport>{})) text += fmt::format(" p{}", one.generation);
         return text;
     }
     /// Sends it at `now_s`; the server takes it in.
@@ -139,6 +141,7 @@ protected:
     FakeBackend backend;
     FakeBlobs blobs;
     InlineDesk desk;
+    CheckpointDesk* slow = nullptr;  ///< Instead, from the next agent on.
     std::optional<Reconciler> agent;
     std::uint64_t revision = 0;
     std::int64_t now_s = 0;

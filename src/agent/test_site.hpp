@@ -99,6 +99,8 @@ public:
         task.seen.project = spec.project;
         task.seen.state = ports::TaskState::running;
         task.seen.started_at_s = now_s;
+        task.seen.began = ports::BootInstant{now_s * 1'000'000'000};
+        installed.erase(spec.key);
         task.seen.meter = {now_s, now_s, false};
         tasks.emplace(spec.key, std::move(task));
         return ports::StartOutcome::started;
@@ -135,9 +137,10 @@ public:
         return {};
     }
     ports::BackendResult<void> forget(const ports::TaskKey& key) override {
-        if (!tasks.contains(key)) return fail(ports::BackendError{ports::BackendFault::not_found, "not here"});
+        if (!tasks.contains(key) && !installed.contains(key)) return fail(ports::BackendError{ports::BackendFault::not_found, "not here"});
         note("forget " + name(key));
         tasks.erase(key);
+        installed.erase(key);
         return {};
     }
     ports::BackendResult<void> shed(const ports::TaskKey& key) override {
@@ -177,6 +180,7 @@ public:
         ::close(into);
         if (!fetched) return fetched;
         note("install " + name(key) + " " + from.name);
+        installed.insert(key);
         return {};
     }
 
@@ -197,6 +201,7 @@ public:
         seen.reason = reason;
         seen.exit_code = exit_code;
         seen.ended_at_s = now_s;
+        seen.ended = ports::BootInstant{now_s * 1'000'000'000};
         seen.meter.to_s = now_s;
         seen.meter.final = true;
     }
@@ -214,6 +219,7 @@ public:
     }
 
     std::map<ports::TaskKey, Task> tasks;
+    std::set<ports::TaskKey> installed;  ///< For whom a checkpoint was put in place, and nothing begun.
     ports::Inventory host;
     std::vector<std::string> calls;
     std::int64_t now_s = 0;

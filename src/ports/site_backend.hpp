@@ -181,6 +181,8 @@ struct TaskObserved {
     std::vector<ProcessExit> exits{};    ///< By local rank; those known so far.
     std::int64_t started_at_s = 0;     ///< 0 before the start.
     std::int64_t ended_at_s = 0;       ///< 0 before the end.
+    std::optional<BootInstant> began{};  ///< Where it is of this life of its host and known.
+    std::optional<BootInstant> ended{};  ///< When its last process was gone; likewise.
     MeterInterval meter{};
     std::int64_t checkpoint_requests = 0;  ///< How many were relayed to the task.
     std::int64_t swept_processes = 0;  ///< Leftovers that this observation killed.
@@ -325,7 +327,8 @@ public:
     /// A descriptor for reading one file of it; the caller closes it.
     [[nodiscard]] virtual BackendResult<int> open_checkpoint_file(const TaskKey& key, const std::string& name, const std::string& path) = 0;
     /// Puts a checkpoint where the task `key` of `project` will resume from; before its start. All or nothing, verified;
-    /// repeating it with the same content is harmless.
+    /// repeating it with the same content is harmless. What was put there before, under this name or another, stays until this one is
+    /// whole, and files of it that are the same may be used instead of fetched; then it is gone.
     [[nodiscard]] virtual BackendResult<void> install_checkpoint(const TaskKey& key, const std::string& project,
                                                                  const Checkpoint& checkpoint, const FetchFile& fetch,
                                                                  Copying& copying) = 0;

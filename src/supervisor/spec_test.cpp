@@ -200,7 +200,8 @@ RC_GTEST_PROP(Status, WhatIsPrintedIsRead, (std::int64_t metered_s, std::int64_t
 TEST(Status, FitsItsRoomAtItsLargest) {
     Status status{.phase = Phase::stopping, .reason = Reason::start_failed, .processes = 64};
     for (auto* const number : {&status.exit_code, &status.supervisor_pid, &status.supervisor_start, &status.started_at_s,
-                               &status.ended_at_s, &status.metered_s, &status.checkpoint_requests, &status.dropped_log_bytes}) {
+                               &status.ended_at_s, &status.began_ns, &status.ended_ns, &status.metered_s, &status.checkpoint_requests,
+                               &status.dropped_log_bytes}) {
         *number = INT64_MIN;
     }
     for (auto& end : status.ends) end = {RankEnd::Kind::signalled, INT32_MIN};

@@ -16,6 +16,8 @@ constexpr std::array numbers{
     NumberField{"supervisor_start", &Status::supervisor_start},
     NumberField{"started_at_s", &Status::started_at_s},
     NumberField{"ended_at_s", &Status::ended_at_s},
+    NumberField{"began_ns", &Status::began_ns},
+    NumberField{"ended_ns", &Status::ended_ns},
     NumberField{"metered_s", &Status::metered_s},
     NumberField{"checkpoint_requests", &Status::checkpoint_requests},
     NumberField{"dropped_log_bytes", &Status::dropped_log_bytes},

@@ -61,6 +61,8 @@ struct Status {
     char boot_id[boot_id_size + 1] = {};
     std::int64_t started_at_s = 0;      ///< Wall clock, read once; all else is counted on CLOCK_BOOTTIME.
     std::int64_t ended_at_s = 0;
+    std::int64_t began_ns = 0;          ///< CLOCK_BOOTTIME of the boot `boot_id`; 0: not, or a supervisor of before did not say.
+    std::int64_t ended_ns = 0;          ///< Likewise: by then surely nobody was left.
     std::int64_t metered_s = 0;         ///< Whole seconds, rounded down, so that intervals on one card never overlap.
     std::int64_t checkpoint_requests = 0;
     std::int64_t dropped_log_bytes = 0; ///< Lost because they could not be written, e.g. to a full disk.

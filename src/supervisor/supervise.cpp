@@ -140,6 +140,7 @@ Outcome Supervisor::end_unstarted(Reason reason, const char* detail) {
     status_.reason = reason;
     status_.exit_code = reason == Reason::start_failed ? 125 : 0;
     status_.ended_at_s = wall_now_s();
+    status_.ended_ns = boot_now_ns();
     copy_text(status_.detail, detail);
     write_last_status();
     return Outcome::ended;
@@ -228,6 +229,7 @@ Outcome Supervisor::run() {
 
 bool Supervisor::start() {
     started_ns_ = boot_now_ns();
+    status_.began_ns = started_ns_;
     status_.started_at_s = wall_now_s();
     if (spec_.stop_after_s > 0) stop_ns_ = started_ns_ + spec_.stop_after_s * second_ns;
     if (const int error = fence_.raise(spec_)) {
@@ -543,6 +545,7 @@ void Supervisor::finish() {
     }
     status_.phase = Phase::ended;
     status_.ended_at_s = wall_now_s();
+    status_.ended_ns = end_ns;
     if (status_.reason == Reason::start_failed) {
         status_.exit_code = 125;
     } else {

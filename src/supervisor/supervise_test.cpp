@@ -346,6 +346,9 @@ TEST(Supervise, ATaskEndsWhenItHasRunAsLongAsItMayWhateverItsLease) {
     EXPECT_EQ(status.reason, Reason::duration_ended);
     EXPECT_GE(boot_now_ns(), before_ns + 1'000'000'000);
     EXPECT_GE(status.metered_s, 1);
+    EXPECT_GE(status.began_ns, before_ns);
+    EXPECT_GE(status.ended_ns, status.began_ns + 1'000'000'000);
+    EXPECT_LE(status.ended_ns, boot_now_ns());
 }
 
 TEST(Supervise, ATaskThatEndsTakesItsDaemonsAlong) {

@@ -8,7 +8,9 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <cstdio>
 #include <functional>
+#include <map>
 #include <memory>
 #include <tuple>
 
@@ -172,17 +174,9 @@ BackendResult<Fd> open_checkpoint(int checkpoints, const std::string& name) {
     return folder;
 }
 
-BackendResult<void> write_file(int folder, const ports::ManifestEntry& entry, std::optional<Owner> owner, const ports::FetchFile& fetch,
-                               ports::Copying& copying) {
-    std::vector<Fd> way;
-    int at = folder;
-    std::string_view rest = entry.path;
-    for (auto slash = rest.find('/'); slash != std::string_view::npos; slash = rest.find('/')) {
-        way.push_back(WEIR_TRY(make_folder(at, std::string{rest.substr(0, slash)}, 0700, owner)));
-        at = way.back().get();
-        rest.remove_prefix(slash + 1);
-    }
-    const Fd file = open_beneath(at, std::string{rest}, O_RDWR | O_CREAT | O_EXCL, 0600);
+BackendResult<void> write_file(int folder, const std::string& name, const ports::ManifestEntry& entry, std::optional<Owner> owner,
+                               const ports::FetchFile& fetch, ports::Copying& copying) {
+    const Fd file = open_beneath(folder, name, O_RDWR | O_CREAT | O_EXCL, 0600);
     if (!file) return fail(cannot("create", entry.path, errno));
     WEIR_CHECK(fetch(entry, file.get()));
     if (lseek(file.get(), 0, SEEK_SET) != 0) return fail(cannot("read back", entry.path, errno));
@@ -271,6 +265,131 @@ BackendResult<Fd> open_checkpoint_file(int checkpoints, const std::string& name,
     return file;
 }
 
+namespace {
+
+constexpr const char* aside = ".tmp";         ///< What is being installed.
+constexpr const char* aside_before = ".old";  ///< What was, and came to no end: some of its files may be of use.
+
+/// The files that lie in a folder of installed checkpoints, by what is in them as their manifests say. Each is given once: two files of a
+/// checkpoint that are the same do not become one, for a task may write to one of them.
+class AtHand {
+public:
+    explicit AtHand(int folder) {
+        for (const auto& name : list_folder(folder)) {
+            Fd lies = open_folder(folder, name);
+            const auto text = lies ? read_text(lies.get(), manifest_file, manifest_bytes_max) : std::nullopt;
+            if (!text) continue;
+            auto files = parse_manifest(*text);
+            if (!files) continue;
+            folders_.push_back(std::move(lies));
+            for (auto& file : *files) files_.emplace(std::pair{file.sha256, file.size}, Place{folders_.size() - 1, std::move(file.path)});
+        }
+    }
+    /// A file that should be this one: opened, and not to be had again. None where there is none.
+    [[nodiscard]] Fd take(const ports::ManifestEntry& wanted) {
+        const auto found = files_.find({wanted.sha256, wanted.size});
+        if (found == files_.end()) return {};
+        const auto place = std::move(files_.extract(found).mapped());
+        return open_regular(folders_[place.folder].get(), place.path);
+    }
+    [[nodiscard]] bool has_more(const ports::ManifestEntry& wanted) const { return files_.contains({wanted.sha256, wanted.size}); }
+
+private:
+    struct Place {
+        std::size_t folder = 0;
+        std::string path{};
+    };
+    std::vector<Fd> folders_;
+    std::multimap<std::pair<Digest, std::int64_t>, Place> files_;
+};
+
+/// Where a file of a checkpoint goes: its folder, made where it is not there.
+struct Spot {
+    std::vector<Fd> way{};
+    int folder = -1;
+    std::string name{};
+};
+
+BackendResult<Spot> spot_of(int folder, const ports::ManifestEntry& entry, std::optional<Owner> owner) {
+    Spot spot{.folder = folder};
+    std::string_view rest = entry.path;
+    for (auto slash = rest.find('/'); slash != std::string_view::npos; slash = rest.find('/')) {
+        spot.way.push_back(WEIR_TRY(make_folder(spot.folder, std::string{rest.substr(0, slash)}, 0700, owner)));
+        spot.folder = spot.way.back().get();
+        rest.remove_prefix(slash + 1);
+    }
+    spot.name = rest;
+    return spot;
+}
+
+/// Whether the file that was opened is this one, byte for byte.
+Read compare(const Fd& file, const ports::ManifestEntry& entry, ports::Copying& copying) {
+    struct stat facts{};
+    if (fstat(file.get(), &facts) != 0 || facts.st_size != entry.size) return Read::broken;
+    const auto [read, content] = read_content(file, copying);
+    if (read != Read::whole) return read;
+    return content.size == entry.size && content.sha256 == entry.sha256 ? Read::whole : Read::broken;
+}
+
+/// Puts a file that lies here already where it is to be, if there is one: by another name of the very file that was compared. True where it
+/// is there.
+BackendResult<bool> link_file(const Spot& spot, const ports::ManifestEntry& entry, AtHand& at_hand, ports::Copying& copying) {
+    while (at_hand.has_more(entry)) {
+        const Fd file = at_hand.take(entry);
+        const auto read = file ? compare(file, entry, copying) : Read::broken;
+        if (read == Read::called_off) return called_off(entry.path);
+        // What half a checkpoint has may not have reached the disk.
+        if (read == Read::broken || fsync(file.get()) != 0) continue;
+        const auto opened = fmt::format("/proc/self/fd/{}", file.get());
+        if (linkat(AT_FDCWD, opened.c_str(), spot.folder, spot.name.c_str(), AT_SYMLINK_FOLLOW) == 0) return true;
+        if (errno == EEXIST) return fail(cannot("link", entry.path, EEXIST));
+    }
+    return false;
+}
+
+/// Makes room for what is to be installed; what an earlier attempt left is kept for its files.
+BackendResult<void> set_aside(int folder) {
+    const Fd left = open_folder(folder, aside);
+    if (!left) return remove_tree(folder, aside) ? BackendResult<void>{} : fail(cannot("clear", aside, errno));
+    if (!remove_tree(folder, aside_before)) return fail(cannot("clear", aside_before, errno));
+    if (renameat(folder, aside, folder, aside_before) != 0) return fail(cannot("set aside", aside, errno));
+    return {};
+}
+
+/// Gives what is whole its name, which another may bear until then.
+BackendResult<void> publish(int folder, const std::string& name) {
+    if (renameat2(folder, aside, folder, name.c_str(), RENAME_NOREPLACE) == 0) return {};
+    if (errno == EEXIST && renameat2(folder, aside, folder, name.c_str(), RENAME_EXCHANGE) == 0) return {};
+    // Not every file system knows how to exchange two names.
+    if (!remove_tree(folder, name) || renameat(folder, aside, folder, name.c_str()) != 0) return fail(cannot("publish", name, errno));
+    return {};
+}
+
+/// What is left here and cannot be removed now is removed with the task.
+void drop_others(int folder, const std::string& name) {
+    for (const auto& other : list_folder(folder)) {
+        if (other != name) (void)remove_tree(folder, other);
+    }
+}
+
+}  // namespace
+
+std::int64_t bytes_at_hand(int folder, const ports::Checkpoint& checkpoint) {
+    AtHand at_hand{folder};
+    std::int64_t bytes = 0;
+    for (const auto& entry : checkpoint.files) {
+        if (at_hand.take(entry)) bytes += entry.size;
+    }
+    return bytes;
+}
+
+BackendResult<void> drop_installed(int folder) {
+    for (const auto& name : list_folder(folder)) {
+        if (!remove_tree(folder, name)) return fail(cannot("remove", name, errno));
+    }
+    return {};
+}
+
 BackendResult<void> install_checkpoint(int folder, const ports::Checkpoint& checkpoint, std::optional<Owner> owner,
                                        const ports::FetchFile& fetch, ports::Copying& copying) {
     const auto text = print_manifest(checkpoint.files);
@@ -278,21 +397,28 @@ BackendResult<void> install_checkpoint(int folder, const ports::Checkpoint& chec
     if (!is_safe_name(checkpoint.name) || !wanted || sha256(text) != checkpoint.digest) {
         return refuse(BackendFault::invalid, fmt::format("checkpoint {} has no sound list of files; inspect it anew", checkpoint.name));
     }
-    if (const Fd there = open_folder(folder, checkpoint.name)) {
-        const auto known = read_text(there.get(), manifest_file, manifest_bytes_max);
-        if (known == text) return {};
-        return refuse(BackendFault::differs, fmt::format("another checkpoint named {} was installed before", checkpoint.name));
+    const Fd there = open_folder(folder, checkpoint.name);
+    if (there && read_text(there.get(), manifest_file, manifest_bytes_max) == text) {
+        drop_others(folder, checkpoint.name);
+        return {};
     }
-    const std::string aside = ".tmp-" + checkpoint.name;
-    if (!remove_tree(folder, aside)) return fail(cannot("clear", aside, errno));
+    WEIR_CHECK(set_aside(folder));
+    AtHand at_hand{folder};
     const Fd target = WEIR_TRY(make_folder(folder, aside, 0700, owner));
-    for (const auto& entry : *wanted) WEIR_CHECK(write_file(target.get(), entry, owner, fetch, copying));
+    // First, so that the files of half a checkpoint are of use to the next attempt.
     const Fd manifest = open_beneath(target.get(), manifest_file, O_WRONLY | O_CREAT | O_EXCL, 0600);
     const bool written = manifest && supervisor::write_all(manifest.get(), text) && fsync(manifest.get()) == 0 &&
-                         (!owner || fchown(manifest.get(), owner->uid, owner->gid) == 0) && fsync(target.get()) == 0;
+                         (!owner || fchown(manifest.get(), owner->uid, owner->gid) == 0);
     if (!written) return fail(cannot("write", manifest_file, errno));
-    if (renameat(folder, aside.c_str(), folder, checkpoint.name.c_str()) != 0) return fail(cannot("publish", checkpoint.name, errno));
+    for (const auto& entry : *wanted) {
+        const auto spot = WEIR_TRY(spot_of(target.get(), entry, owner));
+        if (WEIR_TRY(link_file(spot, entry, at_hand, copying))) continue;
+        WEIR_CHECK(write_file(spot.folder, spot.name, entry, owner, fetch, copying));
+    }
+    if (fsync(target.get()) != 0) return fail(cannot("sync", checkpoint.name, errno));
+    WEIR_CHECK(publish(folder, checkpoint.name));
     if (fsync(folder) != 0) return fail(cannot("sync the folder of", checkpoint.name, errno));
+    drop_others(folder, checkpoint.name);
     return {};
 }
 

@@ -11,6 +11,8 @@
 #include "adapters/site_process/files.hpp"
 #include "ports/site_backend.hpp"
 
+#include <cstdint>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -33,8 +35,16 @@ inline constexpr std::size_t checkpoint_names_max = 1000;
 /// One file of a published checkpoint, for reading.
 [[nodiscard]] BackendResult<Fd> open_checkpoint_file(int checkpoints, const std::string& name, const std::string& path);
 
-/// Writes `checkpoint` to `folder/<name>`, verified, with its MANIFEST, synced and renamed into place, for `owner` to read.
+/// Writes `checkpoint` to `folder/<name>`, verified, with its MANIFEST, synced and renamed into place, for `owner` to read. Files that lie
+/// in `folder` already, in another checkpoint or in half of one, are read, compared and linked instead of fetched. Once it is whole
+/// nothing else is left in `folder`; before that nothing that was whole is touched.
 [[nodiscard]] BackendResult<void> install_checkpoint(int folder, const ports::Checkpoint& checkpoint, std::optional<Owner> owner,
                                                      const ports::FetchFile& fetch, ports::Copying& copying);
+
+/// How many bytes of `checkpoint` need not be fetched, as the manifests in `folder` say.
+[[nodiscard]] std::int64_t bytes_at_hand(int folder, const ports::Checkpoint& checkpoint);
+
+/// Removes all that was installed in `folder`, whole or not.
+[[nodiscard]] BackendResult<void> drop_installed(int folder);
 
 }  // namespace weir::site_process

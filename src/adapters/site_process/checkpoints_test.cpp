@@ -11,6 +11,7 @@
 #include <filesystem>
 #include <fstream>
 #include <functional>
+#include <map>
 #include <set>
 #include <string>
 #include <utility>
@@ -241,8 +242,100 @@ TEST_F(Checkpoints, AnInstalledOneIsTheSameByteForByte) {
     // Again, with a source that would be asked in vain.
     const auto never = [](const ports::ManifestEntry&, int) -> BackendResult<void> { return refuse(BackendFault::unavailable, "asked"); };
     EXPECT_TRUE(install_checkpoint(resume_.get(), *wanted, std::nullopt, never, unhindered).has_value());
-    auto other = make_checkpoint("c", {{.size = 1, .sha256 = sha256("x"), .path = "a"}}, true);
-    EXPECT_EQ(install_checkpoint(resume_.get(), other, std::nullopt, never, unhindered).error().fault, BackendFault::differs);
+}
+
+/// What is fetched, by path, from checkpoints whose files have their path and a version for content.
+class Source {
+public:
+    static ports::Checkpoint checkpoint(const std::string& name, const std::map<std::string, std::string>& files) {
+        std::vector<ports::ManifestEntry> entries;
+        for (const auto& [path, text] : files) entries.push_back({.size = std::ssize(text), .sha256 = sha256(text), .path = path});
+        return make_checkpoint(name, entries, true);
+    }
+    ports::FetchFile fetch(const std::map<std::string, std::string>& files) {
+        return [this, files](const ports::ManifestEntry& entry, int to) -> BackendResult<void> {
+            if (entry.path == missing) return refuse(BackendFault::unavailable, "the store is away");
+            fetched.insert(entry.path);
+            (void)supervisor::write_all(to, files.at(entry.path));
+            return {};
+        };
+    }
+    std::set<std::string> fetched;
+    std::string missing;
+};
+
+TEST_F(Checkpoints, WhatLiesThereAlreadyIsNotFetchedAgain) {
+    using Files = std::map<std::string, std::string>;
+    Source source;
+    const Files one{{"data/a", "fixed"}, {"data/b", "also fixed"}, {"step", "1"}};
+    const Files two{{"data/a", "fixed"}, {"data/c", "also fixed"}, {"step", "2"}};
+    const auto install = [&](const std::string& name, const Files& files) {
+        source.fetched.clear();
+        return install_checkpoint(resume_.get(), Source::checkpoint(name, files), std::nullopt, source.fetch(files), unhindered);
+    };
+    ASSERT_TRUE(install("step-1", one).has_value());
+    EXPECT_EQ(source.fetched, (std::set<std::string>{"data/a", "data/b", "step"}));
+    EXPECT_EQ(bytes_at_hand(resume_.get(), Source::checkpoint("step-2", two)), 15);
+    ASSERT_TRUE(install("step-2", two).has_value());
+    EXPECT_EQ(source.fetched, (std::set<std::string>{"step"})) << "whatever the file is called";
+    EXPECT_EQ(list_folder(resume_.get()), (std::vector<std::string>{"step-2"}));
+    const auto found = inspect_checkpoint(resume_.get(), manifests_.get(), "step-2", unhindered);
+    ASSERT_TRUE(found.has_value()) << found.error().message;
+    EXPECT_EQ(found->digest, Source::checkpoint("step-2", two).digest);
+    // Under the same name too, and two files that are the same stay two.
+    const Files twins{{"x", "fixed"}, {"y", "fixed"}, {"step", "2"}};
+    ASSERT_TRUE(install("step-2", twins).has_value());
+    EXPECT_EQ(source.fetched.size(), 1U);
+    struct stat x{};
+    struct stat y{};
+    ASSERT_EQ(stat((root_ / "resume/step-2/x").c_str(), &x), 0);
+    ASSERT_EQ(stat((root_ / "resume/step-2/y").c_str(), &y), 0);
+    EXPECT_NE(x.st_ino, y.st_ino);
+    EXPECT_EQ(x.st_nlink, 1U) << "nothing else has them";
+}
+
+TEST_F(Checkpoints, WhatWasChangedSinceIsFetchedAnew) {
+    const std::map<std::string, std::string> files{{"a", "fixed"}, {"step", "1"}};
+    Source source;
+    ASSERT_TRUE(
+        install_checkpoint(resume_.get(), Source::checkpoint("one", files), std::nullopt, source.fetch(files), unhindered).has_value());
+    write("resume/one/a", "FIXED");
+    source.fetched.clear();
+    ASSERT_TRUE(
+        install_checkpoint(resume_.get(), Source::checkpoint("two", files), std::nullopt, source.fetch(files), unhindered).has_value());
+    EXPECT_EQ(source.fetched, (std::set<std::string>{"a"}));
+    EXPECT_TRUE(inspect_checkpoint(resume_.get(), manifests_.get(), "two", unhindered).has_value());
+    // Nor does a link lead to what is not a checkpoint's.
+    write("secret", "fixed");
+    fs::remove(root_ / "resume/two/a");
+    fs::create_symlink(root_ / "secret", root_ / "resume/two/a");
+    source.fetched.clear();
+    ASSERT_TRUE(
+        install_checkpoint(resume_.get(), Source::checkpoint("three", files), std::nullopt, source.fetch(files), unhindered).has_value());
+    EXPECT_EQ(source.fetched, (std::set<std::string>{"a"}));
+}
+
+TEST_F(Checkpoints, ACopyThatBrokeOffIsGoneOnWithAndWhatWasThereStays) {
+    const std::map<std::string, std::string> one{{"a", "old"}};
+    const std::map<std::string, std::string> two{{"a", "large"}, {"b", "small"}};
+    Source source;
+    ASSERT_TRUE(
+        install_checkpoint(resume_.get(), Source::checkpoint("latest", one), std::nullopt, source.fetch(one), unhindered).has_value());
+    source.missing = "b";
+    EXPECT_EQ(install_checkpoint(resume_.get(), Source::checkpoint("latest", two), std::nullopt, source.fetch(two), unhindered)
+                  .error()
+                  .fault,
+              BackendFault::unavailable);
+    EXPECT_EQ(inspect_checkpoint(resume_.get(), manifests_.get(), "latest", unhindered)->digest, Source::checkpoint("latest", one).digest);
+    source.missing.clear();
+    source.fetched.clear();
+    ASSERT_TRUE(
+        install_checkpoint(resume_.get(), Source::checkpoint("latest", two), std::nullopt, source.fetch(two), unhindered).has_value());
+    EXPECT_EQ(source.fetched, (std::set<std::string>{"b"}));
+    EXPECT_EQ(list_folder(resume_.get()), (std::vector<std::string>{"latest"}));
+    EXPECT_EQ(inspect_checkpoint(resume_.get(), manifests_.get(), "latest", unhindered)->digest, Source::checkpoint("latest", two).digest);
+    ASSERT_TRUE(drop_installed(resume_.get()).has_value());
+    EXPECT_TRUE(list_folder(resume_.get()).empty());
 }
 
 TEST_F(Checkpoints, WhatArrivesDamagedIsNotInstalled) {

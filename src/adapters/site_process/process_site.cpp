@@ -300,6 +300,7 @@ void ProcessSite::bury(int folder, const ports::TaskKey& key, ports::TaskObserve
         status.exit_code = 137;
         status.metered_s = record.alive_s;
         status.ended_at_s = status.started_at_s + record.alive_s;
+        if (status.began_ns > 0) status.ended_ns = status.began_ns + record.alive_s * 1'000'000'000;
         if (!write_end(folder, status)) return;
     }
     const auto swept_processes = observed.swept_processes;

@@ -74,13 +74,20 @@ BackendResult<void> ProcessSite::install_checkpoint(const ports::TaskKey& key, c
     if (!is_safe_name(key.job) || !is_safe_name(project) || key.generation < 1 || key.node_rank < 0) {
         return refuse(BackendFault::invalid, fmt::format("`{}` of project `{}` is not the key of a task", key_text(key), project));
     }
-    const auto free = free_bytes(root_.get());
-    if (free && *free - config_.disk_floor_bytes < checkpoint.bytes) {
+    const auto spare = [this]() -> std::int64_t {
+        const auto free = free_bytes(root_.get());
+        return free ? std::max<std::int64_t>(*free - config_.disk_floor_bytes, 0) : INT64_MAX;
+    };
+    const auto no_room = [&](std::int64_t needed) {
         return refuse(BackendFault::unavailable,
-                      fmt::format("checkpoint {} has {} bytes, and the disk of {} has {} to spare above its floor of {}; make room",
-                                  checkpoint.name, checkpoint.bytes, config_.root,
-                                  std::max<std::int64_t>(*free - config_.disk_floor_bytes, 0), config_.disk_floor_bytes));
-    }
+                      fmt::format("checkpoint {} needs {} bytes, and the disk of {} has {} to spare above its floor of {}; make room",
+                                  checkpoint.name, needed, config_.root, spare(), config_.disk_floor_bytes));
+    };
+    const Fd known = open_folder(root_.get(), fmt::format("{}/{}", folder_of(key), resume_folder));
+    const auto needed = checkpoint.bytes - (known ? bytes_at_hand(known.get(), checkpoint) : 0);
+    // What lies there is of no more use than the one that is to take its place.
+    const bool both_fit = spare() >= needed;
+    if (!both_fit && !known) return no_room(needed);
     const auto owner = WEIR_TRY(owner_of(project));
     const Fd folder = WEIR_TRY(make_task_folder(key, project, owner));
     const auto record = read_record(folder.get(), boot_id_);
@@ -89,6 +96,10 @@ BackendResult<void> ProcessSite::install_checkpoint(const ports::TaskKey& key, c
     }
     const Fd resume = open_folder(folder.get(), resume_folder);
     if (!resume) return fail(cannot("open the resume folder of", key_text(key), errno));
+    if (!both_fit) {
+        WEIR_CHECK(drop_installed(resume.get()));
+        if (spare() < checkpoint.bytes) return no_room(checkpoint.bytes);
+    }
     return site_process::install_checkpoint(resume.get(), checkpoint, as_root_ ? std::optional{owner} : std::nullopt, fetch, copying);
 }
 

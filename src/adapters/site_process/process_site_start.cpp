@@ -270,8 +270,10 @@ BackendResult<void> ProcessSite::end_unbegun(int folder) {
     if (!lock) return refuse(BackendFault::unavailable, "the task is just being started; ask again");
     const auto record = read_record(folder, boot_id_);
     if (record.status) return {};
-    supervisor::Status status{
-        .phase = supervisor::Phase::ended, .reason = supervisor::Reason::stopped, .ended_at_s = supervisor::wall_now_s()};
+    supervisor::Status status{.phase = supervisor::Phase::ended,
+                              .reason = supervisor::Reason::stopped,
+                              .ended_at_s = supervisor::wall_now_s(),
+                              .ended_ns = supervisor::boot_now_ns()};
     boot_id_.copy(status.boot_id, supervisor::boot_id_size);
     return write_end(folder, status);
 }

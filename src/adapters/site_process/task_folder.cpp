@@ -136,6 +136,7 @@ TaskRecord read_record(int folder, const std::string& boot_id) {
     if (record.status && record.status->phase == supervisor::Phase::ended) record.alive = false;
     else if (record.status && !record.alive) record.alive = supervisor_lives(*record.status, boot_id);
     record.alive_s = read_alive(folder);
+    record.is_of_this_boot = record.status && boot_id == record.status->boot_id;
     return record;
 }
 
@@ -175,6 +176,8 @@ ports::TaskObserved observe_record(const ports::TaskKey& key, const TaskRecord& 
     }
     observed.started_at_s = status.started_at_s;
     observed.ended_at_s = status.ended_at_s;
+    if (record.is_of_this_boot && status.began_ns > 0) observed.began = ports::BootInstant{status.began_ns};
+    if (record.is_of_this_boot && ended && status.ended_ns > 0) observed.ended = ports::BootInstant{status.ended_ns};
     const auto metered_s = ended ? status.metered_s : record.alive_s;
     observed.meter = {.from_s = status.started_at_s, .to_s = status.started_at_s + metered_s, .final = ended};
     observed.checkpoint_requests = status.checkpoint_requests;

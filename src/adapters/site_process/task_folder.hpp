@@ -57,6 +57,7 @@ struct TaskRecord {
     bool alive = false;                        ///< A supervisor has it.
     std::optional<supervisor::Status> status;  ///< Nothing: it never began.
     std::int64_t alive_s = 0;                  ///< Metered seconds at the last sign of life.
+    bool is_of_this_boot = false;              ///< What its status says by the boot clock can be compared with now.
 };
 
 /// Reads them in the order in which no end can be missed: first who lives, then what he wrote.

@@ -1,5 +1,5 @@
-// Goal: what a site keeps of old jobs has a bound, and what is pruned is never what still matters.
-// Method: fences below a temporary folder with times set by hand.
+// Goal: what a site keeps of old jobs has a bound, and what is pruned is never what still matters; instants of another boot are none.
+// Method: fences below a temporary folder with times set by hand; a status as a supervisor writes it.
 #include "adapters/site_process/task_folder.hpp"
 
 #include "base/test_folder.hpp"
@@ -51,6 +51,27 @@ TEST_F(FencesTest, OfAJobThatHasMoreLeftThanItsFenceNothingGoes) {
     prune_fences(tasks.get(), 2);
     for (const std::string job : {"job-1", "job-2", "job-9", "job-10"}) EXPECT_TRUE(is_fenced(job)) << job;
     for (const std::string job : {"job-3", "job-8"}) EXPECT_FALSE(is_fenced(job)) << job;
+}
+
+/// What is observed of a task whose supervisor wrote this, by an agent of this boot.
+ports::TaskObserved observed_of(const supervisor::Status& status, const std::string& boot_id) {
+    TaskRecord record;
+    record.status = status;
+    record.is_of_this_boot = boot_id == status.boot_id;
+    return observe_record({.job = "job-1", .generation = 1}, record);
+}
+
+TEST(TaskRecord, WhenATaskBeganAndEndedIsKnownInItsOwnBootAlone) {
+    supervisor::Status status{.phase = supervisor::Phase::ended, .reason = supervisor::Reason::exited, .boot_id = "one"};
+    EXPECT_FALSE(observed_of(status, "one").ended) << "a supervisor of before did not say";
+    status.began_ns = 1'000;
+    status.ended_ns = 3'000;
+    EXPECT_EQ(observed_of(status, "one").began, ports::BootInstant{1'000});
+    EXPECT_EQ(observed_of(status, "one").ended, ports::BootInstant{3'000});
+    EXPECT_FALSE(observed_of(status, "two").began);
+    EXPECT_FALSE(observed_of(status, "two").ended);
+    status.phase = supervisor::Phase::stopping;
+    EXPECT_FALSE(observed_of(status, "one").ended) << "not yet";
 }
 
 }  // namespace

@@ -14,6 +14,8 @@ using ports::LinkError;
 using ports::LinkFault;
 
 constexpr std::string_view stale_type = "urn:weir:problem:stale_sequence";
+constexpr std::string_view protocol_type = "urn:weir:problem:agent_protocol";
+constexpr std::uint32_t lowest_spoken = agent_protocol::deltas;
 
 LinkError error_of_call(const http::CallError& error) {
     const bool interrupted = error.fault == http::CallFault::interrupted;
@@ -43,6 +45,13 @@ Result<T, LinkError> read_answer(Result<http::Answer, http::CallError> answer, s
     return std::move(*decoded);
 }
 
+/// What servers below protocol 4 do not know.
+SiteReport without_newer_words(SiteReport report) {
+    for (auto& task : report.tasks) task.ago_ms.reset();
+    report.prepared.reset();
+    return report;
+}
+
 }  // namespace
 
 LinkError link_error_of(int status, std::string_view body) {
@@ -59,9 +68,20 @@ LinkError link_error_of(int status, std::string_view body) {
 HttpServerLink::HttpServerLink(HttpServerLinkOptions options, const http::ClientOptions& client)
     : options_{std::move(options)}, token_{options_.token()}, reports_{client}, questions_{client} {}
 
-Result<http::Answer, http::CallError> HttpServerLink::ask(http::Client& client, const std::function<http::Call()>& make) {
+Result<http::Answer, http::CallError> HttpServerLink::ask(http::Client& client, const MakeCall& make) {
+    for (auto protocol = spoken_.load();; --protocol) {
+        auto answer = ask_in(protocol, client, make);
+        const bool is_unknown = answer && answer->status == 400 && member_of(answer->body, "type") == protocol_type;
+        if (!answer || answer->status >= 500 || (is_unknown && protocol <= lowest_spoken)) spoken_ = agent_protocol::newest;
+        if (!is_unknown || protocol <= lowest_spoken) return answer;
+        spoken_ = protocol - 1;
+    }
+}
+
+Result<http::Answer, http::CallError> HttpServerLink::ask_in(std::uint32_t protocol, http::Client& client, const MakeCall& make) {
     const auto with_token = [&](const std::string& token) {
-        auto call = make();
+        auto call = make(protocol);
+        call.headers.emplace_back(agent_protocol::header, std::to_string(protocol));
         call.headers.emplace_back("Authorization", "Bearer " + token);
         return client.call(std::move(call));
     };
@@ -87,28 +107,28 @@ std::optional<std::unique_ptr<HttpServerLink>> HttpServerLink::make(HttpServerLi
     client->connect_within = options.connect_within;
     client->answer_within = options.answer_within;
     client->headers.emplace_back("Accept", "application/json");
-    client->headers.emplace_back(agent_protocol::header, std::to_string(agent_protocol::newest));
     return std::unique_ptr<HttpServerLink>(new HttpServerLink{std::move(options), *client});
 }
 
 Result<ReportAnswer, LinkError> HttpServerLink::post_report(const SiteReport& report) {
-    const auto make = [&] {
+    const auto make = [&](std::uint32_t protocol) {
         http::Call call;
         call.method = http::Method::post;
         call.target = fmt::format("/v1/sites/{}/report", http::percent_encode(options_.site.text()));
         call.content_type = "application/json";
-        call.body = codec::to_json(report);
+        call.body = codec::to_json(protocol < agent_protocol::prepares ? without_newer_words(report) : report);
         return call;
     };
     return read_answer<ReportAnswer>(ask(reports_, make), "the answer to a report");
 }
 
 Result<DesiredPage, LinkError> HttpServerLink::get_desired(const DesiredQuestion& question, Seconds wait) {
-    const auto make = [&] {
+    const auto make = [&](std::uint32_t protocol) {
         http::Call call;
         call.target =
             fmt::format("/v1/sites/{}/desired?since={}&wait_s={}", http::percent_encode(options_.site.text()), question.since, wait.value);
-        if (!question.session.empty()) call.target += "&session=" + http::percent_encode(question.session);
+        if (!question.session.empty() && protocol >= agent_protocol::names_session)
+            call.target += "&session=" + http::percent_encode(question.session);
         if (question.after) call.target += "&after=" + http::percent_encode(question.after->text());
         call.within = options_.answer_within + seconds(wait.value);
         return call;

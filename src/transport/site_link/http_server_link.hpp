@@ -4,14 +4,19 @@
 //     GET  /v1/sites/{site}/desired?since=N&wait_s=S   answered by a DesiredPage, once there is news since N or after S seconds;
 //                                  ...&after=JOB       the next page of a list from the start
 //
-// Each message names the protocol that this agent speaks, in the header Weir-Agent-Protocol.
+// Each message names the protocol that this agent speaks, in the header Weir-Agent-Protocol. A server that does not speak it is spoken to
+// in the one before, down to the lowest that this agent knows, without the words that came later; once it cannot be reached, as while it
+// is brought up to date, the newest is tried again.
 // Reports and questions have a connection each, so that a waiting question delays no report.
 #pragma once
 
 #include "ports/server_link.hpp"
 #include "transport/http/client/client.hpp"
 
+#include <atomic>
+#include <cstdint>
 #include <functional>
+#include <memory>
 #include <mutex>
 #include <optional>
 #include <string>
@@ -40,11 +45,16 @@ public:
 
 private:
     HttpServerLink(HttpServerLinkOptions options, const http::ClientOptions& client);
+    /// Makes a call in the words of a protocol.
+    using MakeCall = std::function<http::Call(std::uint32_t protocol)>;
+    /// In the newest protocol that the server speaks.
+    [[nodiscard]] Result<http::Answer, http::CallError> ask(http::Client& client, const MakeCall& make);
     /// Once more where the token was exchanged meanwhile.
-    [[nodiscard]] Result<http::Answer, http::CallError> ask(http::Client& client, const std::function<http::Call()>& make);
+    [[nodiscard]] Result<http::Answer, http::CallError> ask_in(std::uint32_t protocol, http::Client& client, const MakeCall& make);
     [[nodiscard]] std::string current_token();
 
     HttpServerLinkOptions options_;
+    std::atomic<std::uint32_t> spoken_ = agent_protocol::newest;
     std::mutex mutex_;
     std::string token_;
     http::Client reports_;

@@ -9,6 +9,8 @@
 #include <gtest/gtest.h>
 
 #include <memory>
+#include <string>
+#include <vector>
 
 namespace weir::site_link {
 namespace {
@@ -24,6 +26,12 @@ protected:
             asked.query = request.query;
             asked.headers = request.headers;
             asked.body = request.body;
+            const auto spoken = std::string{request.header("weir-agent-protocol").value_or("1")};
+            protocols.push_back(spoken);
+            if (failing) return http::Response::json(503, "{}");
+            if (spoken > highest) {
+                return http::Response::json(400, R"({"type":"urn:weir:problem:agent_protocol","status":400,"detail":"older"})");
+            }
             return http::Response::json(request.header("authorization") == "Bearer " + good ? 200 : 401, body);
         };
         EXPECT_TRUE(router.add({http::Method::post, "/v1/sites/{site}/report", http::answer_with(answer), {}}));
@@ -34,6 +42,9 @@ protected:
 
     std::string token = "secret";
     std::string good = "secret";  ///< The token that the server takes.
+    std::string highest = "4";  ///< Protocol that the server speaks.
+    bool failing = false;
+    std::vector<std::string> protocols;  ///< Of each request.
     std::string body;
     http::Request asked;
     std::unique_ptr<http::Server> server;
@@ -90,6 +101,66 @@ TEST_F(HttpServerLinkTest, ATokenThatWasExchangedIsReadAgain) {
     const auto refused = link->post_report({});
     EXPECT_EQ(refused.error().fault, LinkFault::busy) << "nothing is wrong with the report";
     EXPECT_EQ(refused.error().message, "the server answered 401; put one that is in force into the token's file: it is read again");
+}
+
+/// A report with every word that came with protocol 4.
+SiteReport report_of_today() {
+    SiteReport report;
+    report.site = *SiteName::parse("pidu-core");
+    report.session = "01K00000000000000000000000";
+    report.sequence = 7;
+    TaskReport ended;
+    ended.job = *JobId::parse("job-01k00000000000000000000001");
+    ended.generation = 1;
+    ended.state = TaskState::ended;
+    ended.reason = Reason::exited;
+    ended.ago_ms = 250;
+    report.tasks.push_back(ended);
+    report.prepared = {{*JobId::parse("job-01k00000000000000000000002"), 2, sha256("manifest")}};
+    return report;
+}
+
+TEST_F(HttpServerLinkTest, AServerOfBeforeIsSpokenToInItsOwnWords) {
+    highest = "3";
+    body = codec::to_json(ReportAnswer{});
+    const auto report = report_of_today();
+    EXPECT_TRUE(link->post_report(report));
+    EXPECT_EQ(protocols, (std::vector<std::string>{"4", "3"}));
+    auto expected = report;
+    expected.tasks[0].ago_ms.reset();
+    expected.prepared.reset();
+    EXPECT_EQ(asked.body, codec::to_json(expected));
+    EXPECT_EQ(asked.body.find("ago_ms"), std::string::npos);
+    EXPECT_TRUE(link->post_report(report));
+    EXPECT_EQ(protocols.size(), 3U) << "and is not asked again whether it knows more";
+    body = codec::to_json(DesiredPage{});
+    highest = "2";
+    EXPECT_TRUE(link->get_desired({.since = 1, .number = 1, .session = "01k00000000000000000000009"}, Seconds{0}));
+    EXPECT_EQ(protocols.back(), "2");
+    EXPECT_EQ(asked.query_value("session"), std::nullopt);
+}
+
+TEST_F(HttpServerLinkTest, AServerThatWasAwayMayKnowMoreWhenItIsBack) {
+    highest = "3";
+    body = codec::to_json(ReportAnswer{});
+    EXPECT_TRUE(link->post_report(report_of_today()));
+    failing = true;
+    EXPECT_EQ(link->post_report(report_of_today()).error().fault, LinkFault::busy);
+    failing = false;
+    highest = "4";
+    EXPECT_TRUE(link->post_report(report_of_today()));
+    EXPECT_EQ(protocols.back(), "4");
+    EXPECT_EQ(asked.body, codec::to_json(report_of_today()));
+}
+
+TEST_F(HttpServerLinkTest, AServerThatKnowsNoProtocolOfOursIsSaidToRefuse) {
+    highest = "1";
+    EXPECT_EQ(link->post_report(report_of_today()).error().fault, LinkFault::refused);
+    EXPECT_EQ(protocols, (std::vector<std::string>{"4", "3", "2"}));
+    highest = "4";
+    body = codec::to_json(ReportAnswer{});
+    EXPECT_TRUE(link->post_report(report_of_today()));
+    EXPECT_EQ(asked.body, codec::to_json(report_of_today())) << "it may have been brought up to date";
 }
 
 TEST_F(HttpServerLinkTest, AnInterruptedLinkIsNotUsedAgain) {

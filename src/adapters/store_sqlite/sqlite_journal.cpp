@@ -8,6 +8,7 @@
 #include "adapters/store_sqlite/snapshot_shelf.hpp"
 #include "adapters/store_sqlite/sqlite_reader.hpp"
 #include "adapters/store_sqlite/vfs_file.hpp"
+#include "ports/batch_rules.hpp"
 
 #include <fmt/format.h>
 
@@ -79,7 +80,6 @@ private:
     /// Refuses everything once a commit's outcome is unknown. For any thread.
     [[nodiscard]] JournalResult<void> certain() const;
     [[nodiscard]] JournalResult<void> usable(Epoch epoch) const;
-    [[nodiscard]] JournalResult<void> check_batch(std::span<const Record> batch) const;
     /// Begins a transaction and checks the stored epoch inside it.
     [[nodiscard]] JournalResult<void> begin(std::string_view doing);
     [[nodiscard]] JournalResult<void> insert(const Record& record);
@@ -157,38 +157,6 @@ JournalResult<void> SqliteJournal::usable(Epoch epoch) const {
     return {};
 }
 
-JournalResult<void> SqliteJournal::check_batch(std::span<const Record> batch) const {
-    const auto too_much = [](std::string message) { return fail(JournalError{JournalFault::limit_exceeded, std::move(message)}); };
-    const auto wrong = [](std::string message) { return fail(JournalError{JournalFault::does_not_continue, std::move(message)}); };
-    if (batch.empty()) return too_much("a batch has 0 records; append at least 1");
-    if (batch.size() > ports::max_batch_records)
-        return too_much(fmt::format("a batch has {} records, at most {} fit; split it", batch.size(), ports::max_batch_records));
-    std::size_t bytes = 0;
-    for (const auto& record : batch) {
-        if (record.text.empty() || record.text.size() > ports::max_record_bytes) {
-            return too_much(fmt::format("revision {} has {} bytes, a record has 1 to {}; write a smaller event", record.revision,
-                                        record.text.size(), ports::max_record_bytes));
-        }
-        bytes += record.text.size();
-    }
-    if (bytes > ports::max_batch_bytes)
-        return too_much(fmt::format("a batch has {} bytes, at most {} fit; split it", bytes, ports::max_batch_bytes));
-    Head end = head_;
-    for (const auto& record : batch) {
-        if (record.revision != end.revision + 1) {
-            return wrong(fmt::format("revision {} does not follow the head {}; append revision {} next", record.revision, end.revision,
-                                     end.revision + 1));
-        }
-        const auto hash = chain(end.hash, record.text);
-        if (record.hash != hash) {
-            return wrong(fmt::format("revision {} comes with hash {}, its text after the head gives {}; compute it from the head's hash",
-                                     record.revision, record.hash.text(), hash.text()));
-        }
-        end = {record.revision, hash};
-    }
-    return {};
-}
-
 JournalError SqliteJournal::give_up(JournalError error) {
     stored_epoch_.reset();
     insert_.reset();
@@ -232,7 +200,7 @@ JournalResult<void> SqliteJournal::commit(std::string_view doing) {
 
 JournalResult<Head> SqliteJournal::append(std::span<const Record> batch, Epoch epoch) {
     WEIR_CHECK(usable(epoch));
-    WEIR_CHECK(check_batch(batch));
+    WEIR_CHECK(ports::check_batch(head_, batch));
     const auto doing = fmt::format("append revisions {} to {}", batch.front().revision, batch.back().revision);
     WEIR_CHECK(begin(doing));
     for (const auto& record : batch) WEIR_CHECK(insert(record));
@@ -244,12 +212,7 @@ JournalResult<Head> SqliteJournal::append(std::span<const Record> batch, Epoch e
 
 JournalResult<void> SqliteJournal::set_meta(const std::string& key, const std::string& value, Epoch epoch) {
     WEIR_CHECK(usable(epoch));
-    if (key.empty() || key.size() > 100 || key.starts_with("weir.") || value.size() > ports::max_meta_bytes) {
-        return fail(JournalError{JournalFault::limit_exceeded,
-                                 fmt::format("meta '{}' with {} bytes: a key has 1 to 100 bytes and does not start with 'weir.', a "
-                                             "value has at most {} bytes",
-                                             key.substr(0, 100), value.size(), ports::max_meta_bytes)});
-    }
+    WEIR_CHECK(ports::check_meta(key, value));
     const auto doing = fmt::format("set meta {}", key);
     WEIR_CHECK(begin(doing));
     if (write_meta(connection_, key, value) != SQLITE_OK) return fail(give_up(fault_of(connection_, Stage::writing, options_.path, doing)));
@@ -258,16 +221,7 @@ JournalResult<void> SqliteJournal::set_meta(const std::string& key, const std::s
 
 JournalResult<void> SqliteJournal::put_snapshot(const Snapshot& snapshot) {
     WEIR_CHECK(certain());
-    const auto durable = durable_revision_.load(std::memory_order_acquire);
-    if (snapshot.revision > durable) {
-        return fail(JournalError{JournalFault::does_not_continue,
-                                 fmt::format("a snapshot of revision {} is ahead of the durable head {}; take it of the reader's state",
-                                             snapshot.revision, durable)});
-    }
-    if (snapshot.bytes.empty() || snapshot.bytes.size() > ports::max_snapshot_bytes) {
-        return fail(JournalError{JournalFault::limit_exceeded, fmt::format("a snapshot has {} bytes, 1 to {} fit; compress it",
-                                                                           snapshot.bytes.size(), ports::max_snapshot_bytes)});
-    }
+    WEIR_CHECK(ports::check_snapshot(snapshot, durable_revision_.load(std::memory_order_acquire)));
     const std::scoped_lock hold{snapshot_mutex_};
     if (!snapshot_reader_) snapshot_reader_ = WEIR_TRY(SqliteReader::open(options_.path, options_.vfs));
     const auto hash = WEIR_TRY(snapshot_reader_->hash_at(snapshot.revision));

@@ -78,5 +78,6 @@ int main(int argc, char** argv) {
         return exec_sibling("weir-server", argv + 1);
     }
     if (command == "server") return exec_sibling("weir-server", argv + 1);
+    if (command == "store") return exec_sibling("weir-server", argv);
     return weir::cli::run_client(argc, argv);
 }

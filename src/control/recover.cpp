@@ -125,6 +125,17 @@ void to_all(Recovery& recovery, const auto& what) {
     follower.get();
 }
 
+/// All that comes, into all instances.
+Result<void, std::string> fold_all(Prefetch& ahead, Recovery& recovery) {
+    for (;;) {
+        const auto entries = WEIR_TRY(ahead.next());
+        if (entries.empty()) return {};
+        to_all(recovery, [&](auto& instance) { fold(entries, instance); });
+        if (recovery.core.state.ledger_broken) return fail(books_broke(recovery.core.state));
+        recovery.replayed += entries.size();
+    }
+}
+
 }  // namespace
 
 std::uint32_t state_version() {
@@ -195,14 +206,13 @@ Result<Recovery, std::string> recover(ports::JournalReader& journal, Policy poli
     if (!ahead) ahead.emplace(journal, 1, options.until);
     if (options.companions) recovery.companions = companions_of(recovery.core);
     to_all(recovery, [](auto& instance) { rebuild(instance); });
-    for (;;) {
-        const auto entries = WEIR_TRY(ahead->next());
-        if (entries.empty()) break;
-        to_all(recovery, [&](auto& instance) { fold(entries, instance); });
-        if (recovery.core.state.ledger_broken) return fail(books_broke(recovery.core.state));
-        recovery.replayed += entries.size();
-    }
+    WEIR_CHECK(fold_all(*ahead, recovery));
     return recovery;
+}
+
+Result<void, std::string> catch_up(ports::JournalReader& journal, Recovery& recovery) {
+    Prefetch ahead{journal, recovery.core.state.revision + 1, UINT64_MAX};
+    return fold_all(ahead, recovery);
 }
 
 Result<void, std::string> replay(ports::JournalReader& journal, State& state) {

@@ -62,6 +62,9 @@ struct Recovery {
 [[nodiscard]] Result<Recovery, std::string> recover(ports::JournalReader& journal, Policy policy, Catalogue catalogue,
                                                     RecoverOptions options = {});
 
+/// Folds every entry after its revision into a recovery and its companions: of a server that follows another one.
+[[nodiscard]] Result<void, std::string> catch_up(ports::JournalReader& journal, Recovery& recovery);
+
 /// Folds every entry after the state's revision into it.
 [[nodiscard]] Result<void, std::string> replay(ports::JournalReader& journal, State& state);
 

@@ -44,10 +44,11 @@ namespace weir::ports {
 
 [[nodiscard]] inline JournalResult<void> check_meta(const std::string& key, const std::string& value) {
     if (!key.empty() && key.size() <= 100 && !key.starts_with("weir.") && value.size() <= max_meta_bytes) return {};
-    return fail(JournalError{JournalFault::limit_exceeded,
-                             fmt::format("meta '{}' with {} bytes: a key has 1 to 100 bytes and does not start with 'weir.', a value has at "
-                                         "most {} bytes",
-                                         key.substr(0, 100), value.size(), max_meta_bytes)});
+    return fail(
+        JournalError{JournalFault::limit_exceeded,
+                     fmt::format("meta '{}' with {} bytes: a key has 1 to 100 bytes and does not start with 'weir.', a value has at "
+                                 "most {} bytes",
+                                 key.substr(0, 100), value.size(), max_meta_bytes)});
 }
 
 [[nodiscard]] inline JournalResult<void> check_snapshot(const Snapshot& snapshot, std::uint64_t durable) {

@@ -183,7 +183,8 @@ JournalError fault_of(const PgError& error, std::string_view store, std::string_
     if (state == "53100") return told(JournalFault::disk_full, "make room on the database's disk; nothing of it was written");
     if (state == "25006") return told(JournalFault::read_only, "name the primary server: this one is a replica or read only");
     if (state.starts_with("XX")) return told(JournalFault::damaged, "restore the database from a backup");
-    if (state.starts_with("42") || state == "3F000") return told(JournalFault::unknown_format, "the tables are not as this program made them");
+    if (state.starts_with("42") || state == "3F000")
+        return told(JournalFault::unknown_format, "the tables are not as this program made them");
     if (state.starts_with("28")) return told(JournalFault::unavailable, "check user, password and pg_hba.conf");
     return told(JournalFault::unavailable, "check that the database runs and can be reached, and start again");
 }

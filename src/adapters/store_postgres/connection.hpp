@@ -1,7 +1,7 @@
 // adapters/store_postgres/connection.hpp: libpq with owners for its handles, and nothing else.
 //
-// It answers how to connect, ask and copy in. Parameters and results are binary where they are bytes, so that nothing is escaped or guessed;
-// copies are text, which the server checks. Errors are SQLSTATE and words; nothing throws. One thread at a time.
+// It answers how to connect, ask and copy in. Parameters and results are binary where they are bytes, so that nothing is escaped or
+// guessed; copies are text, which the server checks. Errors are SQLSTATE and words; nothing throws. One thread at a time.
 #pragma once
 
 #include "base/result.hpp"

@@ -182,8 +182,8 @@ public:
             const auto one = WEIR_TRY(record(revision));
             const auto computed = chain(result.end.hash, one.text);
             if (one.hash != computed) {
-                result.bad = ports::BadRecord{revision, one.hash, computed, fmt::format("{}: revision {} does not hold; take another copy", path_,
-                                                                                       revision)};
+                result.bad = ports::BadRecord{revision, one.hash, computed,
+                                              fmt::format("{}: revision {} does not hold; take another copy", path_, revision)};
                 return result;
             }
             result.end = {revision, computed};
@@ -240,8 +240,9 @@ JournalResult<ports::BackupReport> write_parts(PostgresReader& reader, int file,
         for (const auto& record : records) {
             end = {record.revision, chain(end.hash, record.text)};
             if (end.hash != record.hash) {
-                return fail(JournalError{JournalFault::damaged, fmt::format("revision {} of the store does not hold; nothing was written to {}",
-                                                                            record.revision, path)});
+                return fail(
+                    JournalError{JournalFault::damaged,
+                                 fmt::format("revision {} of the store does not hold; nothing was written to {}", record.revision, path)});
             }
             append_bytes(out, record.text);
             out += view_of(record.hash);

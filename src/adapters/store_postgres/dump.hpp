@@ -1,7 +1,7 @@
 // adapters/store_postgres/dump.hpp: a store as one file: its records with their hashes, and its newest snapshot.
 //
-// It is what backup_to() writes of a database: verified from the first record, there whole or not at all, never over another file. It can be
-// read as any journal, and copied back into a store.
+// It is what backup_to() writes of a database: verified from the first record, there whole or not at all, never over another file. It can
+// be read as any journal, and copied back into a store.
 #pragma once
 
 #include "adapters/store_postgres/postgres_reader.hpp"

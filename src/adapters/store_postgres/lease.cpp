@@ -45,15 +45,17 @@ JournalResult<Attempt> try_once(PgConnection& connection, const LeaseOptions& op
         "from lease for update");
     if (!seen && seen.error().state == "55P03") {  // Another server is taking it right now.
         (void)connection.run("rollback");
-        return fail(JournalError{JournalFault::in_use, fmt::format("{} is being taken by another server at this moment; try again", store)});
+        return fail(
+            JournalError{JournalFault::in_use, fmt::format("{} is being taken by another server at this moment; try again", store)});
     }
     if (!seen) return trouble(seen.error());
     if (seen->count() == 0) return trouble({"XX001", "the lease's row is gone"});
     const bool is_over = seen->bytes(0, 0) == std::string_view{"\1", 1};
     if (!is_over && !options.over_the_living) {
-        auto message = fmt::format("{} is led by {}, whose lease ends in {} ms unless it is renewed; stop that server first, or let this one "
-                                   "stand by",
-                                   store, seen->bytes(0, 1), seen->integer(0, 3));
+        auto message = fmt::format(
+            "{} is led by {}, whose lease ends in {} ms unless it is renewed; stop that server first, or let this one "
+            "stand by",
+            store, seen->bytes(0, 1), seen->integer(0, 3));
         (void)connection.run("rollback");
         return fail(JournalError{JournalFault::in_use, std::move(message)});
     }
@@ -83,9 +85,10 @@ JournalResult<Epoch> take_lease(PgConnection& connection, const LeaseOptions& op
         const auto ended = connection.ask("select pg_terminate_backend($1::bigint::int)", {Param{attempt.hanging}});
         if (!ended) return fail(fault_of(ended.error(), store, "end the connection of the former leader, which hangs in an append"));
     }
-    return fail(JournalError{JournalFault::in_use, fmt::format("{}: the former leader's append does not end; end its connection by hand, see "
-                                                               "pg_stat_activity",
-                                                               store)});
+    return fail(
+        JournalError{JournalFault::in_use, fmt::format("{}: the former leader's append does not end; end its connection by hand, see "
+                                                       "pg_stat_activity",
+                                                       store)});
 }
 
 Instant Lease::steady_now() {

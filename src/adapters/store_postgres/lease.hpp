@@ -1,8 +1,8 @@
 // adapters/store_postgres/lease.hpp: who leads: one server of several on one database, as long as it says so in time.
 //
 // The lease is a row with an end by the database's clock, which all servers share. It only decides who may try: what keeps a former leader
-// from writing is the epoch, which each append compares (postgres_journal.cpp). The holder counts its own lease from before it asked for it, by
-// its own clock that runs while it is stopped, so it never believes itself leader for longer than the others do.
+// from writing is the epoch, which each append compares (postgres_journal.cpp). The holder counts its own lease from before it asked for
+// it, by its own clock that runs while it is stopped, so it never believes itself leader for longer than the others do.
 #pragma once
 
 #include "adapters/store_postgres/connection.hpp"
@@ -25,8 +25,8 @@ struct LeaseOptions {
     bool over_the_living = false;  ///< For tests and emergencies: takes it though another's has not ended.
 };
 
-/// Takes the lease and the next epoch with this connection, which appends must then use: where its holder hangs with a transaction open, the
-/// next one ends that connection. in_use where another's has not ended.
+/// Takes the lease and the next epoch with this connection, which appends must then use: where its holder hangs with a transaction open,
+/// the next one ends that connection. in_use where another's has not ended.
 [[nodiscard]] ports::JournalResult<ports::Epoch> take_lease(PgConnection& connection, const LeaseOptions& options);
 
 /// Renews the lease of an epoch on a thread and a connection of its own until it is destroyed, and then gives it back.

@@ -114,9 +114,10 @@ private:
     [[nodiscard]] JournalResult<void> usable(Epoch epoch) const {
         WEIR_CHECK(certain());
         if (epoch == epoch_) return {};
-        return fail(JournalError{JournalFault::fenced, fmt::format("epoch {} does not write to {}: this opening has epoch {}; end the process "
-                                                                   "that holds the other one",
-                                                                   epoch.number, store_, epoch_.number)});
+        return fail(
+            JournalError{JournalFault::fenced, fmt::format("epoch {} does not write to {}: this opening has epoch {}; end the process "
+                                                           "that holds the other one",
+                                                           epoch.number, store_, epoch_.number)});
     }
     /// Nothing was committed; whatever is open is taken back.
     JournalError take_back(JournalError error) {
@@ -127,9 +128,10 @@ private:
     JournalError take_back(const PgError& error, std::string_view doing) {
         // What the fence itself says; see fence().
         if (error.state == "22012") {
-            return take_back({JournalFault::fenced, fmt::format("cannot {} at {}: another server leads since, this one has epoch {}; end this "
-                                                                "process",
-                                                                doing, store_, epoch_.number)});
+            return take_back(
+                {JournalFault::fenced, fmt::format("cannot {} at {}: another server leads since, this one has epoch {}; end this "
+                                                   "process",
+                                                   doing, store_, epoch_.number)});
         }
         return take_back(fault_of(error, store_, doing));
     }
@@ -182,7 +184,8 @@ JournalResult<void> LeadingJournal::set_meta(const std::string& key, const std::
     WEIR_CHECK(ports::check_meta(key, value));
     const auto doing = fmt::format("set meta {}", key);
     if (auto fenced = connection_.run(fence()); !fenced) return fail(take_back(fenced.error(), doing));
-    const auto put = connection_.ask("insert into meta values($1, $2) on conflict(key) do update set value=$2", {Param{key}, Param::binary(value)});
+    const auto put =
+        connection_.ask("insert into meta values($1, $2) on conflict(key) do update set value=$2", {Param{key}, Param::binary(value)});
     if (!put) return fail(take_back(put.error(), doing));
     return commit(doing);
 }

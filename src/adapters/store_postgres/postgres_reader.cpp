@@ -52,7 +52,9 @@ JournalResult<Head> PostgresReader::head() {
     if (!rows) return fail(fault_of(rows.error(), store_, "read the head"));
     if (rows->count() == 0) return Head{};
     const auto hash = digest_of(rows->bytes(0, 1));
-    if (!hash) return fail(damaged(store_, fmt::format("the hash of revision {} has {} bytes, not 32", rows->integer(0, 0), rows->bytes(0, 1).size())));
+    if (!hash)
+        return fail(
+            damaged(store_, fmt::format("the hash of revision {} has {} bytes, not 32", rows->integer(0, 0), rows->bytes(0, 1).size())));
     return Head{static_cast<std::uint64_t>(rows->integer(0, 0)), *hash};
 }
 
@@ -105,7 +107,10 @@ JournalResult<Verification> PostgresReader::verify(std::uint64_t from, std::uint
         if (!records && records.error().fault != JournalFault::damaged) return fail(records.error());
         if (!records || records->empty()) {
             result.bad = ports::BadRecord{
-                expected, {}, {}, fmt::format("{}: revision {} is missing before {}; restore the database from a backup", store_, expected, to)};
+                expected,
+                {},
+                {},
+                fmt::format("{}: revision {} is missing before {}; restore the database from a backup", store_, expected, to)};
             return result;
         }
         for (const auto& record : *records) {

@@ -63,16 +63,18 @@ JournalResult<StoreIdentity> use_schema(PgConnection& connection, const std::str
         return fail(fault_of(set.error(), store, "choose the store's tables"));
     const auto there = connection.ask("select 1 from pg_tables where schemaname=$1 and tablename='meta'", {Param{schema}});
     if (!there) return fail(fault_of(there.error(), store, "look for the store's tables"));
-    if (there->count() == 0) return fail(JournalError{JournalFault::not_found, fmt::format("{} has no store of Weir; name the right database", store)});
+    if (there->count() == 0)
+        return fail(JournalError{JournalFault::not_found, fmt::format("{} has no store of Weir; name the right database", store)});
     const auto format = WEIR_TRY(meta_of(connection, "weir.format", store));
     std::uint32_t number = 0;
     std::from_chars(format.data(), format.data() + format.size(), number);
     if (number != postgres_format) {
         return fail(JournalError{JournalFault::unknown_format,
-                                 fmt::format("{} has format {} and this program knows {}; use the program that wrote it, or a newer one", store,
-                                             format, postgres_format)});
+                                 fmt::format("{} has format {} and this program knows {}; use the program that wrote it, or a newer one",
+                                             store, format, postgres_format)});
     }
-    return StoreIdentity{WEIR_TRY(meta_of(connection, "weir.store_id", store)), number, WEIR_TRY(meta_of(connection, "weir.lineage", store))};
+    return StoreIdentity{WEIR_TRY(meta_of(connection, "weir.store_id", store)), number,
+                         WEIR_TRY(meta_of(connection, "weir.lineage", store))};
 }
 
 JournalResult<StoreIdentity> make_schema(PgConnection& connection, const std::string& schema, const std::string& store) {

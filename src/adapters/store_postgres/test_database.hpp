@@ -75,12 +75,14 @@ inline TestDatabase::~TestDatabase() {
 }
 
 inline void TestDatabase::start() {
-    must(as_user(fmt::format("{0}/pg_ctl -D {1}/data -w -s -l {1}/log -o \"-c listen_addresses= -k {1} -c fsync=off -c max_connections=60\" start",
-                             programs(), folder_)));
+    must(as_user(
+        fmt::format("{0}/pg_ctl -D {1}/data -w -s -l {1}/log -o \"-c listen_addresses= -k {1} -c fsync=off -c max_connections=60\" start",
+                    programs(), folder_)));
 }
 
 inline void TestDatabase::stop(const std::string& mode) {
-    (void)std::system((as_user(fmt::format("{}/pg_ctl -D {}/data -m {} -w -s stop", programs(), folder_, mode)) + " >/dev/null 2>&1").c_str());
+    (void)std::system(
+        (as_user(fmt::format("{}/pg_ctl -D {}/data -m {} -w -s stop", programs(), folder_, mode)) + " >/dev/null 2>&1").c_str());
 }
 
 inline void TestDatabase::kill_and_restart() {

@@ -1,5 +1,6 @@
 #include "apps/server/network.hpp"
 
+#include "adapters/store_postgres/postgres_journal.hpp"
 #include "apps/version/version.hpp"
 
 #include <fmt/format.h>
@@ -19,21 +20,21 @@ Instant steady_now() {
     return {std::chrono::duration_cast<std::chrono::nanoseconds>(std::chrono::steady_clock::now().time_since_epoch()).count()};
 }
 
+constexpr std::string_view told_to_end = "it was told to end while it stood by";
+
 }  // namespace
+
+bool is_database(const std::string& store) { return store.starts_with("postgres://") || store.starts_with("postgresql://"); }
 
 control::Clocks machine_clocks() { return {wall_now, steady_now}; }
 
 Result<std::unique_ptr<Network>, std::string> Network::open(NetworkOptions options) {
     auto network = std::unique_ptr<Network>{new Network{std::move(options)}};
     auto& self = *network;
-    auto journal = store::open_journal({.path = self.options_.store, .tail_missing = self.options_.tail_missing});
-    if (!journal) return fail(journal.error().message);
-    self.journal_ = std::move(*journal);
-
+    auto recovery = is_database(self.options_.store) ? self.open_database() : self.open_file();
+    if (!recovery) return fail(std::move(recovery).error());
     auto behind = self.journal_->open_reader();
     if (!behind) return fail(behind.error().message);
-    auto recovery = control::recover(*self.journal_, self.options_.policy, self.options_.catalogue, {.companions = true});
-    if (!recovery) return fail(std::move(recovery).error());
     for (const auto& remark : recovery->remarks) self.options_.say(remark);
     self.options_.say(fmt::format("recovered revision {}: snapshot of revision {} and {} events after it", recovery->core.state.revision,
                                   recovery->snapshot_revision, recovery->replayed));
@@ -59,12 +60,59 @@ Result<std::unique_ptr<Network>, std::string> Network::open(NetworkOptions optio
                                                  [&self](const ports::JournalError& error) { self.give_up(error); },
                                                  std::move(first));
     if (const auto answer = started.get_future().get(); !answer) return fail(answer.error().message);
-    auto watch = store::StoreWatch::open(self.options_.store);
-    if (!watch) return fail(watch.error().message);
-    self.watch_.emplace(std::move(*watch));
+    if (!is_database(self.options_.store)) {
+        auto watch = store::StoreWatch::open(self.options_.store);
+        if (!watch) return fail(watch.error().message);
+        self.watch_.emplace(std::move(*watch));
+    }
     self.diary_.emplace(*self.reader_);
     self.housekeeper_ = std::thread{[&self] { self.keep_house(); }};
     return network;
+}
+
+Result<control::Recovery, std::string> Network::open_file() {
+    auto journal = store::open_journal({.path = options_.store, .tail_missing = options_.tail_missing});
+    if (!journal) return fail(journal.error().message);
+    journal_ = std::move(*journal);
+    return control::recover(*journal_, options_.policy, options_.catalogue, {.companions = true});
+}
+
+Result<control::Recovery, std::string> Network::open_database() {
+    const store::PostgresOptions database{.where = options_.store, .lease = options_.lease};
+    std::unique_ptr<ports::JournalReader> reader;
+    std::optional<control::Recovery> recovery;
+    for (bool stands_by = false;; stands_by = true) {
+        auto journal = store::open_postgres_journal(database);
+        if (journal) {
+            auto* leading = journal->get();
+            leads_ = [leading] { return leading->leads(); };
+            journal_ = std::move(*journal);
+            break;
+        }
+        const auto& error = journal.error();
+        // A database that is away for a while does not end a server that stands by.
+        const bool waits = error.fault == ports::JournalFault::in_use || (stands_by && error.fault == ports::JournalFault::unavailable);
+        if (!waits) return fail(error.message);
+        if (!stands_by) options_.say("standing by: " + error.message);
+        if (!reader) {
+            if (auto opened = store::open_postgres_reader(database)) reader = std::move(*opened);
+        }
+        if (reader) {
+            auto followed = recovery ? control::catch_up(*reader, *recovery) : Result<void, std::string>{};
+            if (!recovery) {
+                auto recovered = control::recover(*reader, options_.policy, options_.catalogue, {.companions = true});
+                if (recovered) recovery = std::move(*recovered);
+            }
+            if (!followed) {  // What was folded is whole; the rest is read on a new connection.
+                options_.say(followed.error());
+                reader.reset();
+            }
+        }
+        if (!options_.pause || !options_.pause(Duration{options_.lease.ns / 10})) return fail(std::string{told_to_end});
+    }
+    if (!recovery) return control::recover(*journal_, options_.policy, options_.catalogue, {.companions = true});
+    if (auto rest = control::catch_up(*journal_, *recovery); !rest) return fail(std::move(rest).error());
+    return *std::move(recovery);
 }
 
 Network::~Network() { stop(); }
@@ -118,7 +166,7 @@ void Network::look_at_clock() {
 }
 
 bool Network::look_after_store() {
-    if (const auto gone = watch_->trouble()) {
+    if (const auto gone = watch_ ? watch_->trouble() : std::nullopt) {
         {
             const std::lock_guard lock{mutex_};
             failure_ = gone;
@@ -151,6 +199,7 @@ void Network::keep_house() {
             wake_.wait_for(lock, turn, [&] { return stopping_; });
             if (stopping_) return;
         }
+        if (!leads()) return end("another server leads, or may: this one's lease ended unrenewed; started again, it stands by");
         const bool second = number == turns_of_a_second;
         if (second && !look_after_store()) return;
         if (!follows && !second) continue;  // What failed is tried, and complained of, once a second.

@@ -24,7 +24,10 @@
 namespace weir::server {
 
 struct NetworkOptions {
-    std::string store;                        ///< Path of the journal's file.
+    std::string store;                        ///< Path of the journal's file, or the address of a database (postgresql://...).
+    Duration lease = seconds(10);             ///< Of a database: how long other servers wait for a leader that is not heard.
+    /// Of a server that stands by: waits so long; false where it was told to end meanwhile.
+    std::function<bool(Duration)> pause{};
     control::Policy policy;
     Catalogue catalogue;
     control::LoopOptions loop;
@@ -56,6 +59,9 @@ public:
     /// Whether this is the first life of the store: nobody has a role yet.
     [[nodiscard]] bool is_new() const;
 
+    /// Whether no other server can lead at this moment. From any thread.
+    [[nodiscard]] bool leads() const { return !leads_ || leads_(); }
+
     /// Finishes what is queued and keeps a snapshot.
     void stop();
 
@@ -70,8 +76,14 @@ private:
     void give_up(const ports::JournalError& error);
     void look_at_clock();
 
+    /// Opens the store, and recovers from it.
+    [[nodiscard]] Result<control::Recovery, std::string> open_file();
+    /// The same of a database: follows its leader until it leads itself.
+    [[nodiscard]] Result<control::Recovery, std::string> open_database();
+
     NetworkOptions options_;
     std::unique_ptr<ports::Journal> journal_;
+    std::function<bool()> leads_;     ///< Of a database.
     std::unique_ptr<control::Writer> writer_;
     std::unique_ptr<control::Reader> reader_;
     std::unique_ptr<control::SnapshotKeeper> snapshots_;
@@ -86,6 +98,9 @@ private:
     bool clock_is_wrong_ = false;     ///< As it was said last; the housekeeper's alone.
     std::thread housekeeper_;
 };
+
+/// Whether a store is a database that servers share, and not a file.
+[[nodiscard]] bool is_database(const std::string& store);
 
 /// The clocks of this machine.
 [[nodiscard]] control::Clocks machine_clocks();

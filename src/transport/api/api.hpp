@@ -45,6 +45,7 @@ struct World {
     std::function<void(std::span<std::uint8_t>)> random;      ///< Fills it with chance that nobody can guess: ids, secrets.
     Readiness readiness{};                                    ///< What else there is to ask; empty: nothing.
     std::function<http::Metrics()> http_figures{};            ///< Of the server that serves this API; empty: not shown.
+    std::function<bool()> leads{};                            ///< Whether no other server can lead now; empty: there is no other.
     History* history = nullptr;                               ///< None: finished jobs are known by their outcome alone.
     LogSource* logs = nullptr;                                ///< None: logs are answered with a problem that says so.
     ports::JournalReader* journal = nullptr;                  ///< For the audit log and old watches; the API's alone to use.

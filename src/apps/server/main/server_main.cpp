@@ -2,6 +2,7 @@
 #include "apps/command_line.hpp"
 #include "apps/server/audit.hpp"
 #include "apps/server/backup.hpp"
+#include "apps/server/copy.hpp"
 #include "apps/server/history_views.hpp"
 #include "apps/server/network.hpp"
 #include "apps/server/settings.hpp"
@@ -9,6 +10,7 @@
 #include "apps/server/traces.hpp"
 #include "apps/shipped/shipped.hpp"
 #include "apps/version/version.hpp"
+#include "codec/text.hpp"
 #include "transport/api/api.hpp"
 #include "transport/http/server/server.hpp"
 
@@ -39,6 +41,8 @@ using namespace weir;
 
 struct Arguments {
     std::string data = "weir-data";
+    std::string store;
+    std::string lease = "10s";
     std::string address = "127.0.0.1";
     std::uint16_t port = 7440;
     std::string catalogue;
@@ -107,6 +111,7 @@ struct Ending {
 };
 
 struct Settings {
+    Duration lease = seconds(10);
     Catalogue catalogue;
     control::Policy policy;
     std::map<SiteName, std::string> site_roots;
@@ -121,6 +126,16 @@ bool is_numeric_address(const std::string& text) {
 Result<Settings, Ending> settings_of(const Arguments& arguments) {
     Settings settings;
     if (arguments.data.empty()) return fail(Ending{bad_usage, "--data is empty; name the directory of the store"});
+    if (!arguments.store.empty() && !server::is_database(arguments.store)) {
+        return fail(
+            Ending{bad_usage, fmt::format("--store {} must be postgresql://user@host:port/database; a store in a file is named by the "
+                                          "directory that has it, with --data",
+                                          arguments.store)});
+    }
+    const auto lease = codec::parse_span(arguments.lease);
+    if (!lease || *lease < seconds(1) || *lease > seconds(300))
+        return fail(Ending{bad_usage, fmt::format("--lease is {} and must be a length from 1s to 5m, such as 10s", arguments.lease)});
+    settings.lease = *lease;
     auto catalogue = catalogue_of(arguments.catalogue);
     if (!catalogue) return fail(Ending{bad_usage, std::move(catalogue.error())});
     settings.catalogue = *std::move(catalogue);
@@ -163,14 +178,31 @@ std::optional<Ending> obstacle_to_listening(const std::string& address, std::uin
                                          error == EADDRINUSE ? "it is in use" : std::strerror(error), advice)};
 }
 
+/// Waits so long for a signal that ends the server.
+bool was_told_to_end(Duration length) {
+    sigset_t ends;
+    sigemptyset(&ends);
+    sigaddset(&ends, SIGTERM);
+    sigaddset(&ends, SIGINT);
+    const timespec wait{length.ns / 1'000'000'000, length.ns % 1'000'000'000};
+    return sigtimedwait(&ends, nullptr, &wait) > 0;
+}
+
 Result<std::unique_ptr<server::Network>, Ending> open_network(const Arguments& arguments, const Settings& settings) {
     std::error_code error;
     const bool made = !arguments.existing && std::filesystem::create_directories(arguments.data, error);
     if (made) std::filesystem::permissions(arguments.data, std::filesystem::perms::owner_all, error);
     const server::Traces traces{arguments.data, arguments.existing};
-    if (auto missing = traces.store_missing()) return fail(Ending{store_trouble, *std::move(missing)});
+    if (auto missing = arguments.store.empty() ? traces.store_missing() : std::nullopt)
+        return fail(Ending{store_trouble, *std::move(missing)});
     server::NetworkOptions options;
-    options.store = arguments.data + "/weir.db";
+    options.store = arguments.store.empty() ? arguments.data + "/weir.db" : arguments.store;
+    options.lease = settings.lease;
+    bool told_to_end = false;
+    options.pause = [&told_to_end](Duration length) {
+        told_to_end = was_told_to_end(length);
+        return !told_to_end;
+    };
     options.tail_missing = [traces](const ports::StoreIdentity& store, const ports::Head& head) {
         return traces.tail_missing(store, head);
     };
@@ -182,7 +214,7 @@ Result<std::unique_ptr<server::Network>, Ending> open_network(const Arguments& a
         std::_Exit(store_trouble);
     };
     auto network = server::Network::open(std::move(options));
-    if (!network) return fail(Ending{store_trouble, std::move(network.error())});
+    if (!network) return fail(Ending{told_to_end ? 0 : store_trouble, std::move(network.error())});
     const auto token = arguments.data + "/operator.token";
     if ((*network)->is_new() && !bootstrap(**network, token))
         return fail(Ending{store_trouble, "the first operator's token could not be written to " + token});
@@ -277,6 +309,7 @@ Result<void, Ending> serve(const Arguments& arguments) {
                           const auto* server = answering.load();
                           return server == nullptr ? http::Metrics{} : server->metrics();
                       },
+                  .leads = [&network = *network] { return network.leads(); },
                   .history = &history,
                   .logs = &logs,
                   .journal = shelves.audit.get()},
@@ -343,18 +376,46 @@ int restore(int argc, char** argv) {
     return server::restore(request) ? 0 : store_trouble;
 }
 
+int store_command(int argc, char** argv) {
+    CLI::App app{"stores", "weir store"};
+    app.require_subcommand(1);
+    server::CopyRequest request;
+    std::string named;
+    auto* copy = app.add_subcommand("copy", "copies a store to another, of either kind, and proves that both are the same");
+    copy->footer(
+        "The source may belong to a running server; what that writes meanwhile is not in the copy. Exit codes: 0 both are the same, "
+        "2 wrong arguments, 3 not copied.");
+    copy->add_option("--from", request.from, "a weir.db, a dump, or postgresql://user@host:port/database")->required();
+    copy->add_option("--to", request.to, "a new weir.db, or an empty database; one that holds its beginning is gone on with")->required();
+    copy->add_option("--catalogue", named, "YAML file of accelerators; absent: the shipped one");
+    if (const auto end = weir::apps::end_of_parsing(app, argc, argv)) return *end;
+    const auto catalogue = catalogue_of(named);
+    if (!catalogue) {
+        spdlog::error("{}", catalogue.error());
+        return bad_usage;
+    }
+    return server::copy_store(request, *catalogue) ? 0 : store_trouble;
+}
+
 int main(int argc, char** argv) {
     // What this program writes is the network's books: its owner's alone.
     ::umask(0077);
     if (argc > 1 && std::string_view{argv[1]} == "backup") return backup(argc - 1, argv + 1);
     if (argc > 1 && std::string_view{argv[1]} == "audit") return audit(argc - 1, argv + 1);
     if (argc > 1 && std::string_view{argv[1]} == "restore") return restore(argc - 1, argv + 1);
+    if (argc > 1 && std::string_view{argv[1]} == "store") return store_command(argc - 1, argv + 1);
     Arguments arguments;
     CLI::App app{"weir-server: the network's control and API on the embedded store", "weir server"};
     app.footer(
-        "Also: weir server backup, weir server restore (each has its own --help); weir audit verify.\n"
+        "Also: weir server backup, weir server restore, weir store copy (each has its own --help); weir audit verify.\n"
         "Exit codes: 0 told to stop, 2 wrong arguments or file, 3 trouble with the store, 4 the address cannot be listened on.");
     app.add_option("--data", arguments.data, "directory of the store; made if it is not there")->capture_default_str();
+    app.add_option(
+        "--store", arguments.store,
+        "database that several servers share, as postgresql://user@host:port/database, without a password (PGPASSWORD, PGPASSFILE); "
+        "absent: a file in --data");
+    app.add_option("--lease", arguments.lease, "with --store: how long other servers wait for a leader that is not heard")
+        ->capture_default_str();
     app.add_flag("--existing", arguments.existing, "refuse to make a new store: for a network that has one");
     app.add_option("--address", arguments.address, "numeric address to listen on")->capture_default_str();
     app.add_option("--port", arguments.port, "port; 0 lets the system choose, see DATA/endpoint")->capture_default_str();
@@ -373,7 +434,7 @@ int main(int argc, char** argv) {
     spdlog::set_default_logger(spdlog::stderr_color_mt("weir"));
     spdlog::set_pattern("%Y-%m-%dT%H:%M:%S.%e %l %v");
     const auto served = serve(arguments);
-    if (served) return 0;
+    if (served || served.error().code == 0) return 0;
     spdlog::log(served.error().code == bad_usage ? spdlog::level::err : spdlog::level::critical, "{}", served.error().words);
     return served.error().code;
 }

@@ -2,10 +2,11 @@
 
 usage: main_job_test.py --programs DIR --source DIR
 
-Goal: what the README promises is what is printed. The job begins at one site, loses its agent, goes on at another from a checkpoint and
-ends in the bits of an unbroken run; the bill names who pays for what was lost, and its sources pay it to the fen; `weir up` answers
-until Ctrl-C, `weir up --once` ends by itself, and neither leaves a process or a file. Method: both are started at once, each with a
-TMPDIR of its own by which its processes are known, and their output is read while it comes. What the READMEs show is read likewise.
+Goal: what the README promises is what is printed. The job begins at one site, loses its agent, goes on at another from a checkpoint, is
+moved on when that is drained, and ends in the bits of an unbroken run; the bill names who pays for what was lost, and its sources pay
+it to the fen; `weir up` answers until Ctrl-C, `weir up --once` ends by itself, and neither leaves a process or a file. Method: both are
+started at once, each with a TMPDIR of its own by which its processes are known, and their output is read while it comes. What the READMEs
+show is read likewise.
 """
 import argparse
 import decimal
@@ -93,15 +94,19 @@ class Demonstration:
 
 
 def the_job_moved(text):
-    """First and last site of the job; in between its agent was killed, and it resumed from a checkpoint."""
+    """The sites of the job: of the first one the agent was killed, the second was drained, and each time it resumed from a checkpoint."""
     sites = [line[1] for line in re.finditer(r" s  (\S+) +job running: generation \d+ runs on", text)]
-    check(sites and sites[0] != sites[-1], f"the job ran at {sites}: it did not move")
+    check(len(sites) == 3 and sites[0] != sites[1] != sites[2], f"the job ran at {sites}: it did not move twice")
     before, killed, after = text.partition(f"kill -9 of the agent of {sites[0]} ")
     check(killed and "resuming" not in before, f"no agent of {sites[0]} was killed before the job moved")
-    resumed = re.search(r" s  training +resuming at step (\d+) from step-(\d+)\n", after)
-    check(resumed and 0 < int(resumed[1]) == int(resumed[2]) < 600, "it did not resume from a checkpoint")
+    resumed = [(int(line[1]), int(line[2])) for line in re.finditer(r" s  training +resuming at step (\d+) from step-(\d+)\n", after)]
+    check(len(resumed) == 2 and all(0 < at == name < 600 for at, name in resumed) and resumed[0] < resumed[1],
+          f"it resumed from {resumed}: not twice, and further the second time")
+    moved = re.search(rf" s  network +moved the job from {sites[1]} to {sites[2]}: none of its processes ran for (\d+\.\d+) s, and "
+                      r"(\d+\.\d+) card-seconds are done again\n", after)
+    check(moved and f"drains {sites[1]}: " in after, f"{sites[1]} was not drained, or what the move cost is not told")
     check(re.search(r" s  job +succeeded: exited\n", after), "it did not succeed")
-    return sites[0], sites[-1]
+    return sites
 
 
 def the_bits_are_the_same(text):
@@ -110,11 +115,11 @@ def the_bits_are_the_same(text):
     check(ends and ends[1] == ends[2], "the interrupted run and the unbroken one did not end alike")
 
 
-def the_bill_adds_up(text, first, last):
+def the_bill_adds_up(text, sites):
     """Each site's use is paid by the tenant, what the first one lost by its provider, and both sources pay their parts."""
     lines = [line.groups() for line in map(BILL_LINE.fullmatch, text.splitlines()) if line]
     payers = {(site, payer, lost) for _, site, _, used, _, payer, _, lost in lines if decimal.Decimal(used) > 0}
-    wanted = {(first, "tenant", None), (first, "provider", "lease_lost"), (last, "tenant", None)}
+    wanted = {(site, "tenant", None) for site in sites} | {(sites[0], "provider", "lease_lost")}
     check(wanted <= payers, f"the bill's lines are {payers}, and {wanted - payers} are missing")
     owed = sum(decimal.Decimal(amount) for *_, payer, amount, _ in lines if payer == "tenant")
     check(all(decimal.Decimal(amount) == 0 for *_, payer, amount, _ in lines if payer != "tenant"), f"a loss has a price: {lines}")
@@ -126,9 +131,9 @@ def the_bill_adds_up(text, first, last):
 
 
 def check_story(text):
-    first, last = the_job_moved(text)
+    sites = the_job_moved(text)
     the_bits_are_the_same(text)
-    the_bill_adds_up(text, first, last)
+    the_bill_adds_up(text, sites)
 
 
 def it_stays_up(shown):

@@ -24,7 +24,7 @@ int exec_sibling(const char* name, char** argv) {
 int up(int argc, char** argv) {
     weir::up::UpOptions options;
     options.programs = weir::apps::program_folder();
-    CLI::App app{"starts one server and three process sites, runs a training, kills an agent half-way, prints the bill", "weir up"};
+    CLI::App app{"starts a server and three process sites, runs a training, kills an agent, drains a site, prints the bill", "weir up"};
     app.add_flag("--once", options.once, "end after the job instead of staying up");
     app.add_option("--share", options.share, "folder of catalogue/ and examples/; absent: the shipped one");
     app.add_option("--digits", options.digits, "the training's data, digits.csv.gz; absent: SHARE/.weir/data/digits.csv.gz");

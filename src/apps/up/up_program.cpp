@@ -237,6 +237,8 @@ private:
             }
             kill_half_way(*job);
             revive(*job);
+            drain(*job);
+            tell_move(*job);
             if (wait_for_signal(100)) return trouble("interrupted");
         }
         return trouble("the job did not end within five minutes");
@@ -266,6 +268,7 @@ private:
         if (generation != log_generation_) {
             log_generation_ = generation;
             log_offset_ = 0;
+            step_ = 0;
             partial_.clear();
         }
         const auto more = tenant_->text(fmt::format("/v1/jobs/{}/logs?offset={}", job_, log_offset_));
@@ -310,6 +313,34 @@ private:
         dead_site_.clear();
     }
 
+    /// Later its site is emptied, on purpose: the training is to go on elsewhere without losing anything.
+    void drain(const codec::Value& job) {
+        constexpr int drained_at_step = 350;
+        if (!drained_site_.empty() || !killed_ || !dead_site_.empty() || step_ < drained_at_step || number_at(job, "generation") < 2 ||
+            text_at(job, "state") != "running")
+            return;
+        drained_site_ = text_at(job, "site");
+        const auto ordered = operator_->put("/v1/sites/" + drained_site_ + "/duty", R"({"duty":"draining"})");
+        if (!ordered) return void(trouble(ordered.error()));
+        teller_.say("operator", fmt::format("drains {}: its work goes on elsewhere, and nothing new comes", drained_site_));
+    }
+
+    /// What the move cost, once it is over; the site works again then.
+    void tell_move(const codec::Value& job) {
+        const auto* moves = at(job, "moves");
+        if (moved_ || moves == nullptr || moves->array() == nullptr || moves->array()->empty()) return;
+        const auto& move = moves->array()->back();
+        const auto pause_ms = number_at(move, "pause_ms");
+        const auto lost = number_at(move, "lost");
+        moved_ = true;
+        teller_.say("network", fmt::format("moved the job from {} to {}: none of its processes ran for {}.{:03} s, and {}.{:03} "
+                                           "card-seconds are done again",
+                                           text_at(move, "from"), text_at(move, "to"), pause_ms / 1000, pause_ms % 1000, lost / 1000,
+                                           lost % 1000));
+        const auto resumed = operator_->put("/v1/sites/" + drained_site_ + "/duty", R"({"duty":"working"})");
+        if (resumed) teller_.say("operator", fmt::format("takes {} into service again", drained_site_));
+    }
+
     int conclude() {
         const auto bill = tenant_->get("/v1/jobs/" + job_ + "/bill");
         if (bill) print_bill(*bill);
@@ -322,8 +353,10 @@ private:
             if (line != std::string::npos) unbroken = log->substr(line, log->find('\n', line) - line);
         }
         fmt::print("\n          interrupted run: {}\n          unbroken run:    {}\n", final_, unbroken);
-        if (final_.empty() || final_ != unbroken || !killed_) {
-            trouble(!killed_ ? "the training was over before an agent could be killed" : "the two runs did not end in the same bits");
+        if (final_.empty() || final_ != unbroken || !killed_ || !moved_) {
+            trouble(!killed_  ? "the training was over before an agent could be killed"
+                    : !moved_ ? "the training was over before it could move"
+                              : "the two runs did not end in the same bits");
             return 1;
         }
         fmt::print("          the same accuracy and the same weights, bit for bit\n\n");
@@ -373,6 +406,8 @@ private:
     int step_ = 0;
     bool killed_ = false;
     std::string dead_site_;
+    std::string drained_site_;
+    bool moved_ = false;
 };
 
 }  // namespace

@@ -52,8 +52,8 @@ struct Tree {
     bool operator==(const Tree&) const = default;
 };
 
-/// What is wrong with a path of a tree, or nothing: it is relative, of names of 1 to 255 bytes that are neither "." nor "..", at most 100 of
-/// them and 2048 bytes, UTF-8, without control characters.
+/// What is wrong with a path of a tree, or nothing: it is relative, of names of 1 to 255 bytes that are neither "." nor "..", at most 100
+/// of them and 2048 bytes, UTF-8, without control characters.
 [[nodiscard]] std::optional<std::string> path_fault(std::string_view path);
 
 /// What is wrong with a link at `path`, or nothing. Its target is relative; ".." stands at its front alone and leads no higher than the

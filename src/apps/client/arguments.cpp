@@ -117,6 +117,7 @@ void submission(CLI::App& command, SubmitAsk& ask) {
     command.add_option("--funding", ask.funding, "instead of the file's: a voucher's id or prepaid; once for each, in their order");
     auto* dry = command.add_flag("--dry-run", ask.dry_run, "where, when and for how much it would run; nothing is submitted");
     dry->excludes(command.get_option("--id"));
+    command.add_option("--workdir", ask.workdir, "folder that the job begins in, instead of the file's; .gitignore and .weirignore count");
     command.add_flag("--wait", ask.wait, "until it is over; exit code 10 where it did not succeed");
 }
 

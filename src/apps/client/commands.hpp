@@ -115,6 +115,7 @@ struct SubmitAsk {
     std::string project;
     std::string id;
     std::vector<std::string> funding;  ///< Instead of the file's.
+    std::string workdir;               ///< Instead of the file's.
     bool wait = false;
     bool dry_run = false;
 };

@@ -1,9 +1,12 @@
 // Submitting a job under an id of our own, and waiting for its end.
+#include "apps/client/format.hpp"
 #include "apps/client/job_file.hpp"
 #include "apps/client/job_text.hpp"
 #include "apps/client/object.hpp"
 #include "apps/client/progress.hpp"
 #include "apps/client/send.hpp"
+#include "apps/client/upload.hpp"
+#include "codec/encode.hpp"
 #include "domain/names.hpp"
 
 #include <fmt/format.h>
@@ -38,7 +41,21 @@ Result<std::string, Failure> project_of(Session& session, const SubmitAsk& ask) 
 std::string repetition(const SubmitAsk& ask, std::string_view project, std::string_view id) {
     auto command = fmt::format("weir submit {} --project {} --id {}", ask.file, project, id);
     for (const auto& source : ask.funding) command += " --funding " + source;
+    if (!ask.workdir.empty()) command += " --workdir " + ask.workdir;
     return command;
+}
+
+/// Has the project keep the folder. @returns the name of its tree.
+Result<std::string, Failure> send_workdir(Session& session, const std::string& project, const std::string& folder) {
+    auto& console = session.console();
+    const auto packed = WEIR_TRY(pack(folder, memory_of(console, folder)));
+    for (const auto& warning : packed.warnings) console.err << fmt::format("warning: {}\n", visible(warning));
+    auto sent = WEIR_TRY(upload(session, project, packed));
+    if (console.talks) {
+        console.err << fmt::format("workdir: {} files, {} read, {} sent in {}\n", packed.tree.entries.size(), packed.files_read,
+                                   bytes_text(static_cast<std::uint64_t>(sent.bytes)), sent.blobs == 1 ? "1 file" : fmt::format("{} files", sent.blobs));
+    }
+    return std::move(sent.tree);
 }
 
 Result<Reply, Failure> final_state(Session& session, const std::string& id) {
@@ -115,14 +132,16 @@ Done submit(Session& session, const SubmitAsk& ask) {
         return fail(usage(fmt::format(
             "--id is '{}' and must be job- and 26 characters, as an earlier submit printed it; leave it out for a new job", ask.id)));
     }
-    const auto job = WEIR_TRY(read_job_file(session.console(), ask.file, ask.funding));
+    auto job = WEIR_TRY(read_job_file(session.console(), ask.file, ask.funding));
+    if (!ask.workdir.empty()) job.workdir = ask.workdir;
     const auto project = WEIR_TRY(project_of(session, ask));
     const auto catalogue = WEIR_TRY(session.get("/v1/catalog"));
     WEIR_CHECK(check_job(job, catalogue.value));
     if (ask.dry_run) return estimate(session, job, project, ask);
+    if (!job.workdir.empty()) job.spec.workdir = WEIR_TRY(send_workdir(session, project, job.workdir));
     const auto id = ask.id.empty() ? JobId{session.console().new_uid()}.text() : ask.id;
     auto reply =
-        session.change(http::Method::post, "/v1/jobs", Object{}.text("id", id).text("project", project).raw("spec", job.spec).json(), true);
+        session.change(http::Method::post, "/v1/jobs", Object{}.text("id", id).text("project", project).raw("spec", codec::to_json(job.spec)).json(), true);
     if (!reply) {
         auto failure = std::move(reply).error();
         // What the command line says of the funding is in no line of the file.

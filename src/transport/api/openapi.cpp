@@ -71,6 +71,8 @@ std::string parameters_of(const Endpoint& endpoint) {
 }
 
 std::string body_of(const Endpoint& endpoint, codec::SchemaBook& book) {
+    if (!endpoint.body_type.empty())
+        return fmt::format(R"("requestBody":{{"required":true,"content":{{{}:{{"schema":{{"type":"string"}}}}}}}})", quoted(endpoint.body_type));
     const auto schema = endpoint.body(book);
     std::string out = R"("requestBody":{"required":true,"content":{"application/json":{"schema":)" + schema + "}";
     if (endpoint.takes_yaml) out += R"(,"application/yaml":{"schema":)" + schema + "}";
@@ -105,7 +107,7 @@ std::string responses_of(const Endpoint& endpoint, codec::SchemaBook& book) {
 std::string operation(const Endpoint& endpoint, codec::SchemaBook& book) {
     std::string out = fmt::format(R"("{}":{{"operationId":{},"summary":{},"parameters":[{}],)", lower(http::name_of(endpoint.method)),
                                   quoted(endpoint.name), quoted(endpoint.summary), parameters_of(endpoint));
-    if (endpoint.body != nullptr) out += body_of(endpoint, book) + ",";
+    if (endpoint.body != nullptr || !endpoint.body_type.empty()) out += body_of(endpoint, book) + ",";
     if (!endpoint.needs_token) out += R"("security":[],)";
     return out + R"("responses":{)" + responses_of(endpoint, book) + "}}";
 }

@@ -406,7 +406,7 @@ const GenerationRecord* Reconciler::make_record(const GenerationKey& key, const 
     if (can_be_asked(desired.checkpoint)) record.checkpoint_before_s = std::min(record.kill_grace_s, lease_s / 3);
     record.slice_s = options_.meter_slice.value;
     record.held = desired.is_prepare() ? std::optional{true} : std::nullopt;
-    if (known == nullptr) record.prepared = desired.resume.empty();
+    if (known == nullptr) record.prepared = desired.resume.empty() && !desired.workdir;
     record.metered.assign(record.nodes.size(), 0);
     if (record.master_port == 0 && !desired.is_prepare()) {
         complain(key, "start", "no port is free for its first rank");

@@ -49,7 +49,8 @@ bool Reconciler::is_prepared(const GenerationKey& key, const GenerationRecord& r
     }
     if (now_ < memory.prepare_after) return false;
     memory.preparing = wanted;
-    desk_.order(PrepareOrder{key, desired.project, static_cast<std::int32_t>(desired.placement.nodes.size()), desired.resume});
+    desk_.order(PrepareOrder{key, desired.project, static_cast<std::int32_t>(desired.placement.nodes.size()), desired.resume,
+                             desired.workdir});
     take_answers();
     const auto* now = records_.find(key);
     return now != nullptr && now->prepared && now->prepared_of == wanted;

@@ -148,6 +148,13 @@ public:
     }
 
     std::vector<TreeEntry> entries;
+    [[nodiscard]] Done only(int parent, const std::string& name) {
+        struct stat facts{};
+        if (::fstatat(parent, name.c_str(), &facts, 0) != 0) return fail(cannot("look at", at(name)));
+        if (!S_ISREG(facts.st_mode)) return fail(usage(fmt::format("'{}' is no plain file", escaped(at(name)))));
+        return file(parent, name, name, facts);
+    }
+
     Memory after;
     std::map<Digest, std::string> where;
     std::int64_t files_read = 0;
@@ -247,6 +254,19 @@ Result<Packed, Failure> pack(const std::string& folder, const std::string& memor
     if (!tree) return fail(usage("workdir: " + tree.error()));
     auto warnings = case_warnings(*tree);
     return Packed{top, std::move(*tree), std::move(walk.where), walk.files_read, std::move(warnings)};
+}
+
+Result<Packed, Failure> pack_file(const std::string& path) {
+    std::error_code error;
+    const auto whole = std::filesystem::absolute(path, error).lexically_normal();
+    const auto folder = whole.parent_path().string();
+    const Fd parent{::open(folder.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC)};
+    if (!parent) return fail(cannot("open", folder));
+    Walk walk{folder, {}};
+    WEIR_CHECK(walk.only(parent.get(), whole.filename().string()));
+    auto tree = make_tree(std::move(walk.entries));
+    if (!tree) return fail(usage(tree.error()));
+    return Packed{folder, std::move(*tree), std::move(walk.where), walk.files_read, {}};
 }
 
 std::string memory_of(const Console& console, const std::string& folder) {

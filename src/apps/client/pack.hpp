@@ -27,6 +27,9 @@ struct Packed {
 /// `memory`: file with the digests of before; empty: none is kept.
 [[nodiscard]] Result<Packed, Failure> pack(const std::string& folder, const std::string& memory);
 
+/// One file, as a tree of its name alone.
+[[nodiscard]] Result<Packed, Failure> pack_file(const std::string& path);
+
 /// The memory's path for a folder; empty where the user has no cache folder.
 [[nodiscard]] std::string memory_of(const Console& console, const std::string& folder);
 

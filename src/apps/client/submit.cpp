@@ -22,21 +22,6 @@ constexpr int misses_max = 60;
 /// Of an id in the line of progress.
 constexpr std::size_t id_width = 13;
 
-/// The project that is meant: named, of the environment, or the only one.
-Result<std::string, Failure> project_of(Session& session, const SubmitAsk& ask) {
-    if (!ask.project.empty()) return ask.project;
-    if (auto named = session.console().environment("WEIR_PROJECT"); named && !named->empty()) return *std::move(named);
-    const auto me = WEIR_TRY(session.get("/v1/whoami"));
-    const auto& projects = items_of(me.value, "projects");
-    if (projects.size() == 1) return text_of(projects.front(), "project");
-    if (projects.empty())
-        return fail(usage("you are in no project; ask the owner of one to make you a member, or name one with --project"));
-    std::string names;
-    for (const auto& one : projects) names += (names.empty() ? "" : ", ") + text_of(one, "project");
-    return fail(usage(fmt::format("you are in {} projects{}{}; name one with --project or WEIR_PROJECT", projects.size(),
-                                  names.empty() ? "" : ": ", names)));
-}
-
 /// The command that sends the same job once more under its id.
 std::string repetition(const SubmitAsk& ask, std::string_view project, std::string_view id) {
     auto command = fmt::format("weir submit {} --project {} --id {}", ask.file, project, id);
@@ -134,7 +119,7 @@ Done submit(Session& session, const SubmitAsk& ask) {
     }
     auto job = WEIR_TRY(read_job_file(session.console(), ask.file, ask.funding));
     if (!ask.workdir.empty()) job.workdir = ask.workdir;
-    const auto project = WEIR_TRY(project_of(session, ask));
+    const auto project = WEIR_TRY(project_of(session, ask.project));
     const auto catalogue = WEIR_TRY(session.get("/v1/catalog"));
     WEIR_CHECK(check_job(job, catalogue.value));
     if (ask.dry_run) return estimate(session, job, project, ask);

@@ -43,8 +43,16 @@ class World(Bare):
     def __init__(self, options, folder):
         folder.chmod(0o711)
         (folder / "blobs").mkdir(mode=0o700)
-        super().__init__(options, folder, "--blobs", folder / "blobs")
-        for words in (("org", "set", "lab", "--kind", "university"), ("org", "set", "pidu-owner"),
+        self.agent = None
+        super().__init__(options, folder, "--blobs", folder / "blobs", "--site-root", f"pidu={folder}/site/root")
+        try:
+            self.settle_in(folder)
+        except BaseException:
+            self.end()
+            raise
+
+    def settle_in(self, folder):
+        for words in (("org", "set", "lab", "--kind", "university"), ("org", "set", "pidu-owner", "--kind", "enterprise"),
                       ("project", "set", "vision", "--organisation", "lab"), ("project", "set", "other", "--organisation", "lab"),
                       ("project", "member", "vision", "operator", "--role", "owner")):
             self.weir(*words)
@@ -61,10 +69,14 @@ class World(Bare):
         self.agent = subprocess.Popen([self.program("weir"), "agent", folder / "agent.yaml"], stdin=subprocess.DEVNULL,
                                       stdout=self.agent_log, stderr=self.agent_log)
 
+    def weir(self, *words, **more):
+        return super().weir(*map(str, words), **more)
+
     def end(self):
-        self.agent.terminate()
-        self.agent.wait(DEADLINE_S)
-        self.agent_log.close()
+        if self.agent is not None:
+            self.agent.terminate()
+            self.agent.wait(DEADLINE_S)
+            self.agent_log.close()
         super().end()
 
     def job(self, name, text):

@@ -45,11 +45,19 @@ bool has_tag(const Endpoint& endpoint) {
     return std::ranges::any_of(endpoint.query, [](const Parameter& one) { return one.name == min_revision_parameter.name; });
 }
 
+/// The pattern as the document spells it: it knows no parameter that takes the rest of a path.
+std::string template_of(const Endpoint& endpoint) {
+    auto path = endpoint.pattern;
+    if (const auto rest = path.find("...}"); rest != std::string::npos) path.erase(rest, 3);
+    return path;
+}
+
 std::string parameters_of(const Endpoint& endpoint) {
     std::string out;
+    const auto pattern = template_of(endpoint);
     const auto add = [&](const std::string& one) { out += (out.empty() ? "" : ",") + one; };
-    for (std::size_t at = endpoint.pattern.find('{'); at != std::string::npos; at = endpoint.pattern.find('{', at + 1)) {
-        const auto name = endpoint.pattern.substr(at + 1, endpoint.pattern.find('}', at) - at - 1);
+    for (std::size_t at = pattern.find('{'); at != std::string::npos; at = pattern.find('{', at + 1)) {
+        const auto name = pattern.substr(at + 1, pattern.find('}', at) - at - 1);
         add(fmt::format(R"({{"name":{},"in":"path","required":true,"schema":{{"type":"string"}}}})", quoted(name)));
     }
     const auto add_all = [&](const std::vector<Parameter>& parameters, std::string_view where) {
@@ -126,7 +134,7 @@ std::string openapi_document(std::span<const Endpoint> endpoints, std::string_vi
     codec::SchemaBook book;
     std::map<std::string, std::string> paths;
     for (const auto& endpoint : endpoints) {
-        auto& operations = paths[endpoint.pattern];
+        auto& operations = paths[template_of(endpoint)];
         if (!operations.empty()) operations += ",";
         operations += operation(endpoint, book);
     }

@@ -37,8 +37,8 @@ Result<std::string, Failure> send_workdir(Session& session, const std::string& p
     for (const auto& warning : packed.warnings) console.err << fmt::format("warning: {}\n", visible(warning));
     auto sent = WEIR_TRY(upload(session, project, packed));
     if (console.talks) {
-        console.err << fmt::format("workdir: {} files, {} read, {} sent in {}\n", packed.tree.entries.size(), packed.files_read,
-                                   bytes_text(static_cast<std::uint64_t>(sent.bytes)), sent.blobs == 1 ? "1 file" : fmt::format("{} files", sent.blobs));
+        console.err << fmt::format("workdir: {} files, {} read, {} sent\n", packed.tree.entries.size(), packed.files_read,
+                                   bytes_text(static_cast<std::uint64_t>(sent.bytes)));
     }
     return std::move(sent.tree);
 }
@@ -76,7 +76,11 @@ Done wait_for(Session& session, const std::string& id, const std::string& again)
 
 /// Where, when and for how much.
 Done estimate(Session& session, const JobFile& job, const std::string& project, const SubmitAsk& ask) {
-    auto reply = session.change(http::Method::post, "/v1/jobs:estimate", Object{}.text("project", project).raw("spec", job.spec).json());
+    // The folder has no part in where and when, and is not sent for a question.
+    auto spec = job.spec;
+    spec.workdir.reset();
+    const auto body = Object{}.text("project", project).raw("spec", codec::to_json(spec)).json();
+    auto reply = session.change(http::Method::post, "/v1/jobs:estimate", body);
     if (!reply) {
         const bool in_file = ask.funding.empty() || reply.error().field.find("funding") == std::string::npos;
         return fail(in_file ? placed(job.source, std::move(reply).error()) : std::move(reply).error());
@@ -126,7 +130,8 @@ Done submit(Session& session, const SubmitAsk& ask) {
     if (!job.workdir.empty()) job.spec.workdir = WEIR_TRY(send_workdir(session, project, job.workdir));
     const auto id = ask.id.empty() ? JobId{session.console().new_uid()}.text() : ask.id;
     auto reply =
-        session.change(http::Method::post, "/v1/jobs", Object{}.text("id", id).text("project", project).raw("spec", codec::to_json(job.spec)).json(), true);
+        session.change(http::Method::post, "/v1/jobs",
+                       Object{}.text("id", id).text("project", project).raw("spec", codec::to_json(job.spec)).json(), true);
     if (!reply) {
         auto failure = std::move(reply).error();
         // What the command line says of the funding is in no line of the file.

@@ -189,6 +189,31 @@ def arrives_though_it_is_cut(world):
     check(cutter.cuts >= 5, f"the line was cut {cutter.cuts} times")
 
 
+def outputs_come_back(world):
+    """What a job leaves is fetched after its site forgot it, whole, and removed with a receipt; files of the project likewise."""
+    here = world.folder / "here"
+    text = "outputs: {retention: 1d}\nrun: 'mkdir $WEIR_OUTPUT_DIR/sub; head -c 3000000 /dev/urandom > $WEIR_OUTPUT_DIR/sub/model; echo done > $WEIR_OUTPUT_DIR/log; sha256sum $WEIR_OUTPUT_DIR/sub/model | cut -c1-64'\n"
+    done = world.weir("submit", world.job("job6.yaml", text), "--project", "vision", "--wait")
+    job = re.search(r"job-\w+", done.stdout).group()
+    wanted = world.weir("job", "logs", job).stdout.strip()
+    listed = world.weir("ls", f"{job}:").stdout
+    check("sub/model" in listed and ".weir" not in listed, listed)
+    world.weir("get", f"{job}:", here)
+    got = subprocess.run(["sha256sum", here / "sub/model"], capture_output=True, text=True, check=True).stdout[:64]
+    check(got == wanted and (here / "log").read_text() == "done\n", f"{got} and not {wanted}")
+    tree = json.loads(world.weir("--json", "ls", f"{job}:").stdout.splitlines()[0])["tree"]
+    world.weir("rm", f"{job}:")
+    until(lambda: "the receipt", lambda: "is erased" in world.weir("data", "receipt", tree, "--project", "vision").stdout, DEADLINE_S)
+    world.weir("get", f"{job}:", here, code=5)
+
+    world.weir("put", here, "sets", "--project", "vision")
+    check("sets/sub/model" in world.weir("ls", "--project", "vision").stdout, "put and ls")
+    world.weir("get", "sets/sub/model", world.folder / "again", "--project", "vision")
+    check((world.folder / "again").read_bytes() == (here / "sub/model").read_bytes(), "put and get")
+    world.weir("rm", "sets/", "--project", "vision")
+    check("sets" not in world.weir("ls", "--project", "vision").stdout, "rm")
+
+
 def refuses_in_words(world):
     """What is beyond the quota, and what cannot be sent, is refused; what was kept stays."""
     kept = world.data()
@@ -215,7 +240,7 @@ def main():
     folder = pathlib.Path(tempfile.mkdtemp(prefix="weir-workdir-"))
     world = World(options, folder)
     try:
-        for part in (begins_in_its_folder, sends_what_changed, arrives_though_it_is_cut, refuses_in_words):
+        for part in (begins_in_its_folder, sends_what_changed, arrives_though_it_is_cut, outputs_come_back, refuses_in_words):
             part(world)
             print("ok:", part.__doc__)
     except (Broken, subprocess.TimeoutExpired) as error:

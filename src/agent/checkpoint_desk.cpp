@@ -214,6 +214,39 @@ DeskAnswer replicate(ports::SiteBackend& backend, ports::BlobStore& store, const
     return answer;
 }
 
+Result<OutputsKept, Flaw> keep(ports::SiteBackend& backend, const DeskStores& stores, const OutputOrder& order, Errand& errand) {
+    if (stores.data == nullptr) return fail(Flaw{false, "this site has no way to the network's store of files", false});
+    const auto key = task_key(order.key, 0);
+    const auto tree = backend.inspect_outputs(key, order.bytes_max, errand);
+    if (!tree) return fail(flaw_of(tree.error()));
+    const auto store = stores.data->of(order.project);
+    if (!store) return fail(flaw_of(store.error()));
+    const auto bytes = size_of(*tree, 0).bytes;
+    const auto room = (*store)->room();
+    if (!room) return fail(flaw_of(room.error()));
+    if (bytes > *room)
+        return fail(Flaw{true, fmt::format("the outputs have {} bytes and the network's store has room for {}; make room there", bytes, *room),
+                         false});
+    for (const auto& entry : tree->entries) {
+        const auto opened = backend.open_output(key, entry.path);
+        if (!opened) return fail(flaw_of(opened.error()));
+        const auto put = (*store)->put(entry.digest, entry.size, *opened, errand);
+        ::close(*opened);
+        if (!put) return fail(flaw_of(put.error()));
+    }
+    const auto text = tree_text(*tree);
+    const auto digest = sha256(text);
+    if (const auto put = (*store)->put_bytes(digest, text); !put) return fail(flaw_of(put.error()));
+    return OutputsKept{order.key, false, {}, digest, size_of(*tree, text.size())};
+}
+
+DeskAnswer keep_outputs(ports::SiteBackend& backend, const DeskStores& stores, const OutputOrder& order, Errand& errand) {
+    auto kept = keep(backend, stores, order, errand);
+    if (kept) return std::move(*kept);
+    OutputsKept answer{.key = order.key, .again = kept.error().again, .fault = kept.error().message, .tree = {}, .size = {}};
+    return answer;
+}
+
 }  // namespace
 
 class Turns {
@@ -290,6 +323,7 @@ ports::Onward Errand::onward(std::int64_t bytes) {
 DeskAnswer carry_out(ports::SiteBackend& backend, const DeskStores& stores, const DeskOrder& order, const DeskLimits& limits,
                      Errand& errand) {
     if (const auto* resume = std::get_if<PrepareOrder>(&order)) return prepare(backend, stores, *resume, limits, errand);
+    if (const auto* outputs = std::get_if<OutputOrder>(&order)) return keep_outputs(backend, stores, *outputs, errand);
     return replicate(backend, stores.checkpoints, std::get<ReplicateOrder>(order), limits, errand);
 }
 

@@ -48,6 +48,13 @@ struct ReplicateOrder {
     ports::PublishedCheckpoint published;
 };
 
+/// Stores what a task that ended left in its folder of outputs; of a gang, node rank 0.
+struct OutputOrder {
+    GenerationKey key;
+    ProjectName project;
+    std::int64_t bytes_max = 0;
+};
+
 struct Prepared {
     GenerationKey key;
     bool again = false;                ///< The store or the host did not do it now.
@@ -66,8 +73,16 @@ struct Replicated {
     std::int64_t bytes = 0;
 };
 
-using DeskOrder = std::variant<PrepareOrder, ReplicateOrder>;
-using DeskAnswer = std::variant<Prepared, Replicated>;
+struct OutputsKept {
+    GenerationKey key;
+    bool again = false;  ///< The store or the host did not do it now.
+    std::string fault;   ///< Why they will never be stored; empty: they are, or `again`.
+    Digest tree;
+    TreeSize size;
+};
+
+using DeskOrder = std::variant<PrepareOrder, ReplicateOrder, OutputOrder>;
+using DeskAnswer = std::variant<Prepared, Replicated, OutputsKept>;
 
 /// What a desk takes.
 struct DeskLimits {

@@ -10,7 +10,8 @@
 //     that is dropped and made anew reports the same;
 //   - metered seconds of a task never go backwards, and those of two tasks that held the same card never overlap;
 //   - a backend is used by one thread at a time; but those that read and write much (measure_checkpoint, inspect_checkpoint,
-//     open_checkpoint_file, install_checkpoint, install_workdir, measure_task, disk) may run on other threads beside the other calls, for several
+//     open_checkpoint_file, install_checkpoint, install_workdir, inspect_outputs,
+//     open_output, measure_task, disk) may run on other threads beside the other calls, for several
 //     generations at once, where capabilities() says checkpoints_beside.
 //
 // Conventions: wall times are whole seconds since 1970 and for people; leases are on CLOCK_BOOTTIME of the host that runs
@@ -341,6 +342,17 @@ public:
                                                               const FetchFile&, Copying&) {
         return fail(BackendError{BackendFault::refused,
                                  "this site cannot put " + name + " of project " + project + " in place; run the job at another"});
+    }
+
+    /// What a task left in its folder of outputs, every byte read; its own files there, that begin with .weir-, are left out. bad_checkpoint
+    /// where there is what cannot be kept, or more than `bytes_max`; not_found where there is nothing.
+    [[nodiscard]] virtual BackendResult<Tree> inspect_outputs(const TaskKey&, std::int64_t bytes_max, Copying&) {
+        return fail(BackendError{BackendFault::refused, "this site keeps no outputs, of however few bytes; " + std::to_string(bytes_max) +
+                                                            " could be kept elsewhere"});
+    }
+    /// A descriptor for reading one file of them; the caller closes it.
+    [[nodiscard]] virtual BackendResult<int> open_output(const TaskKey&, const std::string& path) {
+        return fail(BackendError{BackendFault::not_found, "there is no output " + path});
     }
 
     /// What all files of a task take, its logs and checkpoints too. Watched, not enforced: files that are open and have no name any

@@ -126,6 +126,21 @@ BackendResult<void> ProcessSite::install_workdir(const ports::TaskKey& key, cons
     return {};
 }
 
+BackendResult<Tree> ProcessSite::inspect_outputs(const ports::TaskKey& key, std::int64_t bytes_max, ports::Copying& copying) {
+    const Fd folder = WEIR_TRY(open_task(key));
+    const Fd outputs = open_folder(folder.get(), outputs_folder);
+    if (!outputs) return fail(cannot("open the outputs of", key_text(key), errno));
+    return collect_tree(outputs.get(), bytes_max, copying);
+}
+
+BackendResult<int> ProcessSite::open_output(const ports::TaskKey& key, const std::string& path) {
+    const Fd folder = WEIR_TRY(open_task(key));
+    const Fd outputs = open_folder(folder.get(), outputs_folder);
+    Fd file = outputs && is_safe_path(path) ? open_regular(outputs.get(), path) : Fd{};
+    if (!file) return refuse(BackendFault::not_found, fmt::format("task {} has no output {}", key_text(key), path));
+    return file.release();
+}
+
 BackendResult<ports::DiskUse> ProcessSite::measure_task(const ports::TaskKey& key) {
     const Fd folder = WEIR_TRY(open_task(key));
     return disk_use(folder.get());

@@ -238,7 +238,7 @@ bool is_sound(const TaskReport& task) {
 std::optional<Refusal> check_lines(const SiteReport& report) {
     const std::pair<const char*, std::size_t> kinds[] = {
         {"meters", report.meters.size()}, {"checkpoints", report.checkpoints.size()}, {"tasks", report.tasks.size()},
-        {"prepared", report.prepared ? report.prepared->size() : 0}};
+        {"prepared", report.prepared ? report.prepared->size() : 0}, {"outputs", report.outputs ? report.outputs->size() : 0}};
     for (const auto& [kind, lines] : kinds) {
         if (lines <= lines_max) continue;
         return Refusal{RefusalCode::limit_reached,

@@ -60,7 +60,8 @@ class World(Bare):
         self.weir("site", "set", "-f", folder / "site.yaml")
         self.weir("site", "agent-token", "pidu", "--to", folder / "agent.token")
         (folder / "site").mkdir(mode=0o711)
-        text = f"site: pidu\nserver: {self.url}\ntoken_file: {folder}/agent.token\nroot: {folder}/site/root\nblobs: {folder}/blobs\n" + NODES
+        text = (f"site: pidu\nserver: {self.url}\ntoken_file: {folder}/agent.token\nroot: {folder}/site/root\n"
+                f"blobs: {folder}/blobs\n") + NODES
         if os.geteuid() == 0:
             first = 200_000 + os.getpid() % 1000 * 100
             text += f"owner_uid: {first}\nusers: {{first: {first + 1}, count: 20}}\n"
@@ -153,7 +154,8 @@ def make_code(folder):
 def begins_in_its_folder(world):
     """A job begins in its folder, which it can read and not change."""
     make_code(world.folder / "code")
-    text = "workdir: code\nrun: './run.sh; test -e secret.log && echo sent; touch lib/new 2>/dev/null || echo read-only; touch ~/new && echo home'\n"
+    text = "workdir: code\nrun: './run.sh; test -e secret.log && echo sent; " \
+           "touch lib/new 2>/dev/null || echo read-only; touch ~/new && echo home'\n"
     printed = world.run(world.job("job.yaml", text))
     check(printed == "one\n1\nread-only\nhome\n", f"the task printed {printed!r}")
     kept = world.data()
@@ -192,7 +194,8 @@ def arrives_though_it_is_cut(world):
 def outputs_come_back(world):
     """What a job leaves is fetched after its site forgot it, whole, and removed with a receipt; files of the project likewise."""
     here = world.folder / "here"
-    text = "outputs: {retention: 1d}\nrun: 'mkdir $WEIR_OUTPUT_DIR/sub; head -c 3000000 /dev/urandom > $WEIR_OUTPUT_DIR/sub/model; echo done > $WEIR_OUTPUT_DIR/log; sha256sum $WEIR_OUTPUT_DIR/sub/model | cut -c1-64'\n"
+    text = "outputs: {retention: 1d}\nrun: 'cd $WEIR_OUTPUT_DIR && mkdir sub && head -c 3000000 /dev/urandom > sub/model && " \
+           "echo done > log && sha256sum sub/model | cut -c1-64'\n"
     done = world.weir("submit", world.job("job6.yaml", text), "--project", "vision", "--wait")
     job = re.search(r"job-\w+", done.stdout).group()
     wanted = world.weir("job", "logs", job).stdout.strip()

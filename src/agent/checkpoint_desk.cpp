@@ -77,8 +77,8 @@ Result<void, Flaw> install(ports::SiteBackend& backend, ports::BlobStore& store,
 }
 
 /// Puts the folder in place that the task begins in.
-Result<void, Flaw> install_workdir(ports::SiteBackend& backend, const DeskStores& stores, const PrepareOrder& order, const DeskLimits& limits,
-                                   Errand& errand) {
+Result<void, Flaw> install_workdir(ports::SiteBackend& backend, const DeskStores& stores, const PrepareOrder& order,
+                                   const DeskLimits& limits, Errand& errand) {
     const auto name = tree_name(*order.workdir);
     if (stores.data == nullptr) return fail(Flaw{false, fmt::format("this site has no way to {}", name), true});
     const auto store = stores.data->of(order.project);
@@ -88,11 +88,12 @@ Result<void, Flaw> install_workdir(ports::SiteBackend& backend, const DeskStores
     const auto tree = parse_tree(*text);
     if (!tree) return fail(Flaw{false, fmt::format("{}: {}", name, tree.error()), false});
     if (const auto bytes = size_of(*tree, 0).bytes; bytes > limits.resume_bytes_max) {
-        return fail(Flaw{false,
-                         fmt::format("{} has {} bytes, and what a task may take of this site's disk is {}; leave files out of it, or ask the "
-                                     "site for more (task_disk)",
-                                     name, bytes, limits.resume_bytes_max),
-                         true});
+        return fail(
+            Flaw{false,
+                 fmt::format("{} has {} bytes, and what a task may take of this site's disk is {}; leave files out of it, or ask the "
+                             "site for more (task_disk)",
+                             name, bytes, limits.resume_bytes_max),
+                 true});
     }
     const ports::FetchFile fetch = [&store, &errand](const ports::ManifestEntry& file, int into) -> ports::BackendResult<void> {
         const auto done = (*store)->fetch(file.sha256, into, errand);
@@ -225,8 +226,8 @@ Result<OutputsKept, Flaw> keep(ports::SiteBackend& backend, const DeskStores& st
     const auto room = (*store)->room();
     if (!room) return fail(flaw_of(room.error()));
     if (bytes > *room)
-        return fail(Flaw{true, fmt::format("the outputs have {} bytes and the network's store has room for {}; make room there", bytes, *room),
-                         false});
+        return fail(Flaw{
+            true, fmt::format("the outputs have {} bytes and the network's store has room for {}; make room there", bytes, *room), false});
     for (const auto& entry : tree->entries) {
         const auto opened = backend.open_output(key, entry.path);
         if (!opened) return fail(flaw_of(opened.error()));

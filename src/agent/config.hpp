@@ -140,7 +140,7 @@ struct AgentConfig {
 };
 BOOST_DESCRIBE_STRUCT(AgentConfig, (),
                       (site, server, token_file, root, blobs, supervisor, users, owner_uid, nodes, shared_paths, task_disk, disk_floor,
-                       checkpoint_max, checkpoint_rate, cache_max, sandbox, limits, meter_slice, log_retention, pause_grace, replicate_within,
-                       leave_within, poll_wait, observe_ms))
+                       checkpoint_max, checkpoint_rate, cache_max, sandbox, limits, meter_slice, log_retention, pause_grace,
+                       replicate_within, leave_within, poll_wait, observe_ms))
 
 }  // namespace weir::agent

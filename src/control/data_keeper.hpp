@@ -1,8 +1,8 @@
 // control/data_keeper.hpp: keeps the stores of what projects keep as the journal says.
 //
 // It answers two questions: is all of a tree there, so that it can be kept, and what may go? Level, not edge: each turn looks at what the
-// state says and at what lies there. A tree that is no longer kept is removed, but for what another tree of the project names too; only then
-// the core is told, whose event is the receipt. What nobody names at all (uploads of no tree) goes after a day.
+// state says and at what lies there. A tree that is no longer kept is removed, but for what another tree of the project names too; only
+// then the core is told, whose event is the receipt. What nobody names at all (uploads of no tree) goes after a day.
 //
 // Whoever checks a tree and then has it kept pins its project: nothing is removed of it meanwhile. A file's bytes are gone before the
 // receipt says so; the list of their names goes right after it.

@@ -1,5 +1,5 @@
-// Fuzzes what comes from outside of a folder: a manifest is refused, or its paths stay within and it is its one text; a bundle is refused, or
-// its blobs make their digests, however it is cut.
+// Fuzzes what comes from outside of a folder: a manifest is refused, or its paths stay within and it is its one text; a bundle is refused,
+// or its blobs make their digests, however it is cut.
 #include "domain/bundle.hpp"
 #include "domain/tree.hpp"
 

@@ -338,14 +338,14 @@ public:
 
     /// Puts a folder in place that the task `key` of `project` begins in, read-only to it; before its start. All or nothing; repeating it
     /// is harmless. A site keeps files that it had before, and fetches the others. `name` is the tree's.
-    [[nodiscard]] virtual BackendResult<void> install_workdir(const TaskKey&, const std::string& project, const std::string& name, const Tree&,
-                                                              const FetchFile&, Copying&) {
+    [[nodiscard]] virtual BackendResult<void> install_workdir(const TaskKey&, const std::string& project, const std::string& name,
+                                                              const Tree&, const FetchFile&, Copying&) {
         return fail(BackendError{BackendFault::refused,
                                  "this site cannot put " + name + " of project " + project + " in place; run the job at another"});
     }
 
-    /// What a task left in its folder of outputs, every byte read; its own files there, that begin with .weir-, are left out. bad_checkpoint
-    /// where there is what cannot be kept, or more than `bytes_max`; not_found where there is nothing.
+    /// What a task left in its folder of outputs, every byte read; Weir's own files there, that begin with .weir-, are left out.
+    /// bad_checkpoint where there is what cannot be kept, or more than `bytes_max`; not_found where there is nothing.
     [[nodiscard]] virtual BackendResult<Tree> inspect_outputs(const TaskKey&, std::int64_t bytes_max, Copying&) {
         return fail(BackendError{BackendFault::refused, "this site keeps no outputs, of however few bytes; " + std::to_string(bytes_max) +
                                                             " could be kept elsewhere"});

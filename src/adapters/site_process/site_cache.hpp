@@ -2,10 +2,10 @@
 //
 //     <root>/cache/<project>/ab/cdef...        0444, of the agent's user; with .x at its end 0555
 //
-// It answers one question: how does a task get its folder without fetching what the one before it had? A file is compared with its digest when
-// it comes, and once in an agent's life before it is given to a task; what does not hold is fetched anew. A task gets a second name of the
-// file where its user cannot change it (the agent is root, or the sandbox binds the folder read-only), and else a copy. Beyond its size the
-// cache loses what was used longest ago. Projects share nothing: what one's task could change, its own tasks alone would see.
+// It answers one question: how does a task get its folder without fetching what the one before it had? A file is compared with its digest
+// when it comes, and once in an agent's life before it is given to a task; what does not hold is fetched anew. A task gets a second name of
+// the file where its user cannot change it (the agent is root, or the sandbox binds the folder read-only), and else a copy. Beyond its size
+// the cache loses what was used longest ago. Projects share nothing: what one's task could change, its own tasks alone would see.
 #pragma once
 
 #include "adapters/site_process/files.hpp"
@@ -44,8 +44,8 @@ private:
     [[nodiscard]] BackendResult<Fd> open(const Kept& kept, const ports::FetchFile& fetch, ports::Copying& copying);
     [[nodiscard]] BackendResult<Fd> bring(const Kept& kept, const ports::FetchFile& fetch, ports::Copying& copying);
     [[nodiscard]] bool was_compared(const std::string& path);
-    [[nodiscard]] BackendResult<void> place(int folder, const std::string& name, const Kept& kept, bool links, const ports::FetchFile& fetch,
-                                            ports::Copying& copying);
+    [[nodiscard]] BackendResult<void> place(int folder, const std::string& name, const Kept& kept, bool links,
+                                            const ports::FetchFile& fetch, ports::Copying& copying);
 
     int root_;
     std::int64_t bytes_max_;

@@ -125,10 +125,11 @@ Done download(Session& session, const Download& wanted) {
         const auto before = have;
         bool written = true;
         const auto answer = session.client().download(std::move(call), {.on_head = {}, .on_piece = [&](std::string_view piece) {
-                                                          written = ::pwrite(file.get(), piece.data(), piece.size(), have) == std::ssize(piece);
-                                                          if (written) have += std::ssize(piece);
-                                                          return written && have <= wanted.size;
-                                                      }});
+                                                                            written = ::pwrite(file.get(), piece.data(), piece.size(),
+                                                                                               have) == std::ssize(piece);
+                                                                            if (written) have += std::ssize(piece);
+                                                                            return written && have <= wanted.size;
+                                                                        }});
         if (!written) return fail(cannot("write", part));
         if (answer && !answer->ok()) return fail(failure_of(*answer, false));
         if (have >= wanted.size) break;
@@ -156,7 +157,8 @@ Result<std::vector<codec::Value>, Failure> files_at(Session& session, const Remo
     std::vector<codec::Value> found;
     PageWalk pages;
     for (bool more = true; more && found.size() < list_max;) {
-        const auto page = WEIR_TRY(session.get(target_of(remote.base, {{"prefix", remote.path}, {"limit", "500"}, {"cursor", pages.cursor()}})));
+        const auto page =
+            WEIR_TRY(session.get(target_of(remote.base, {{"prefix", remote.path}, {"limit", "500"}, {"cursor", pages.cursor()}})));
         for (const auto& item : items_of(page.value, "items")) found.push_back(item);
         more = WEIR_TRY(pages.go_on(page));
     }
@@ -207,7 +209,8 @@ Done put_files(Session& session, const PutAsk& ask) {
         return {};
     };
     for (const auto& entry : packed.tree.entries) {
-        if (entry.is_link()) return fail(usage(fmt::format("'{}' is a link, which is not put; put what it points to", visible(entry.path))));
+        if (entry.is_link())
+            return fail(usage(fmt::format("'{}' is a link, which is not put; put what it points to", visible(entry.path))));
         const auto path = !is_folder ? to : to.empty() || to == "." ? entry.path : to + "/" + entry.path;
         if (auto fault = path_fault(path)) return fail(usage(fmt::format("'{}' {}", escaped(path), *fault)));
         list += (list.empty() ? "" : ",") + file_json(entry, path);
@@ -229,7 +232,8 @@ Done get_files(Session& session, const GetAsk& ask) {
         const bool below = path.starts_with(remote.path + "/");
         if (!whole_folder && path != remote.path && !below) continue;
         if (text_of(item, "kind") == "link") continue;
-        if (path_fault(path)) return fail(Failure{.exit = Exit::refused, .message = fmt::format("the server names the file '{}'", escaped(path))});
+        if (path_fault(path))
+            return fail(Failure{.exit = Exit::refused, .message = fmt::format("the server names the file '{}'", escaped(path))});
         const auto digest = Digest::parse(text_of(item, "digest"));
         if (!digest) return fail(Failure{.exit = Exit::refused, .message = "the server gives a file without a digest"});
         fs::path here;
@@ -245,7 +249,9 @@ Done get_files(Session& session, const GetAsk& ask) {
                                       text_of(item, "kind") == "executable"}));
         ++got;
     }
-    if (got == 0) return fail(Failure{.exit = Exit::not_found, .message = fmt::format("there is no file '{}'; list them with: weir ls", visible(ask.name))});
+    if (got == 0)
+        return fail(
+            Failure{.exit = Exit::not_found, .message = fmt::format("there is no file '{}'; list them with: weir ls", visible(ask.name))});
     session.console().out << fmt::format("{} {} got\n", got, got == 1 ? "file" : "files");
     return {};
 }
@@ -272,7 +278,8 @@ Done remove_files(Session& session, const RemoveAsk& ask) {
         const auto remote = WEIR_TRY(remote_of(session, ask.project, name));
         if (remote.is_job) {
             if (!remote.path.empty())
-                return fail(usage(fmt::format("the outputs of a job are removed together: weir rm {}", visible(name.substr(0, name.find(':') + 1)))));
+                return fail(usage(
+                    fmt::format("the outputs of a job are removed together: weir rm {}", visible(name.substr(0, name.find(':') + 1)))));
             WEIR_CHECK(send(session, http::Method::del, remote.base, {}, "removed the outputs of"));
             continue;
         }
@@ -280,7 +287,8 @@ Done remove_files(Session& session, const RemoveAsk& ask) {
         codec::append_quoted(body, remote.path);
         const auto reply = WEIR_TRY(session.change(http::Method::post, remote.base, body + "]}"));
         if (integer_of(reply.value, "removed") == 0)
-            return fail(Failure{.exit = Exit::not_found, .message = fmt::format("there is no file '{}'; all below a folder: '{}/'", visible(name), visible(name))});
+            return fail(Failure{.exit = Exit::not_found,
+                                .message = fmt::format("there is no file '{}'; all below a folder: '{}/'", visible(name), visible(name))});
         if (!session.printed(reply)) session.console().out << fmt::format("{} files removed\n", integer_of(reply.value, "removed"));
     }
     return {};
@@ -291,10 +299,10 @@ Done show_data(Session& session, const DataAsk& ask) {
     const auto reply = WEIR_TRY(session.get(fmt::format("/v1/projects/{}/data", project)));
     if (session.printed(reply)) return {};
     const auto bytes = [&](std::string_view key) { return bytes_text(static_cast<std::uint64_t>(integer_of(reply.value, key))); };
-    session.console().out << fmt::format("kept {} of {}\nfolders of code: {}, {}\nfiles: {}, {}\noutputs of jobs: {}, {}\nto be erased: {}\n",
-                                         bytes("kept_bytes"), bytes("quota_bytes"), integer_of(reply.value, "trees"), bytes("tree_bytes"),
-                                         integer_of(reply.value, "files"), bytes("file_bytes"), integer_of(reply.value, "outputs"),
-                                         bytes("output_bytes"), integer_of(reply.value, "to_erase"));
+    session.console().out << fmt::format(
+        "kept {} of {}\nfolders of code: {}, {}\nfiles: {}, {}\noutputs of jobs: {}, {}\nto be erased: {}\n", bytes("kept_bytes"),
+        bytes("quota_bytes"), integer_of(reply.value, "trees"), bytes("tree_bytes"), integer_of(reply.value, "files"), bytes("file_bytes"),
+        integer_of(reply.value, "outputs"), bytes("output_bytes"), integer_of(reply.value, "to_erase"));
     return {};
 }
 

@@ -1,9 +1,9 @@
 // apps/client/ignore_rules.hpp: which files a folder's .gitignore and .weirignore leave out.
 //
-// It answers one question: is this path left out? By the rules of git (gitignore(5)): the last pattern that matches decides, `!` takes back,
-// a slash at the front or in the middle anchors a pattern to the folder of its file, one at the end means folders alone, `*`, `?` and `[...]`
-// match no slash, `**` does. Files further down come later. What lies in a folder that is left out cannot be taken back: whoever walks does
-// not enter it. Folders named .git are left out always.
+// It answers one question: is this path left out? By the rules of git (gitignore(5)): the last pattern that matches decides, `!` takes
+// back, a slash at the front or in the middle anchors a pattern to the folder of its file, one at the end means folders alone, `*`, `?` and
+// `[...]` match no slash, `**` does. Files further down come later. What lies in a folder that is left out cannot be taken back: whoever
+// walks does not enter it. Folders named .git are left out always.
 #pragma once
 
 #include <string>

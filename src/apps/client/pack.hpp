@@ -1,8 +1,8 @@
 // apps/client/pack.hpp: a folder on this machine as a tree, without reading what was read before.
 //
-// It answers one question: what is in this folder now? Files that .gitignore and .weirignore name are left out. A file whose size, times and
-// inode are those of the last time has the digest of the last time; one that changed within the last two seconds before that was looked at
-// may have changed after it, and is read again. The memory is a file of the user's cache folder; without it everything is read.
+// It answers one question: what is in this folder now? Files that .gitignore and .weirignore name are left out. A file whose size, times
+// and inode are those of the last time has the digest of the last time; one that changed within the last two seconds before that was looked
+// at may have changed after it, and is read again. The memory is a file of the user's cache folder; without it everything is read.
 #pragma once
 
 #include "apps/client/console.hpp"

@@ -114,7 +114,8 @@ TEST_F(PackTest, LeavesOutWhatGitLeavesOut) {
             for (auto lines = random.between(1, 4); lines > 0; --lines) file << any(rules) << "\n";
         }
         const auto command = fmt::format(
-            "cd '{}' && git -c init.defaultBranch=m init -q . 2>/dev/null && git -c core.excludesFile=/dev/null ls-files -z -o --exclude-per-directory=.gitignore",
+            "cd '{}' && git -c init.defaultBranch=m init -q . 2>/dev/null && git -c core.excludesFile=/dev/null ls-files -z -o "
+            "--exclude-per-directory=.gitignore",
             root.string());
         const std::unique_ptr<FILE, int (*)(FILE*)> git{::popen(command.c_str(), "r"), ::pclose};
         std::set<std::string> wanted;
@@ -129,7 +130,8 @@ TEST_F(PackTest, LeavesOutWhatGitLeavesOut) {
         const auto have = paths();
         std::string told;
         for (const auto& entry : fs::recursive_directory_iterator{root}) {
-            if (entry.path().filename() == ".gitignore") told += entry.path().string() + ":\n" + (std::stringstream{} << std::ifstream{entry.path()}.rdbuf()).str();
+            if (entry.path().filename() == ".gitignore")
+                told += entry.path().string() + ":\n" + (std::stringstream{} << std::ifstream{entry.path()}.rdbuf()).str();
         }
         EXPECT_EQ(std::set<std::string>(have.begin(), have.end()), wanted) << told;
     }

@@ -1,8 +1,8 @@
 // apps/client/upload.hpp: what a project's store lacks of a folder, sent so that a line that breaks costs little.
 //
-// It answers one question: how does all of it get there? The server says what lacks; small files go many at a time, large ones in pieces that
-// are taken up where they broke off. After each break the pieces are half as large, down to one that passes; as long as something arrives it
-// goes on.
+// It answers one question: how does all of it get there? The server says what lacks; small files go many at a time, large ones in pieces
+// that are taken up where they broke off. After each break the pieces are half as large, down to one that passes; as long as something
+// arrives it goes on.
 #pragma once
 
 #include "apps/client/pack.hpp"

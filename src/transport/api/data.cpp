@@ -1,5 +1,5 @@
-// Folders of code: their manifests, their blobs, what a project may keep. The order of an upload: the manifest first, which is answered with
-// what lacks; then that, small files in bundles and large ones in pieces; then the manifest again, and the tree is kept.
+// Folders of code: their manifests, their blobs, what a project may keep. The order of an upload: the manifest first, which is answered
+// with what lacks; then that, small files in bundles and large ones in pieces; then the manifest again, and the tree is kept.
 #include "transport/api/data.hpp"
 
 #include "control/core/rules.hpp"
@@ -74,9 +74,10 @@ Result<Digest, http::Response> tree_named(const http::Request& request) {
 
 Result<Digest, http::Response> blob_named(const http::Request& request) {
     if (const auto digest = Digest::parse(request.parameter("blob"))) return *digest;
-    return fail(refuse(400, "bad_parameter",
-                       fmt::format("the blob is '{}' and must be the 64 hexadecimal digits of its SHA-256", escaped(request.parameter("blob"))),
-                       request.target, "blob"));
+    return fail(
+        refuse(400, "bad_parameter",
+               fmt::format("the blob is '{}' and must be the 64 hexadecimal digits of its SHA-256", escaped(request.parameter("blob"))),
+               request.target, "blob"));
 }
 
 /// What a request about a project's store is answered with, once its asker and the project are known.
@@ -166,7 +167,8 @@ void put_tree(Context& context, Asked asked, http::Request request, http::Reply 
         if (!answer) return reply(refuse(answer.error(), target));
         auto told = answer_of(digest, size, {}, revision);
         told.kept = true;
-        reply(http::Response::json(answer->repeated ? 200 : 201, codec::to_json(told)).with_header("Weir-Revision", std::to_string(revision)));
+        reply(http::Response::json(answer->repeated ? 200 : 201, codec::to_json(told))
+                  .with_header("Weir-Revision", std::to_string(revision)));
     });
 }
 
@@ -228,8 +230,8 @@ void put_upload(Context& context, const Asked& asked, const http::Request& reque
     if (*have != blob.size) {
         if (offset != *have) {
             return reply(refuse(409, "stale_offset",
-                                fmt::format("a piece from byte {} on came of {}, of which {} of {} bytes are here; go on from there", offset,
-                                            digest->text(), *have, blob.size),
+                                fmt::format("a piece from byte {} on came of {}, of which {} of {} bytes are here; go on from there",
+                                            offset, digest->text(), *have, blob.size),
                                 request.target, "offset"));
         }
         const auto more = static_cast<std::int64_t>(request.body.size());
@@ -301,7 +303,8 @@ Result<std::string, Refusal> show_receipt(const View& view) {
 http::Response refuse(const ports::BlobError& error, std::string_view target) {
     if (error.fault == ports::BlobFault::not_found) return refuse(404, "not_found", error.message, target);
     if (error.fault == ports::BlobFault::damaged) return refuse(422, "damaged", error.message, target);
-    auto refusal = refuse(503, "store_unavailable", fmt::format("the store of files did not do it now: {}; try again", error.message), target);
+    auto refusal =
+        refuse(503, "store_unavailable", fmt::format("the store of files did not do it now: {}; try again", error.message), target);
     refusal.headers.emplace_back("Retry-After", "5");
     return refusal;
 }
@@ -350,11 +353,12 @@ std::optional<http::Response> no_room_for(Context& context, const ProjectName& p
         return std::nullopt;
     }
     context.data_sizes.forget(project);
-    return refuse(429, "limit_reached",
-                  fmt::format("{} bytes are to be stored for project {}, of which {} lie here, kept and on their way, and {} may (twice its "
-                              "quota); uploads that nothing names go after a day, or ask an operator for more",
-                              more, project.value, *there, 2 * quota),
-                  target, "quota");
+    return refuse(
+        429, "limit_reached",
+        fmt::format("{} bytes are to be stored for project {}, of which {} lie here, kept and on their way, and {} may (twice its "
+                    "quota); uploads that nothing names go after a day, or ask an operator for more",
+                    more, project.value, *there, 2 * quota),
+        target, "quota");
 }
 
 http::Response content_of(ports::DataStore& store, const Digest& digest, const http::Request& request) {
@@ -365,7 +369,8 @@ http::Response content_of(ports::DataStore& store, const Digest& digest, const h
     const auto from = range ? range->from : 0;
     if (range && from >= size) {
         ::close(opened->file);
-        auto refusal = refuse(416, "bad_range", fmt::format("bytes from {} on were asked for, and there are {}", from, size), request.target);
+        auto refusal =
+            refuse(416, "bad_range", fmt::format("bytes from {} on were asked for, and there are {}", from, size), request.target);
         refusal.headers.emplace_back("Content-Range", fmt::format("bytes */{}", size));
         return refusal;
     }
@@ -427,7 +432,8 @@ std::vector<Endpoint> data_endpoints(Context& context) {
          .problems = {403, 404, 429},
          .handler = changing_without_body(context, [](const Actor&, const http::Request& request) -> Result<Change, http::Response> {
              const auto digest = tree_named(request);
-             if (!digest) return fail(refuse(400, "bad_parameter", "the tree must be tree- and 64 hexadecimal digits", request.target, "tree"));
+             if (!digest)
+                 return fail(refuse(400, "bad_parameter", "the tree must be tree- and 64 hexadecimal digits", request.target, "tree"));
              return Change{control::RemoveTree{ProjectName{std::string{request.parameter("project")}}, *digest}, {}, {}, {}};
          })});
     endpoints.push_back({.method = Method::post,
@@ -471,7 +477,10 @@ std::vector<Endpoint> data_endpoints(Context& context) {
                                           show_data));
     endpoints.push_back(setting<DataQuotaForm>(
         context,
-        {.pattern = "/v1/projects/{project}/data", .name = "set_data_quota", .summary = "Sets what a project may keep", .problems = {403, 404}},
+        {.pattern = "/v1/projects/{project}/data",
+         .name = "set_data_quota",
+         .summary = "Sets what a project may keep",
+         .problems = {403, 404}},
         [](const Actor&, const http::Request& request, const DataQuotaForm& form) -> Result<Change, http::Response> {
             return Change{control::SetDataQuota{ProjectName{std::string{request.parameter("project")}}, form.quota_bytes},
                           codec::to_json(form), {}, {}};

@@ -29,7 +29,8 @@ protected:
     }
     http::Answer keep(const Tree& tree, const std::string& person = "ann", const std::string& project = "vision") {
         const auto text = tree_text(tree);
-        return town.ask(person, Method::put, fmt::format("/v1/projects/{}/trees/{}", project, tree_name(sha256(text))), text, {}, "text/plain");
+        return town.ask(person, Method::put, fmt::format("/v1/projects/{}/trees/{}", project, tree_name(sha256(text))), text, {},
+                        "text/plain");
     }
     void upload(const std::vector<std::string>& blobs) {
         std::string bundle;

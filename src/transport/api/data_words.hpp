@@ -79,8 +79,8 @@ struct DataView {
         codec::Field{.name = "to_erase", .doc = "trees that are no longer kept and whose bytes are still to be removed"},
     };
 };
-BOOST_DESCRIBE_STRUCT(DataView, (), (project, quota_bytes, kept_bytes, trees, tree_bytes, files, file_bytes, outputs, output_bytes, to_erase,
-                       revision))
+BOOST_DESCRIBE_STRUCT(DataView, (),
+                      (project, quota_bytes, kept_bytes, trees, tree_bytes, files, file_bytes, outputs, output_bytes, to_erase, revision))
 
 struct DataQuotaForm {
     std::int64_t quota_bytes = 0;

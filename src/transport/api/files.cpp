@@ -94,7 +94,8 @@ http::Response list_files(ports::DataStore&, const Source& source, const Tree& t
 http::Response get_file(ports::DataStore& store, const Source&, const Tree& tree, const http::Request& request) {
     const auto path = request.parameter("path");
     const auto* entry = find(tree, path);
-    if (entry == nullptr) return refuse(not_found(fmt::format("there is no file '{}'; list them first", escaped(path)), "path"), request.target);
+    if (entry == nullptr)
+        return refuse(not_found(fmt::format("there is no file '{}'; list them first", escaped(path)), "path"), request.target);
     if (entry->is_link()) {
         return refuse(422, "bad_value", fmt::format("'{}' is a link to '{}'; ask for that", escaped(path), escaped(entry->target)),
                       request.target, "path");

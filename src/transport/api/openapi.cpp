@@ -80,7 +80,8 @@ std::string parameters_of(const Endpoint& endpoint) {
 
 std::string body_of(const Endpoint& endpoint, codec::SchemaBook& book) {
     if (!endpoint.body_type.empty())
-        return fmt::format(R"("requestBody":{{"required":true,"content":{{{}:{{"schema":{{"type":"string"}}}}}}}})", quoted(endpoint.body_type));
+        return fmt::format(R"("requestBody":{{"required":true,"content":{{{}:{{"schema":{{"type":"string"}}}}}}}})",
+                           quoted(endpoint.body_type));
     const auto schema = endpoint.body(book);
     std::string out = R"("requestBody":{"required":true,"content":{"application/json":{"schema":)" + schema + "}";
     if (endpoint.takes_yaml) out += R"(,"application/yaml":{"schema":)" + schema + "}";

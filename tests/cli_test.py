@@ -41,11 +41,11 @@ def check(so, what):
 class World:
     """A server on a port of its own, and the client that its operator uses."""
 
-    def __init__(self, options, folder):
+    def __init__(self, options, folder, *more):
         self.options, self.folder = options, folder
         self.log = open(folder / "server.log", "w+", encoding="utf-8")
         # No --catalogue: the one that is shipped in this checkout.
-        self.server = subprocess.Popen([self.program("weir-server"), "--data", folder / "data", "--port", "0"],
+        self.server = subprocess.Popen([self.program("weir-server"), "--data", folder / "data", "--port", "0", *more],
                                        stdin=subprocess.DEVNULL, stdout=self.log, stderr=self.log)
         endpoint = folder / "data/endpoint"
         until(lambda: "the server to answer: " + (folder / "server.log").read_text(),

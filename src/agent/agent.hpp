@@ -12,6 +12,7 @@
 #include "agent/config.hpp"
 #include "base/result.hpp"
 #include "ports/blob_store.hpp"
+#include "ports/data_store.hpp"
 #include "ports/server_link.hpp"
 #include "ports/site_backend.hpp"
 
@@ -26,6 +27,7 @@ struct AgentParts {
     ports::SiteBackend& backend;
     ports::ServerLink& link;
     ports::BlobStore& store;
+    ports::DataStores* data = nullptr;  ///< What projects keep; null: this site has no way to it.
     /// Becomes readable when it is time to observe; -1: there is none.
     int change_descriptor = -1;
 };

@@ -1,6 +1,7 @@
 #include "agent/checkpoint_desk.hpp"
 
 #include "agent/manifest.hpp"
+#include "domain/tree.hpp"
 
 #include <fmt/core.h>
 
@@ -75,11 +76,56 @@ Result<void, Flaw> install(ports::SiteBackend& backend, ports::BlobStore& store,
     return {};
 }
 
-DeskAnswer prepare(ports::SiteBackend& backend, ports::BlobStore& store, const PrepareOrder& order, const DeskLimits& limits,
+/// Puts the folder in place that the task begins in.
+Result<void, Flaw> install_workdir(ports::SiteBackend& backend, const DeskStores& stores, const PrepareOrder& order,
+                                   const DeskLimits& limits, Errand& errand) {
+    const auto name = tree_name(*order.workdir);
+    if (stores.data == nullptr) return fail(Flaw{false, fmt::format("this site has no way to {}", name), true});
+    const auto store = stores.data->of(order.project);
+    if (!store) return fail(flaw_of(store.error()));
+    const auto text = (*store)->fetch_bytes(*order.workdir, limits::tree_text_bytes_max);
+    if (!text) return fail(flaw_of(text.error()));
+    const auto tree = parse_tree(*text);
+    if (!tree) return fail(Flaw{false, fmt::format("{}: {}", name, tree.error()), false});
+    if (const auto bytes = size_of(*tree, 0).bytes; bytes > limits.resume_bytes_max) {
+        return fail(
+            Flaw{false,
+                 fmt::format("{} has {} bytes, and what a task may take of this site's disk is {}; leave files out of it, or ask the "
+                             "site for more (task_disk)",
+                             name, bytes, limits.resume_bytes_max),
+                 true});
+    }
+    const ports::FetchFile fetch = [&store, &errand](const ports::ManifestEntry& file, int into) -> ports::BackendResult<void> {
+        const auto done = (*store)->fetch(file.sha256, into, errand);
+        if (done) return {};
+        const bool again = done.error().fault == BlobFault::unavailable;
+        return fail(BackendError{again ? BackendFault::unavailable : BackendFault::bad_checkpoint, done.error().message});
+    };
+    for (std::int32_t rank = 0; rank < order.nnodes; ++rank) {
+        const auto done = backend.install_workdir(task_key(order.key, rank), order.project.text(), name, *tree, fetch, errand);
+        if (!done) return fail(flaw_of(done.error()));
+    }
+    return {};
+}
+
+DeskAnswer prepare(ports::SiteBackend& backend, const DeskStores& stores, const PrepareOrder& order, const DeskLimits& limits,
                    Errand& errand) {
     Prepared answer{.key = order.key, .again = false, .name = {}, .manifest = {}, .refused = {}, .remarks = {}};
+    if (order.workdir) {
+        // Without the folder that it begins in a job cannot begin at all.
+        const auto done = install_workdir(backend, stores, order, limits, errand);
+        if (!done && !done.error().again) {
+            answer.refused = done.error().message;
+            return answer;
+        }
+        if (!done) {
+            answer.again = true;
+            answer.remarks.push_back(done.error().message);
+            return answer;
+        }
+    }
     for (const auto& stored : order.resume) {
-        const auto done = install(backend, store, order, stored, limits, errand);
+        const auto done = install(backend, stores.checkpoints, order, stored, limits, errand);
         if (done) {
             answer.name = stored.name;
             answer.manifest = stored.manifest;
@@ -169,6 +215,39 @@ DeskAnswer replicate(ports::SiteBackend& backend, ports::BlobStore& store, const
     return answer;
 }
 
+Result<OutputsKept, Flaw> keep(ports::SiteBackend& backend, const DeskStores& stores, const OutputOrder& order, Errand& errand) {
+    if (stores.data == nullptr) return fail(Flaw{false, "this site has no way to the network's store of files", false});
+    const auto key = task_key(order.key, 0);
+    const auto tree = backend.inspect_outputs(key, order.bytes_max, errand);
+    if (!tree) return fail(flaw_of(tree.error()));
+    const auto store = stores.data->of(order.project);
+    if (!store) return fail(flaw_of(store.error()));
+    const auto bytes = size_of(*tree, 0).bytes;
+    const auto room = (*store)->room();
+    if (!room) return fail(flaw_of(room.error()));
+    if (bytes > *room)
+        return fail(Flaw{
+            true, fmt::format("the outputs have {} bytes and the network's store has room for {}; make room there", bytes, *room), false});
+    for (const auto& entry : tree->entries) {
+        const auto opened = backend.open_output(key, entry.path);
+        if (!opened) return fail(flaw_of(opened.error()));
+        const auto put = (*store)->put(entry.digest, entry.size, *opened, errand);
+        ::close(*opened);
+        if (!put) return fail(flaw_of(put.error()));
+    }
+    const auto text = tree_text(*tree);
+    const auto digest = sha256(text);
+    if (const auto put = (*store)->put_bytes(digest, text); !put) return fail(flaw_of(put.error()));
+    return OutputsKept{order.key, false, {}, digest, size_of(*tree, text.size())};
+}
+
+DeskAnswer keep_outputs(ports::SiteBackend& backend, const DeskStores& stores, const OutputOrder& order, Errand& errand) {
+    auto kept = keep(backend, stores, order, errand);
+    if (kept) return std::move(*kept);
+    OutputsKept answer{.key = order.key, .again = kept.error().again, .fault = kept.error().message, .tree = {}, .size = {}};
+    return answer;
+}
+
 }  // namespace
 
 class Turns {
@@ -242,10 +321,11 @@ ports::Onward Errand::onward(std::int64_t bytes) {
     return told_;
 }
 
-DeskAnswer carry_out(ports::SiteBackend& backend, ports::BlobStore& store, const DeskOrder& order, const DeskLimits& limits,
+DeskAnswer carry_out(ports::SiteBackend& backend, const DeskStores& stores, const DeskOrder& order, const DeskLimits& limits,
                      Errand& errand) {
-    if (const auto* resume = std::get_if<PrepareOrder>(&order)) return prepare(backend, store, *resume, limits, errand);
-    return replicate(backend, store, std::get<ReplicateOrder>(order), limits, errand);
+    if (const auto* resume = std::get_if<PrepareOrder>(&order)) return prepare(backend, stores, *resume, limits, errand);
+    if (const auto* outputs = std::get_if<OutputOrder>(&order)) return keep_outputs(backend, stores, *outputs, errand);
+    return replicate(backend, stores.checkpoints, std::get<ReplicateOrder>(order), limits, errand);
 }
 
 struct ThreadDesk::Impl {
@@ -258,8 +338,8 @@ struct ThreadDesk::Impl {
         bool dropped = false;
     };
 
-    Impl(ports::SiteBackend& backend, ports::BlobStore& store, std::function<void()> wake, DeskLimits limits)
-        : backend_{backend}, store_{store}, wake_{std::move(wake)}, limits_{limits} {
+    Impl(ports::SiteBackend& backend, DeskStores stores, std::function<void()> wake, DeskLimits limits)
+        : backend_{backend}, stores_{stores}, wake_{std::move(wake)}, limits_{limits} {
         if (limits.bytes_per_s > 0) pace_.emplace(limits.bytes_per_s);
         for (std::size_t i = 0; i < threads_max; ++i) threads_.emplace_back([this](const std::stop_token& stop) { run(stop); });
     }
@@ -279,7 +359,7 @@ struct ThreadDesk::Impl {
     void run(const std::stop_token& stop) {
         while (const auto mine = next(stop)) {
             turns_.take();
-            auto answer = carry_out(backend_, store_, (*mine)->order, limits_, *(*mine)->errand);
+            auto answer = carry_out(backend_, stores_, (*mine)->order, limits_, *(*mine)->errand);
             turns_.end();
             {
                 const std::lock_guard lock{mutex_};
@@ -330,7 +410,7 @@ struct ThreadDesk::Impl {
     }
 
     ports::SiteBackend& backend_;
-    ports::BlobStore& store_;
+    DeskStores stores_;
     std::function<void()> wake_;
     DeskLimits limits_;
     Turns turns_;
@@ -343,8 +423,9 @@ struct ThreadDesk::Impl {
     std::vector<std::jthread> threads_;  ///< Last: they use all of the above.
 };
 
-ThreadDesk::ThreadDesk(ports::SiteBackend& backend, ports::BlobStore& store, std::function<void()> wake, DeskLimits limits)
-    : impl_{std::make_unique<Impl>(backend, store, std::move(wake), limits)} {}
+ThreadDesk::ThreadDesk(ports::SiteBackend& backend, ports::BlobStore& store, std::function<void()> wake, DeskLimits limits,
+                       ports::DataStores* data)
+    : impl_{std::make_unique<Impl>(backend, DeskStores{store, data}, std::move(wake), limits)} {}
 ThreadDesk::~ThreadDesk() = default;
 
 void ThreadDesk::order(DeskOrder order) {

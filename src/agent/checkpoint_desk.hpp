@@ -15,6 +15,7 @@
 #include "agent/records.hpp"
 #include "domain/placement.hpp"
 #include "ports/blob_store.hpp"
+#include "ports/data_store.hpp"
 #include "ports/site_backend.hpp"
 
 #include <atomic>
@@ -23,6 +24,7 @@
 #include <functional>
 #include <memory>
 #include <mutex>
+#include <optional>
 #include <string>
 #include <utility>
 #include <variant>
@@ -36,6 +38,7 @@ struct PrepareOrder {
     ProjectName project;
     std::int32_t nnodes = 1;
     std::vector<StoredCheckpoint> resume;  ///< The newest first.
+    std::optional<Digest> workdir{};       ///< The tree that they begin in.
 };
 
 /// Stores one published checkpoint.
@@ -43,6 +46,13 @@ struct ReplicateOrder {
     GenerationKey key;
     ProjectName project;
     ports::PublishedCheckpoint published;
+};
+
+/// Stores what a task that ended left in its folder of outputs; of a gang, node rank 0.
+struct OutputOrder {
+    GenerationKey key;
+    ProjectName project;
+    std::int64_t bytes_max = 0;
 };
 
 struct Prepared {
@@ -63,8 +73,16 @@ struct Replicated {
     std::int64_t bytes = 0;
 };
 
-using DeskOrder = std::variant<PrepareOrder, ReplicateOrder>;
-using DeskAnswer = std::variant<Prepared, Replicated>;
+struct OutputsKept {
+    GenerationKey key;
+    bool again = false;  ///< The store or the host did not do it now.
+    std::string fault;   ///< Why they will never be stored; empty: they are, or `again`.
+    Digest tree;
+    TreeSize size;
+};
+
+using DeskOrder = std::variant<PrepareOrder, ReplicateOrder, OutputOrder>;
+using DeskAnswer = std::variant<Prepared, Replicated, OutputsKept>;
 
 /// What a desk takes.
 struct DeskLimits {
@@ -111,8 +129,14 @@ private:
     std::condition_variable woken_;
 };
 
+/// Where a desk copies from and to. `data`: what projects keep; null: this site has no way to it.
+struct DeskStores {
+    ports::BlobStore& checkpoints;
+    ports::DataStores* data = nullptr;
+};
+
 /// Does the work of one order.
-[[nodiscard]] DeskAnswer carry_out(ports::SiteBackend& backend, ports::BlobStore& store, const DeskOrder& order, const DeskLimits& limits,
+[[nodiscard]] DeskAnswer carry_out(ports::SiteBackend& backend, const DeskStores& stores, const DeskOrder& order, const DeskLimits& limits,
                                    Errand& errand);
 
 class CheckpointDesk {
@@ -133,11 +157,11 @@ public:
 /// Carries out an order when it is given.
 class InlineDesk final : public CheckpointDesk {
 public:
-    InlineDesk(ports::SiteBackend& backend, ports::BlobStore& store, DeskLimits limits = {})
-        : backend_{backend}, store_{store}, limits_{limits} {}
+    InlineDesk(ports::SiteBackend& backend, ports::BlobStore& store, DeskLimits limits = {}, ports::DataStores* data = nullptr)
+        : backend_{backend}, stores_{store, data}, limits_{limits} {}
     void order(DeskOrder order) override {
         Errand errand;
-        answers_.push_back(carry_out(backend_, store_, order, limits_, errand));
+        answers_.push_back(carry_out(backend_, stores_, order, limits_, errand));
     }
     void drop(const GenerationKey&) override {}
     [[nodiscard]] bool is_at_work(const GenerationKey&) const override { return false; }
@@ -145,7 +169,7 @@ public:
 
 private:
     ports::SiteBackend& backend_;
-    ports::BlobStore& store_;
+    DeskStores stores_;
     DeskLimits limits_;
     std::vector<DeskAnswer> answers_;
 };
@@ -156,7 +180,8 @@ private:
 class ThreadDesk final : public CheckpointDesk {
 public:
     /// `wake` is called on a thread after each order that was carried out or dropped; it must not block.
-    ThreadDesk(ports::SiteBackend& backend, ports::BlobStore& store, std::function<void()> wake, DeskLimits limits = {});
+    ThreadDesk(ports::SiteBackend& backend, ports::BlobStore& store, std::function<void()> wake, DeskLimits limits = {},
+               ports::DataStores* data = nullptr);
     ~ThreadDesk() override;
     void order(DeskOrder order) override;
     void drop(const GenerationKey& key) override;

@@ -75,7 +75,7 @@ protected:
     /// The answer to one order, without a thread.
     Replicated answer_to(const ReplicateOrder& order, const DeskLimits& limits = {}) {
         Errand errand;
-        return std::get<Replicated>(carry_out(backend, blobs, order, limits, errand));
+        return std::get<Replicated>(carry_out(backend, {blobs}, order, limits, errand));
     }
     /// Until there is one; each answer rings.
     std::vector<DeskAnswer> await_answer(CheckpointDesk& desk) {

@@ -102,6 +102,7 @@ struct AgentConfig {
     MiB disk_floor{1 << 10};         ///< With less free on the disk of `root` nothing is started.
     MiB checkpoint_max{1 << 20};     ///< Of one checkpoint, as its files say.
     std::optional<MiB> checkpoint_rate{};  ///< In a second, of all copies of checkpoints together; absent: as fast as they can be.
+    MiB cache_max{20 << 10};         ///< Of files of folders that jobs began in, kept for the next.
     bool sandbox = true;
     bool limits = true;
     Seconds meter_slice{10};        ///< Length of one report of a meter.
@@ -125,6 +126,7 @@ struct AgentConfig {
         codec::Field{.name = "disk_floor", .optional = true, .min = 0, .max = 1 << 30, .doc = "with less free nothing is started"},
         codec::Field{.name = "checkpoint_max", .optional = true, .min = 1, .max = 1 << 30, .doc = "bytes of one checkpoint"},
         codec::Field{.name = "checkpoint_rate", .min = 1, .max = 1 << 30, .doc = "in a second, of all copies of checkpoints together"},
+        codec::Field{.name = "cache_max", .optional = true, .min = 1, .max = 1 << 30, .doc = "files of folders that jobs began in"},
         codec::Field{.name = "sandbox", .optional = true},
         codec::Field{.name = "limits", .optional = true},
         codec::Field{.name = "meter_slice", .optional = true, .min = 1, .max = 3'600, .doc = "length of one report of a meter"},
@@ -138,7 +140,7 @@ struct AgentConfig {
 };
 BOOST_DESCRIBE_STRUCT(AgentConfig, (),
                       (site, server, token_file, root, blobs, supervisor, users, owner_uid, nodes, shared_paths, task_disk, disk_floor,
-                       checkpoint_max, checkpoint_rate, sandbox, limits, meter_slice, log_retention, pause_grace, replicate_within,
-                       leave_within, poll_wait, observe_ms))
+                       checkpoint_max, checkpoint_rate, cache_max, sandbox, limits, meter_slice, log_retention, pause_grace,
+                       replicate_within, leave_within, poll_wait, observe_ms))
 
 }  // namespace weir::agent

@@ -268,7 +268,8 @@ Reconciler::Closing Reconciler::why_closed(const GenerationKey& key, const Gang&
 
 bool Reconciler::act(const GenerationKey& key, Gang& gang) {
     drop_copies(key, gang);
-    const bool ordered = replicate(key, gang);
+    const bool keeps = keep_outputs(key, gang);
+    const bool ordered = replicate(key, gang) || keeps;
     if (gang.closing != Closing::none) return close(key, gang) || ordered;
     return (gang.desired != nullptr && open(key, gang)) || ordered;
 }
@@ -406,7 +407,8 @@ const GenerationRecord* Reconciler::make_record(const GenerationKey& key, const 
     if (can_be_asked(desired.checkpoint)) record.checkpoint_before_s = std::min(record.kill_grace_s, lease_s / 3);
     record.slice_s = options_.meter_slice.value;
     record.held = desired.is_prepare() ? std::optional{true} : std::nullopt;
-    if (known == nullptr) record.prepared = desired.resume.empty();
+    if (known == nullptr) record.prepared = desired.resume.empty() && !desired.workdir;
+    record.output_bytes_max = desired.output_bytes_max;
     record.metered.assign(record.nodes.size(), 0);
     if (record.master_port == 0 && !desired.is_prepare()) {
         complain(key, "start", "no port is free for its first rank");

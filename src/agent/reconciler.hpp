@@ -174,6 +174,8 @@ private:
         std::optional<ports::BootInstant> asked_at;  ///< For the checkpoint before a pause or a stop.
         bool awaits_checkpoint = false;              ///< And it is not there yet.
         std::set<std::string> there_when_asked;  ///< Editions.
+        bool keeping_outputs = false;                ///< Ordered, and not yet answered.
+        std::optional<OutputReport> outputs;         ///< Stored, and not yet acknowledged.
         bool other_ranks_seen = false;  ///< That a rank other than 0 publishes checkpoints was said.
         std::optional<TaskState> told;  ///< In this session.
         Closing logged = Closing::none;
@@ -213,6 +215,10 @@ private:
     void take_answers();
     void take(const Prepared& answer);
     void take(const Replicated& answer);
+    void take(const OutputsKept& answer);
+    bool keep_outputs(const GenerationKey& key, const Gang& gang);
+    [[nodiscard]] bool wants_outputs(const GenerationKey& key, const Gang& gang) const;
+    [[nodiscard]] bool outputs_settled(const GenerationKey& key, const Gang& gang) const;
     bool replicate(const GenerationKey& key, const Gang& gang);
     [[nodiscard]] static bool leaves(const Gang& gang);
     [[nodiscard]] static bool is_given_up(const Gang& gang);

@@ -49,7 +49,8 @@ bool Reconciler::is_prepared(const GenerationKey& key, const GenerationRecord& r
     }
     if (now_ < memory.prepare_after) return false;
     memory.preparing = wanted;
-    desk_.order(PrepareOrder{key, desired.project, static_cast<std::int32_t>(desired.placement.nodes.size()), desired.resume});
+    desk_.order(PrepareOrder{key, desired.project, static_cast<std::int32_t>(desired.placement.nodes.size()), desired.resume,
+                             desired.workdir});
     take_answers();
     const auto* now = records_.find(key);
     return now != nullptr && now->prepared && now->prepared_of == wanted;
@@ -220,10 +221,13 @@ bool Reconciler::is_given_up(const Gang& gang) {
 void Reconciler::drop_copies(const GenerationKey& key, const Gang& gang) {
     if (!is_given_up(gang)) return;
     const auto found = memory_.find(key);
-    if (found == memory_.end() || (!found->second.replicating && !found->second.preparing)) return;
+    if (found == memory_.end()) return;
+    auto& memory = found->second;
+    if (!memory.replicating && !memory.preparing && !memory.keeping_outputs) return;
     desk_.drop(key);
-    found->second.replicating.reset();
-    found->second.preparing.reset();
+    memory.replicating.reset();
+    memory.preparing.reset();
+    memory.keeping_outputs = false;
 }
 
 /// Orders the newest checkpoint that holds, where the store does not have it. True where the order may be answered already.

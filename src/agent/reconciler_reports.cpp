@@ -110,10 +110,16 @@ void Reconciler::add_lines(SiteReport& report) {
             if (report.checkpoints.size() + stored.size() > options_.lines_per_report) continue;
             for (const auto& one : stored) report.checkpoints.push_back(one.report);
         }
+        const bool tells_outputs = found != memory_.end() && found->second.outputs;
+        if (tells_outputs) {
+            if (!report.outputs) report.outputs.emplace();
+            if (report.outputs->size() >= options_.lines_per_report) continue;
+            report.outputs->push_back(*found->second.outputs);
+        }
         const bool all_metered = add_meters(key, gang, report);
         if (report.tasks.size() < options_.lines_per_report) add_task(key, gang, all_metered, report);
         add_prepared(key, gang, report);
-        if (lines() > lines_before) ++generations;
+        if (lines() > lines_before || tells_outputs) ++generations;
     }
 }
 
@@ -166,7 +172,7 @@ void Reconciler::add_task(const GenerationKey& key, const Gang& gang, bool all_m
     // One that waits for its lease, or for an older generation to go, has nothing to say yet.
     if (!gang.view.any_here && !ended && record == nullptr) return;
     if (gang.desired == nullptr && (!gang.view.any_here || (record != nullptr && record->end_known))) return;
-    if (ended && gang.view.any_here && (!all_metered || !checkpoints_settled(key, gang))) return;
+    if (ended && gang.view.any_here && (!all_metered || !checkpoints_settled(key, gang) || !outputs_settled(key, gang))) return;
     if (is_doubtful(key, gang)) return;
     if (memory_[key].told == gang.view.state) return;
     TaskReport task;
@@ -302,6 +308,12 @@ void Reconciler::acknowledge(const SiteReport& report) {
     }
     if (report.prepared) {
         for (const auto& one : *report.prepared) memory_[{one.job, one.generation}].told_prepared = one.manifest;
+    }
+    for (const auto& line : report.outputs.value_or(std::vector<OutputReport>{})) {
+        auto& told = memory_[{line.job, line.generation}].outputs;
+        if (told != line) continue;
+        if (auto* record = record_of(line.job, line.generation)) record->outputs_settled = true;
+        told.reset();
     }
     for (const auto& task : report.tasks) {
         memory_[{task.job, task.generation}].told = task.state;

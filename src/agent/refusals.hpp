@@ -80,6 +80,9 @@ private:
         if (report.prepared) {
             for (const auto& line : *report.prepared) told.insert({line.job, line.generation});
         }
+        if (report.outputs) {
+            for (const auto& line : *report.outputs) told.insert({line.job, line.generation});
+        }
         return told;
     }
 

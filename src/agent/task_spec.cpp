@@ -1,5 +1,7 @@
 #include "agent/task_spec.hpp"
 
+#include "domain/tree.hpp"
+
 #include <fmt/core.h>
 
 #include <algorithm>
@@ -68,6 +70,7 @@ Result<ports::TaskSpec, std::string> spec_of(const DesiredTask& desired, const G
     spec.checkpoint_before_s = record.checkpoint_before_s;
     if (desired.max_duration.value > 0) spec.stop_after_s = desired.max_duration.value + local_stop_slack_s;
     spec.resume = record.resume;
+    if (desired.workdir) spec.tree = tree_name(*desired.workdir);
     spec.lease_deadline = deadline;
     return spec;
 }

@@ -2,6 +2,7 @@
 
 #include "control/core/move_steps.hpp"
 #include "domain/desired_list.hpp"
+#include "domain/tree.hpp"
 
 #include <algorithm>
 #include <map>
@@ -31,15 +32,38 @@ DesiredTask task_of(const LiveJob& job, const Placement& placement, std::uint32_
     return task;
 }
 
+/// How much more than what its outputs take now a job's project may keep.
+std::int64_t room_for_outputs(const State& state, const LiveJob& job) {
+    const auto data = state.data.find(job.project);
+    if (data == state.data.end()) return limits::data_quota_bytes;
+    const auto own = data->second.outputs.find(job.id);
+    const auto room = quota_of(data->second) - kept_bytes(data->second) + (own == data->second.outputs.end() ? 0 : own->second.size.bytes);
+    return std::max<std::int64_t>(room, 0);
+}
+
+/// The folder that the task begins in, and whether what it leaves is kept. An agent that cannot fetch the one would begin it without.
+void add_data(const State& state, const LiveJob& job, bool carries_data, DesiredTask& task) {
+    if (job.spec->workdir) {
+        if (carries_data) {
+            task.workdir = parse_tree_name(*job.spec->workdir);
+        } else {
+            task.processes_per_node = 0;
+        }
+    }
+    if (job.spec->outputs && carries_data) task.output_bytes_max = room_for_outputs(state, job);
+}
+
 /// What a site should do with a job of its list.
 DesiredTask task_at(const State& state, const SiteName& site, JobId id, bool prepares) {
     const auto& job = state.jobs.at(id);
     if (!job.placement || job.placement->site != site) {
         auto task = task_of(job, *job.move->target, job.move->target_generation);
+        add_data(state, job, prepares, task);
         task.prepare = true;
         return task;
     }
     auto task = task_of(job, *job.placement, job.generation);
+    add_data(state, job, prepares, task);
     task.stop = job.stop_ordered.has_value();
     task.max_duration = job.run_for;
     if (prepares && task.stop) task.checkpoint_within = job.stop_within;

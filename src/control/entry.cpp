@@ -66,6 +66,14 @@ constexpr std::array types{
     type<JobArrived>("job_arrived"),
     type<SiteDutySet>("site_duty_set"),
     type<OrganisationSuspended>("organisation_suspended"),
+    type<TreeKept>("tree_kept"),
+    type<TreeDropped>("tree_dropped"),
+    type<FilesSet>("files_set"),
+    type<OutputsStored>("outputs_stored"),
+    type<OutputsDropped>("outputs_dropped"),
+    type<DataErased>("data_erased"),
+    type<DataQuotaSet>("data_quota_set"),
+    type<ReceiptsForgotten>("receipts_forgotten"),
 };
 static_assert(types.size() == std::variant_size_v<Event>, "every event has a line in the table of types");
 

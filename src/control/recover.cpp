@@ -28,7 +28,7 @@ template <class S, class Visit>
 bool each_field(S& s, Visit&& visit) {
     return visit(s.revision) && visit(s.now) && visit(s.epoch) && visit(s.leader) && visit(s.organisations) && visit(s.projects) &&
            visit(s.network_roles) && visit(s.members) && visit(s.tokens) && visit(s.sites) && visit(s.programmes) && visit(s.vouchers) &&
-           visit(s.jobs) && visit(s.suspended) && visit(s.finished) && visit(s.keys) && visit(s.forgotten_before);
+           visit(s.jobs) && visit(s.suspended) && visit(s.finished) && visit(s.keys) && visit(s.data) && visit(s.forgotten_before);
 }
 
 template <class T>

@@ -30,6 +30,7 @@ inline constexpr std::uint32_t whole_list = 1;      ///< What should run comes a
 inline constexpr std::uint32_t deltas = 2;          ///< What should run comes as DesiredPages.
 inline constexpr std::uint32_t names_session = 3;    ///< A question names the session; an answer the one before, and the leases out.
 inline constexpr std::uint32_t prepares = 4;         ///< Checkpoints are put in place before a start, and asked for before a stop.
+inline constexpr std::uint32_t carries_data = 4;     ///< A task names the folder that it begins in and whether its outputs are kept.
 inline constexpr std::uint32_t newest = prepares;
 inline constexpr std::uint32_t oldest =
     without_header;  ///< That the server still speaks: those of the two releases before, and there were none.
@@ -58,12 +59,17 @@ struct DesiredTask {
     std::optional<Seconds> checkpoint_within{};
     /// Its program is to be asked for a checkpoint and runs on: once for each number. Absent below protocol 4.
     std::optional<std::uint32_t> checkpoint_wanted{};
+    /// The tree that it begins in. An agent below protocol 4, which could not fetch it, is told of no process instead, and refuses that.
+    std::optional<Digest> workdir{};
+    /// Its outputs are kept by the network, at most so many bytes of them. Absent: they are not, or the agent speaks below protocol 4.
+    std::optional<std::int64_t> output_bytes_max{};
     [[nodiscard]] bool is_prepare() const { return prepare.value_or(false); }
     bool operator==(const DesiredTask&) const = default;
 };
 BOOST_DESCRIBE_STRUCT(DesiredTask, (),
                       (job, generation, project, stop, placement, setup, run, envs, processes_per_node, cpus, memory, checkpoint, resume,
-                       run_on, max_duration, prepare, checkpoint_within, checkpoint_wanted))
+                       run_on, max_duration, prepare, checkpoint_within, checkpoint_wanted,
+                       workdir, output_bytes_max))
 
 /// All that should run at a site, in order of job: one generation of a job at most.
 struct Desired {
@@ -134,6 +140,18 @@ struct PreparedReport {
 };
 BOOST_DESCRIBE_STRUCT(PreparedReport, (), (job, generation, manifest))
 
+/// What a task has published of its outputs is whole and lies in the network's store.
+struct OutputReport {
+    JobId job;
+    std::uint32_t generation = 0;
+    std::string name;               ///< Of the set that its program published; `final` of all that lay there at its end.
+    Digest tree;
+    std::int64_t bytes = 0;
+    std::int64_t files = 0;
+    bool operator==(const OutputReport&) const = default;
+};
+BOOST_DESCRIBE_STRUCT(OutputReport, (), (job, generation, name, tree, bytes, files))
+
 /// Changes that a site's agent has seen since the report before. Order within: meters, then checkpoints, then tasks.
 struct SiteReport {
     SiteName site;
@@ -144,8 +162,9 @@ struct SiteReport {
     std::vector<CheckpointReport> checkpoints;
     std::vector<TaskReport> tasks;
     std::optional<std::vector<PreparedReport>> prepared{};  ///< Where there are any. Absent below protocol 4.
+    std::optional<std::vector<OutputReport>> outputs{};      ///< Where there are any. Absent below protocol 4.
 };
-BOOST_DESCRIBE_STRUCT(SiteReport, (), (site, session, sequence, nodes, meters, checkpoints, tasks, prepared))
+BOOST_DESCRIBE_STRUCT(SiteReport, (), (site, session, sequence, nodes, meters, checkpoints, tasks, prepared, outputs))
 
 /// How long work may run on unheard, and how long it then has between SIGTERM and SIGKILL.
 struct LeaseLengths {

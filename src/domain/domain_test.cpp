@@ -104,7 +104,7 @@ TEST(JobFile, ErrorsNameFileLineAndField) {
              Row{"nodes: 2",
                  "job.yaml:4:1: nodes: there is no such field; there are name, type, resources, num_nodes, processes_per_node, setup, run, "
                  "envs, priority, tier, residency, trust, checkpoint, retry, after, max_duration, estimated_duration, deadline, budget, "
-                 "funding, on_disconnect\n"},
+                 "funding, on_disconnect, workdir, outputs\n"},
              Row{"max_duration: 1.5h",
                  "job.yaml:4:15: max_duration: must be a length of time, such as 90s, 10m or 2h30m, is the string \"1.5h\"\n"},
              Row{"max_duration: -5m",

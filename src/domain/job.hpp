@@ -8,6 +8,7 @@
 #include "base/time.hpp"
 #include "codec/custom.hpp"
 #include "codec/field.hpp"
+#include "domain/data.hpp"
 #include "domain/forms.hpp"
 #include "domain/names.hpp"
 #include "domain/site.hpp"
@@ -112,6 +113,10 @@ struct JobSpec {
     std::optional<Budget> budget;              ///< The job may not cost its payers more in all.
     std::vector<FundingSource> funding;      ///< Empty: the prepaid balance alone.
     OnDisconnect on_disconnect = OnDisconnect::checkpoint_stop;
+    /// The folder that the job begins in, read-only: in a file the path of a folder beside it, at the network the name of a tree
+    /// (domain/tree.hpp) that the project keeps.
+    std::optional<std::string> workdir{};
+    std::optional<OutputAsk> outputs{};        ///< What it leaves in WEIR_OUTPUT_DIR is kept; absent: that goes with its site's folders.
     static constexpr std::string_view doc = "What a tenant asks the network to run.";
     static constexpr std::array field_rules{
         codec::Field{.name = "name", .doc = "for people; need not be unique"},
@@ -133,12 +138,15 @@ struct JobSpec {
                             "of that pays for"},
         codec::Field{.name = "funding", .optional = true, .doc = "voucher ids or prepaid, in the order they pay"},
         codec::Field{.name = "on_disconnect", .optional = true},
+        codec::Field{.name = "workdir",
+                     .doc = "the folder that the job begins in, read-only: a path, which weir submit packs, or tree-..."},
+        codec::Field{.name = "outputs", .doc = "what it leaves in WEIR_OUTPUT_DIR is kept by the network"},
     };
     bool operator==(const JobSpec&) const = default;
 };
 BOOST_DESCRIBE_STRUCT(JobSpec, (),
                       (name, type, resources, num_nodes, processes_per_node, setup, run, envs, priority, tier, residency, trust, checkpoint,
-                       retry, after, max_duration, estimated_duration, deadline, budget, funding, on_disconnect))
+                       retry, after, max_duration, estimated_duration, deadline, budget, funding, on_disconnect, workdir, outputs))
 
 BOOST_DEFINE_ENUM_CLASS(JobState, queued, placed, starting, running, checkpointing, moving, succeeded, failed, cancelled)
 

@@ -1,6 +1,7 @@
 #include "domain/limits.hpp"
 
 #include "codec/text.hpp"
+#include "domain/tree.hpp"
 
 #include <fmt/format.h>
 
@@ -196,6 +197,11 @@ std::vector<Flaw> flaws(const JobSpec& spec, const Catalogue& catalogue) {
                                   shown(*spec.estimated_duration), shown(spec.max_duration)));
         }
     }
+    if (spec.workdir) {
+        check.text("workdir", *spec.workdir, limits::tree_path_bytes_max);
+        if (spec.workdir->empty()) check.add("workdir", "is empty; name a folder, or leave it out");
+    }
+    if (spec.outputs) check.within("outputs.retention", spec.outputs->retention, Seconds{1}, Seconds{limits::retention_s_max});
     if (spec.budget) check.within("budget", spec.budget->fen, Fen{1}, Fen{limits::fen_max});
     check.size("funding", spec.funding.size(), limits::funding_sources_max, "sources");
     std::set<std::optional<VoucherId>> sources;

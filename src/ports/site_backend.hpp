@@ -10,7 +10,8 @@
 //     that is dropped and made anew reports the same;
 //   - metered seconds of a task never go backwards, and those of two tasks that held the same card never overlap;
 //   - a backend is used by one thread at a time; but those that read and write much (measure_checkpoint, inspect_checkpoint,
-//     open_checkpoint_file, install_checkpoint, measure_task, disk) may run on other threads beside the other calls, for several
+//     open_checkpoint_file, install_checkpoint, install_workdir, inspect_outputs,
+//     open_output, measure_task, disk) may run on other threads beside the other calls, for several
 //     generations at once, where capabilities() says checkpoints_beside.
 //
 // Conventions: wall times are whole seconds since 1970 and for people; leases are on CLOCK_BOOTTIME of the host that runs
@@ -19,6 +20,7 @@
 
 #include "base/result.hpp"
 #include "base/sha256.hpp"
+#include "domain/tree.hpp"
 #include "ports/copying.hpp"
 
 #include <compare>
@@ -109,6 +111,7 @@ struct TaskSpec {
     std::int64_t checkpoint_before_s = 0;            ///< Asked for a checkpoint so long before a lease ends that is not renewed; 0: not.
     std::int64_t stop_after_s = 0;                   ///< Stopped by its supervisor when it has run so long; 0: never.
     std::string resume{};                              ///< Name of a checkpoint installed for this task; empty: start afresh.
+    std::string tree{};                                ///< Name of the tree installed for this task, which it begins in; empty: `workdir`.
     BootInstant lease_deadline{};
 };
 
@@ -332,6 +335,25 @@ public:
     [[nodiscard]] virtual BackendResult<void> install_checkpoint(const TaskKey& key, const std::string& project,
                                                                  const Checkpoint& checkpoint, const FetchFile& fetch,
                                                                  Copying& copying) = 0;
+
+    /// Puts a folder in place that the task `key` of `project` begins in, read-only to it; before its start. All or nothing; repeating it
+    /// is harmless. A site keeps files that it had before, and fetches the others. `name` is the tree's.
+    [[nodiscard]] virtual BackendResult<void> install_workdir(const TaskKey&, const std::string& project, const std::string& name,
+                                                              const Tree&, const FetchFile&, Copying&) {
+        return fail(BackendError{BackendFault::refused,
+                                 "this site cannot put " + name + " of project " + project + " in place; run the job at another"});
+    }
+
+    /// What a task left in its folder of outputs, every byte read; Weir's own files there, that begin with .weir-, are left out.
+    /// bad_checkpoint where there is what cannot be kept, or more than `bytes_max`; not_found where there is nothing.
+    [[nodiscard]] virtual BackendResult<Tree> inspect_outputs(const TaskKey&, std::int64_t bytes_max, Copying&) {
+        return fail(BackendError{BackendFault::refused, "this site keeps no outputs, of however few bytes; " + std::to_string(bytes_max) +
+                                                            " could be kept elsewhere"});
+    }
+    /// A descriptor for reading one file of them; the caller closes it.
+    [[nodiscard]] virtual BackendResult<int> open_output(const TaskKey&, const std::string& path) {
+        return fail(BackendError{BackendFault::not_found, "there is no output " + path});
+    }
 
     /// What all files of a task take, its logs and checkpoints too. Watched, not enforced: files that are open and have no name any
     /// more are seen in disk() alone.

@@ -1,5 +1,7 @@
 #include "adapters/blobs_local/blobs_local.hpp"
 
+#include "adapters/blobs_local/local_files.hpp"
+
 #include <fmt/core.h>
 #include <openssl/evp.h>
 
@@ -16,7 +18,6 @@
 #include <fcntl.h>
 #include <sys/file.h>
 #include <sys/stat.h>
-#include <sys/statvfs.h>
 #include <unistd.h>
 
 namespace weir::blobs_local {
@@ -26,52 +27,7 @@ using ports::BlobError;
 using ports::BlobFault;
 using ports::BlobResult;
 
-constexpr std::size_t piece_bytes = std::size_t{1} << 20;
-constexpr std::int64_t left_free_bytes = std::int64_t{1} << 30;
 constexpr std::size_t verified_max = 100'000;  ///< Digests that are remembered: about 8 MB.
-
-class Fd {
-public:
-    explicit Fd(int fd) : fd_{fd} {}
-    Fd(const Fd&) = delete;
-    Fd& operator=(const Fd&) = delete;
-    ~Fd() {
-        if (fd_ >= 0) ::close(fd_);
-    }
-    [[nodiscard]] int get() const { return fd_; }
-    explicit operator bool() const { return fd_ >= 0; }
-
-private:
-    int fd_;
-};
-
-auto cannot(std::string_view what, const std::string& path) {
-    return fail(BlobError{BlobFault::unavailable, fmt::format("cannot {} {}: {}", what, path, std::strerror(errno))});
-}
-
-bool write_all(int file, std::string_view bytes) {
-    while (!bytes.empty()) {
-        const auto wrote = ::write(file, bytes.data(), bytes.size());
-        if (wrote < 0 && errno == EINTR) continue;
-        if (wrote <= 0) return false;
-        bytes.remove_prefix(static_cast<std::size_t>(wrote));
-    }
-    return true;
-}
-
-std::optional<std::int64_t> size_of(int file) {
-    struct stat found{};
-    if (::fstat(file, &found) != 0) return std::nullopt;
-    return found.st_size;
-}
-
-bool sync_folder(const std::string& path) {
-    const Fd folder{::open(path.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC)};
-    return folder && ::fsync(folder.get()) == 0;
-}
-
-/// Checkpoints are their projects' own: whoever else has a user on this host reads none of them.
-bool make_folder(const std::string& path) { return ::mkdir(path.c_str(), 0700) == 0 || errno == EEXIST; }
 
 /// What others may do there though they should not, and what to do about it; nothing where they may not. A folder of the store's own is
 /// narrowed first, one that was there before it may serve others too.
@@ -133,10 +89,10 @@ struct Copy {
 
 BlobResult<void> publish(const Copy& copy, const Fd& file) {
     if (::fsync(file.get()) != 0) return cannot("sync", copy.partial);
-    if (!make_folder(copy.folder)) return cannot("make", copy.folder);
+    if (!make_folder(copy.folder) || !give_to_owner_of(copy.root, copy.folder)) return cannot("make", copy.folder);
     // Whoever made it may not have come to this yet: a name that a power cut takes away takes the blob with it.
     if (!sync_folder(copy.root)) return cannot("sync", copy.root);
-    if (::fchmod(file.get(), 0400) != 0) return cannot("protect", copy.partial);
+    if (::fchmod(file.get(), 0400) != 0 || !give_to_owner_of(copy.root, copy.partial)) return cannot("protect", copy.partial);
     if (::rename(copy.partial.c_str(), copy.path.c_str()) != 0) return cannot("publish", copy.path);
     if (!sync_folder(copy.folder)) return cannot("sync", copy.folder);
     return {};
@@ -220,6 +176,11 @@ bool LocalBlobs::is_verified(const Digest& digest) {
     return verified_.contains(digest);
 }
 
+void LocalBlobs::forget(const Digest& digest) {
+    const std::lock_guard lock{guard_};
+    verified_.erase(digest);
+}
+
 std::string LocalBlobs::set_aside(const Digest& digest, int file) {
     const std::lock_guard lock{guard_};
     verified_.erase(digest);
@@ -255,10 +216,7 @@ BlobResult<bool> LocalBlobs::has(const Digest& digest, std::int64_t size, ports:
 }
 
 BlobResult<std::int64_t> LocalBlobs::room() {
-    struct statvfs found{};
-    if (::statvfs(directory_.c_str(), &found) != 0) return cannot("look at the disk of", directory_);
-    const auto free = static_cast<std::int64_t>(found.f_bavail) * static_cast<std::int64_t>(found.f_frsize);
-    return std::max<std::int64_t>(free - left_free_bytes, 0);
+    return room_at(directory_);
 }
 
 BlobResult<void> LocalBlobs::put(const Digest& digest, std::int64_t size, int file, ports::Copying& copying) {

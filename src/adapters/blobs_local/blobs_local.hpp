@@ -32,6 +32,9 @@ public:
     /// What others on this host may do to it though they should not; for the operator.
     [[nodiscard]] const std::vector<std::string>& remarks() const { return remarks_; }
 
+    /// It was removed: what comes under its name is looked at anew.
+    void forget(const Digest& digest);
+
     [[nodiscard]] ports::BlobResult<std::int64_t> room() override;
     [[nodiscard]] ports::BlobResult<void> put(const Digest& digest, std::int64_t size, int file, ports::Copying& copying) override;
     [[nodiscard]] ports::BlobResult<void> put_bytes(const Digest& digest, std::string_view bytes) override;

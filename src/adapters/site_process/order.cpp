@@ -57,7 +57,7 @@ void add_common(const ports::TaskSpec& task, Records& records) {
 
 bool has_nul(const ports::TaskSpec& task) {
     const auto in = [](const std::string& text) { return text.find('\0') != std::string::npos; };
-    bool found = in(task.run) || in(task.workdir) || in(task.master_address) || in(task.resume);
+    bool found = in(task.run) || in(task.workdir) || in(task.master_address) || in(task.resume) || in(task.tree);
     for (const auto& path : task.read_only_paths) found = found || in(path);
     for (const auto& [name, value] : task.environment) found = found || in(name) || in(value);
     return found;
@@ -73,6 +73,7 @@ std::string order_text(const ports::TaskSpec& task) {
     records.add("project", task.project);
     records.add("workdir", task.workdir);
     records.add("resume", task.resume);
+    if (!task.tree.empty()) records.add("tree", task.tree);
     records.add("memory_mib", task.memory_mib);
     records.add("milli_cpus", task.milli_cpus);
     records.add("processes_max", task.processes_max);

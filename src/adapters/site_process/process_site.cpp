@@ -92,6 +92,7 @@ BackendResult<void> ProcessSite::prepare_root() {
     tasks_ = WEIR_TRY(make_folder(root_.get(), tasks_folder, as_root_ ? 0711 : 0700, std::nullopt));
     list_.read(tasks_.get());
     remover_ = WEIR_TRY(Remover::open(root_.get()));
+    cache_ = std::make_unique<SiteCache>(root_.get(), config_.cache_bytes_max);
     return {};
 }
 
@@ -396,7 +397,11 @@ BackendResult<void> ProcessSite::shed(const ports::TaskKey& key) {
     if (!is_over(folder.get())) {
         return refuse(BackendFault::refused, fmt::format("task {} has not ended; stop it and observe its end first", key_text(key)));
     }
-    for (const char* const name : {work_folder, temporary_folder, resume_folder}) {
+    std::vector<std::string> names{work_folder, temporary_folder, resume_folder};
+    for (auto& name : list_folder(folder.get())) {
+        if (parse_tree_name(name)) names.push_back(std::move(name));
+    }
+    for (const auto& name : names) {
         if (!remover_->take(folder.get(), name)) return fail(cannot("take away a folder of", key_text(key), errno));
     }
     return {};

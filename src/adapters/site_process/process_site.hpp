@@ -12,6 +12,7 @@
 #include "adapters/site_process/cgroups.hpp"
 #include "adapters/site_process/files.hpp"
 #include "adapters/site_process/remover.hpp"
+#include "adapters/site_process/site_cache.hpp"
 #include "adapters/site_process/task_list.hpp"
 #include "adapters/site_process/users.hpp"
 #include "ports/site_backend.hpp"
@@ -42,6 +43,7 @@ struct SiteConfig {
     std::vector<EmulatedCards> emulated{};    ///< Not empty: nothing is detected.
     std::int64_t processes_max = 4096;      ///< Of a task that names no limit of its own; 0: none.
     std::size_t fences_max = 1024;          ///< Kept of jobs of which nothing else is left: the newest.
+    std::int64_t cache_bytes_max = std::int64_t{20} << 30;  ///< Of files of folders that jobs began in.
     std::int64_t disk_floor_bytes = std::int64_t{1} << 30;  ///< With less free on the root's disk nothing is started.
     bool sandbox = true;                    ///< Use bubblewrap where it works.
     bool limits = true;                     ///< Use control groups where they can be written.
@@ -77,6 +79,10 @@ public:
     [[nodiscard]] BackendResult<void> install_checkpoint(const ports::TaskKey& key, const std::string& project,
                                                          const ports::Checkpoint& checkpoint, const ports::FetchFile& fetch,
                                                          ports::Copying& copying) override;
+    [[nodiscard]] BackendResult<void> install_workdir(const ports::TaskKey& key, const std::string& project, const std::string& name,
+                                                      const Tree& tree, const ports::FetchFile& fetch, ports::Copying& copying) override;
+    [[nodiscard]] BackendResult<Tree> inspect_outputs(const ports::TaskKey& key, std::int64_t bytes_max, ports::Copying& copying) override;
+    [[nodiscard]] BackendResult<int> open_output(const ports::TaskKey& key, const std::string& path) override;
     [[nodiscard]] BackendResult<ports::DiskUse> measure_task(const ports::TaskKey& key) override;
     [[nodiscard]] BackendResult<ports::DiskSpace> disk() override;
 
@@ -133,6 +139,7 @@ private:
     Cgroups cgroups_;
     std::map<pid_t, Fd> watched_;
     std::unique_ptr<Remover> remover_;
+    std::unique_ptr<SiteCache> cache_;
 };
 
 }  // namespace weir::site_process

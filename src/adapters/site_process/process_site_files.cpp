@@ -103,6 +103,44 @@ BackendResult<void> ProcessSite::install_checkpoint(const ports::TaskKey& key, c
     return site_process::install_checkpoint(resume.get(), checkpoint, as_root_ ? std::optional{owner} : std::nullopt, fetch, copying);
 }
 
+BackendResult<void> ProcessSite::install_workdir(const ports::TaskKey& key, const std::string& project, const std::string& name,
+                                                 const Tree& tree, const ports::FetchFile& fetch, ports::Copying& copying) {
+    if (!is_safe_name(key.job) || !is_safe_name(project) || key.generation < 1 || key.node_rank < 0 || !parse_tree_name(name)) {
+        return refuse(BackendFault::invalid, fmt::format("`{}` of project `{}` is not the key of a task", key_text(key), project));
+    }
+    const auto size = size_of(tree, 0).bytes;
+    const auto free = free_bytes(root_.get());
+    if (free && *free - config_.disk_floor_bytes < size) {
+        return refuse(BackendFault::unavailable,
+                      fmt::format("{} has {} bytes, and the disk of {} has {} to spare above its floor of {}; make room", name, size,
+                                  config_.root, std::max<std::int64_t>(*free - config_.disk_floor_bytes, 0), config_.disk_floor_bytes));
+    }
+    const auto owner = WEIR_TRY(owner_of(project));
+    const Fd folder = WEIR_TRY(make_task_folder(key, project, owner));
+    const auto record = read_record(folder.get(), boot_id_);
+    if (record.status || record.alive)
+        return refuse(BackendFault::ended, fmt::format("task {} has begun; its folder is put in place before", key_text(key)));
+    const bool cannot_change = as_root_ || capabilities_.sandbox;
+    WEIR_CHECK(cache_->install(folder.get(), name, project, tree, cannot_change, fetch, copying));
+    cache_->trim();
+    return {};
+}
+
+BackendResult<Tree> ProcessSite::inspect_outputs(const ports::TaskKey& key, std::int64_t bytes_max, ports::Copying& copying) {
+    const Fd folder = WEIR_TRY(open_task(key));
+    const Fd outputs = open_folder(folder.get(), outputs_folder);
+    if (!outputs) return fail(cannot("open the outputs of", key_text(key), errno));
+    return collect_tree(outputs.get(), bytes_max, copying);
+}
+
+BackendResult<int> ProcessSite::open_output(const ports::TaskKey& key, const std::string& path) {
+    const Fd folder = WEIR_TRY(open_task(key));
+    const Fd outputs = open_folder(folder.get(), outputs_folder);
+    Fd file = outputs && is_safe_path(path) ? open_regular(outputs.get(), path) : Fd{};
+    if (!file) return refuse(BackendFault::not_found, fmt::format("task {} has no output {}", key_text(key), path));
+    return file.release();
+}
+
 BackendResult<ports::DiskUse> ProcessSite::measure_task(const ports::TaskKey& key) {
     const Fd folder = WEIR_TRY(open_task(key));
     return disk_use(folder.get());

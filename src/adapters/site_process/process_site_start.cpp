@@ -191,12 +191,22 @@ BackendResult<void> ProcessSite::write_spec(int folder, const ports::TaskSpec& t
                                                                task.resume, key_text(task.key)));
         }
     }
+    std::string tree;
+    if (!task.tree.empty()) {
+        if (!parse_tree_name(task.tree) || !open_folder(folder, task.tree)) {
+            return refuse(BackendFault::not_found, fmt::format("{} is not in place for task {}; install it before the start", task.tree,
+                                                               key_text(task.key)));
+        }
+        tree = fmt::format("{}/{}", path, task.tree);
+        host.workdir = tree;
+    }
     if (capabilities_.sandbox) {
         SandboxPlan plan{.as_root = as_root_, .supervisor = config_.supervisor, .read_only = task.read_only_paths};
         std::copy_if(config_.shared_paths.begin(), config_.shared_paths.end(), std::back_inserter(plan.read_only),
                      [](const std::string& shared) { return resolve(shared).has_value(); });
         if (!task.workdir.empty()) plan.read_only.push_back(task.workdir);
         if (!host.resume_dir.empty()) plan.read_only.push_back(host.resume_dir);
+        if (!tree.empty()) plan.read_only.push_back(tree);
         plan.writable = {host.home, host.checkpoint_dir, host.output_dir};
         plan.real_cards = !task.cards.empty() && task.stack != ports::CardStack::none && !host.emulated;
         if (plan.real_cards) plan.devices = device_files(task.stack, task.cards);

@@ -11,6 +11,7 @@
 //         status, alive, lock, control, logs/   from the supervisor
 //         manifests/                  of checkpoints that the task did not seal
 //         resume/                     checkpoints that were installed before the start
+//         tree-<digest>/              the folder that it begins in, read-only
 //         checkpoints/ outputs/ work/ tmp/      the tenant's own, 0700
 //
 // It answers one question: what is known of this task on disk?

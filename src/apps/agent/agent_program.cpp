@@ -1,6 +1,7 @@
 #include "apps/agent/agent_program.hpp"
 
 #include "adapters/blobs_local/blobs_local.hpp"
+#include "adapters/blobs_local/data_local.hpp"
 #include "adapters/site_process/process_site.hpp"
 #include "agent/agent.hpp"
 #include "codec/bare_lengths.hpp"
@@ -50,6 +51,7 @@ site_process::SiteConfig site_of(const agent::AgentConfig& config) {
                           ? (std::filesystem::read_symlink("/proc/self/exe").parent_path() / "weir-supervisor").string()
                           : config.supervisor;
     site.shared_paths = config.shared_paths;
+    site.cache_bytes_max = config.cache_max.value << 20;
     site.disk_floor_bytes = config.disk_floor.value << 20;
     site.sandbox = config.sandbox;
     site.limits = config.limits;
@@ -107,6 +109,11 @@ int run(const agent::AgentConfig& config, const std::stop_token& stop) {
         return cannot_run;
     }
     for (const auto& remark : (*blobs)->remarks()) spdlog::warn("agent.store site={} \"{}\"", config.site.value, remark);
+    auto data = blobs_local::LocalDataStores::open(config.blobs, config.site.value);
+    if (!data) {
+        spdlog::error("the store of files cannot be opened: {}", data.error().message);
+        return cannot_run;
+    }
     auto link =
         site_link::HttpServerLink::make({.url = config.server, .site = config.site, .token = [&config] { return token_of(config); }});
     if (!link) {
@@ -115,7 +122,7 @@ int run(const agent::AgentConfig& config, const std::stop_token& stop) {
     }
     const std::stop_callback interrupt{stop, [&link] { (*link)->interrupt(); }};
     const agent::AgentParts parts{
-        .backend = **backend, .link = **link, .store = **blobs, .change_descriptor = (*backend)->change_descriptor()};
+        .backend = **backend, .link = **link, .store = **blobs, .data = data->get(), .change_descriptor = (*backend)->change_descriptor()};
     if (auto ran = agent::run_agent(config, parts, stop); !ran) {
         spdlog::error("{}", ran.error());
         return cannot_run;

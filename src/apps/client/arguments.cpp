@@ -117,6 +117,7 @@ void submission(CLI::App& command, SubmitAsk& ask) {
     command.add_option("--funding", ask.funding, "instead of the file's: a voucher's id or prepaid; once for each, in their order");
     auto* dry = command.add_flag("--dry-run", ask.dry_run, "where, when and for how much it would run; nothing is submitted");
     dry->excludes(command.get_option("--id"));
+    command.add_option("--workdir", ask.workdir, "folder that the job begins in, instead of the file's; .gitignore and .weirignore count");
     command.add_flag("--wait", ask.wait, "until it is over; exit code 10 where it did not succeed");
 }
 
@@ -156,6 +157,43 @@ void logs(CLI::App& command, LogAsk& ask) {
     command.add_option("--generation", ask.generation, "of which start, from 1 on; none: the present one")
         ->check(CLI::Range(1U, UINT32_MAX));
     command.add_flag("--raw", ask.raw, "as it was printed on a terminal, too, colours and control characters and all");
+}
+
+constexpr const char* which_project = "none: WEIR_PROJECT, or your only one";
+
+void putting(CLI::App& command, PutAsk& ask) {
+    command.add_option("SOURCE", ask.source, "file or folder here; of a folder .gitignore and .weirignore count")->required();
+    command.add_option("PATH", ask.to, "among the project's files; none: its name here");
+    command.add_option("--project", ask.project, which_project);
+}
+
+void getting(CLI::App& command, GetAsk& ask) {
+    command.add_option("NAME", ask.name, "PATH of a file of the project, or JOB:PATH of an output; a folder is all below it")->required();
+    command.add_option("TO", ask.to, "file or folder here; none: its name");
+    command.add_option("--project", ask.project, which_project);
+}
+
+void files(CLI::App& command, FilesAsk& ask) {
+    limit(command, ask);
+    command.add_option("NAME", ask.name, "only what begins so; JOB: for the outputs of a job");
+    command.add_option("--project", ask.project, which_project);
+}
+
+void removing(CLI::App& command, RemoveAsk& ask) {
+    command.add_option("NAME", ask.names, "PATH of a file, PATH/ of all below it, JOB: of all outputs of a job, or tree-...")->required();
+    command.add_option("--project", ask.project, which_project);
+}
+
+void data(CLI::App& command, DataAsk& ask) { command.add_option("--project", ask.project, which_project); }
+
+void data_quota(CLI::App& command, DataQuotaAsk& ask) {
+    command.add_option("PROJECT", ask.project, "whose")->required();
+    command.add_option("BYTES", ask.bytes, "such as 107374182400")->required();
+}
+
+void receipt(CLI::App& command, ReceiptAsk& ask) {
+    command.add_option("TREE", ask.tree, "tree-...")->required();
+    command.add_option("--project", ask.project, which_project);
 }
 
 /// The largest that every reader of JSON holds exactly.
@@ -258,6 +296,14 @@ void add_jobs(CLI::App& app, Chosen& chosen) {
     add(jobs, chosen, "eta", "when it begins and ends, as far as that can be told", eta_job, one<1>);
     add(jobs, chosen, "bill", "what it owes, line by line", bill_job, one<1>);
     add(app, chosen, "watch", "events as they come", watch, watching);
+    add(app, chosen, "put", "send files to the project", put_files, putting);
+    add(app, chosen, "get", "fetch files of the project, or outputs of a job", get_files, getting);
+    add(app, chosen, "ls", "list files of the project, or outputs of a job", list_files, files);
+    add(app, chosen, "rm", "remove files of the project, or outputs of a job", remove_files, removing);
+    auto& kept = noun(app, "data", "what projects keep with the network");
+    add(kept, chosen, "show", "how much, and how much may be", show_data, data);
+    add(kept, chosen, "quota", "set what a project may keep", set_data_quota, data_quota);
+    add(kept, chosen, "receipt", "whether a tree is kept, or the proof that it was erased", show_receipt, receipt);
 }
 
 void add_money(CLI::App& app, Chosen& chosen) {

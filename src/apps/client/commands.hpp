@@ -115,6 +115,7 @@ struct SubmitAsk {
     std::string project;
     std::string id;
     std::vector<std::string> funding;  ///< Instead of the file's.
+    std::string workdir;               ///< Instead of the file's.
     bool wait = false;
     bool dry_run = false;
 };
@@ -167,6 +168,45 @@ struct ApplyAsk : FileAsk {
 };
 /// Compares an operator's file with what is there, shows the difference, asks, and applies it.
 [[nodiscard]] Done apply(Session& session, const ApplyAsk& ask);
+
+// ---- files and outputs: a name is a path among the project's files, or JOB:PATH among the outputs of a job
+
+struct PutAsk {
+    std::string source;
+    std::string to;
+    std::string project;
+};
+[[nodiscard]] Done put_files(Session& session, const PutAsk& ask);
+struct GetAsk {
+    std::string name;
+    std::string to;
+    std::string project;
+};
+[[nodiscard]] Done get_files(Session& session, const GetAsk& ask);
+struct FilesAsk : ListAsk {
+    std::string name;
+    std::string project;
+};
+[[nodiscard]] Done list_files(Session& session, const FilesAsk& ask);
+struct RemoveAsk {
+    std::vector<std::string> names;
+    std::string project;
+};
+[[nodiscard]] Done remove_files(Session& session, const RemoveAsk& ask);
+struct DataAsk {
+    std::string project;
+};
+[[nodiscard]] Done show_data(Session& session, const DataAsk& ask);
+struct DataQuotaAsk {
+    std::string project;
+    std::int64_t bytes = 0;
+};
+[[nodiscard]] Done set_data_quota(Session& session, const DataQuotaAsk& ask);
+struct ReceiptAsk {
+    std::string tree;
+    std::string project;
+};
+[[nodiscard]] Done show_receipt(Session& session, const ReceiptAsk& ask);
 
 // ---- money and the journal
 

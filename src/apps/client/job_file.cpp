@@ -7,13 +7,16 @@
 #include "domain/job.hpp"
 #include "domain/length_fields.hpp"
 #include "domain/limits.hpp"
+#include "domain/tree.hpp"
 
 #include <fmt/format.h>
+
+#include <filesystem>
 
 namespace weir::cli {
 
 Result<JobFile, Failure> read_job_file(const Console& console, const std::string& path, const std::vector<std::string>& funding) {
-    JobFile job{WEIR_TRY(read_source(console, path)), {}};
+    JobFile job{WEIR_TRY(read_source(console, path)), {}, {}};
     if (const auto flaws = codec::bare_lengths(job.source.value, job_length_fields, job.source.origin); !flaws.empty())
         return fail(failure_of(flaws));
     auto spec = codec::decode<JobSpec>(job.source.value, job.source.origin);
@@ -25,7 +28,12 @@ Result<JobFile, Failure> read_job_file(const Console& console, const std::string
         if (!source) return fail(usage(fmt::format("--funding is '{}' and must be {}", text, Form::expected)));
         spec->funding.push_back(*source);
     }
-    job.spec = codec::to_json(*spec);
+    job.spec = std::move(*spec);
+    if (job.spec.workdir && !parse_tree_name(*job.spec.workdir)) {
+        // Beside the file that names it; what comes by standard input names it from here.
+        const auto beside = path == "-" ? std::filesystem::path{} : std::filesystem::path{path}.parent_path();
+        job.workdir = (beside / *job.spec.workdir).string();
+    }
     return job;
 }
 

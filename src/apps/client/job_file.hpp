@@ -3,6 +3,7 @@
 
 #include "apps/client/session.hpp"
 #include "apps/client/source.hpp"
+#include "domain/job.hpp"
 
 #include <string>
 
@@ -10,7 +11,8 @@ namespace weir::cli {
 
 struct JobFile {
     Source source;
-    std::string spec;  ///< Canonical JSON: what the server keeps.
+    JobSpec spec;
+    std::string workdir;  ///< The folder to be packed, as a path from here; empty: none, or a tree that the project keeps already.
 };
 
 /// Reads the file by the domain's types; every problem is named with file, line and field. `funding` replaces the file's unless empty.

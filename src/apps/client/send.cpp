@@ -6,6 +6,20 @@
 
 namespace weir::cli {
 
+Result<std::string, Failure> project_of(Session& session, const std::string& named_project) {
+    if (!named_project.empty()) return named_project;
+    if (auto named = session.console().environment("WEIR_PROJECT"); named && !named->empty()) return *std::move(named);
+    const auto me = WEIR_TRY(session.get("/v1/whoami"));
+    const auto& projects = items_of(me.value, "projects");
+    if (projects.size() == 1) return text_of(projects.front(), "project");
+    if (projects.empty())
+        return fail(usage("you are in no project; ask the owner of one to make you a member, or name one with --project"));
+    std::string names;
+    for (const auto& one : projects) names += (names.empty() ? "" : ", ") + text_of(one, "project");
+    return fail(usage(fmt::format("you are in {} projects{}{}; name one with --project or WEIR_PROJECT", projects.size(),
+                                  names.empty() ? "" : ": ", names)));
+}
+
 void print_made(Session& session, const Reply& reply, std::string_view what) {
     if (session.printed(reply)) return;
     session.console().out << fmt::format("{} {}{}\n", what, text_of(reply.value, "id"),

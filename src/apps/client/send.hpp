@@ -11,6 +11,9 @@
 
 namespace weir::cli {
 
+/// The project that is meant: named, of the environment, or the only one.
+[[nodiscard]] Result<std::string, Failure> project_of(Session& session, const std::string& named_project);
+
 /// `what name (was so before)`, or the server's JSON.
 void print_made(Session& session, const Reply& reply, std::string_view what);
 

@@ -1,9 +1,12 @@
 // Submitting a job under an id of our own, and waiting for its end.
+#include "apps/client/format.hpp"
 #include "apps/client/job_file.hpp"
 #include "apps/client/job_text.hpp"
 #include "apps/client/object.hpp"
 #include "apps/client/progress.hpp"
 #include "apps/client/send.hpp"
+#include "apps/client/upload.hpp"
+#include "codec/encode.hpp"
 #include "domain/names.hpp"
 
 #include <fmt/format.h>
@@ -19,26 +22,25 @@ constexpr int misses_max = 60;
 /// Of an id in the line of progress.
 constexpr std::size_t id_width = 13;
 
-/// The project that is meant: named, of the environment, or the only one.
-Result<std::string, Failure> project_of(Session& session, const SubmitAsk& ask) {
-    if (!ask.project.empty()) return ask.project;
-    if (auto named = session.console().environment("WEIR_PROJECT"); named && !named->empty()) return *std::move(named);
-    const auto me = WEIR_TRY(session.get("/v1/whoami"));
-    const auto& projects = items_of(me.value, "projects");
-    if (projects.size() == 1) return text_of(projects.front(), "project");
-    if (projects.empty())
-        return fail(usage("you are in no project; ask the owner of one to make you a member, or name one with --project"));
-    std::string names;
-    for (const auto& one : projects) names += (names.empty() ? "" : ", ") + text_of(one, "project");
-    return fail(usage(fmt::format("you are in {} projects{}{}; name one with --project or WEIR_PROJECT", projects.size(),
-                                  names.empty() ? "" : ": ", names)));
-}
-
 /// The command that sends the same job once more under its id.
 std::string repetition(const SubmitAsk& ask, std::string_view project, std::string_view id) {
     auto command = fmt::format("weir submit {} --project {} --id {}", ask.file, project, id);
     for (const auto& source : ask.funding) command += " --funding " + source;
+    if (!ask.workdir.empty()) command += " --workdir " + ask.workdir;
     return command;
+}
+
+/// Has the project keep the folder. @returns the name of its tree.
+Result<std::string, Failure> send_workdir(Session& session, const std::string& project, const std::string& folder) {
+    auto& console = session.console();
+    const auto packed = WEIR_TRY(pack(folder, memory_of(console, folder)));
+    for (const auto& warning : packed.warnings) console.err << fmt::format("warning: {}\n", visible(warning));
+    auto sent = WEIR_TRY(upload(session, project, packed));
+    if (console.talks) {
+        console.err << fmt::format("workdir: {} files, {} read, {} sent\n", packed.tree.entries.size(), packed.files_read,
+                                   bytes_text(static_cast<std::uint64_t>(sent.bytes)));
+    }
+    return std::move(sent.tree);
 }
 
 Result<Reply, Failure> final_state(Session& session, const std::string& id) {
@@ -74,7 +76,11 @@ Done wait_for(Session& session, const std::string& id, const std::string& again)
 
 /// Where, when and for how much.
 Done estimate(Session& session, const JobFile& job, const std::string& project, const SubmitAsk& ask) {
-    auto reply = session.change(http::Method::post, "/v1/jobs:estimate", Object{}.text("project", project).raw("spec", job.spec).json());
+    // The folder has no part in where and when, and is not sent for a question.
+    auto spec = job.spec;
+    spec.workdir.reset();
+    const auto body = Object{}.text("project", project).raw("spec", codec::to_json(spec)).json();
+    auto reply = session.change(http::Method::post, "/v1/jobs:estimate", body);
     if (!reply) {
         const bool in_file = ask.funding.empty() || reply.error().field.find("funding") == std::string::npos;
         return fail(in_file ? placed(job.source, std::move(reply).error()) : std::move(reply).error());
@@ -115,14 +121,17 @@ Done submit(Session& session, const SubmitAsk& ask) {
         return fail(usage(fmt::format(
             "--id is '{}' and must be job- and 26 characters, as an earlier submit printed it; leave it out for a new job", ask.id)));
     }
-    const auto job = WEIR_TRY(read_job_file(session.console(), ask.file, ask.funding));
-    const auto project = WEIR_TRY(project_of(session, ask));
+    auto job = WEIR_TRY(read_job_file(session.console(), ask.file, ask.funding));
+    if (!ask.workdir.empty()) job.workdir = ask.workdir;
+    const auto project = WEIR_TRY(project_of(session, ask.project));
     const auto catalogue = WEIR_TRY(session.get("/v1/catalog"));
     WEIR_CHECK(check_job(job, catalogue.value));
     if (ask.dry_run) return estimate(session, job, project, ask);
+    if (!job.workdir.empty()) job.spec.workdir = WEIR_TRY(send_workdir(session, project, job.workdir));
     const auto id = ask.id.empty() ? JobId{session.console().new_uid()}.text() : ask.id;
     auto reply =
-        session.change(http::Method::post, "/v1/jobs", Object{}.text("id", id).text("project", project).raw("spec", job.spec).json(), true);
+        session.change(http::Method::post, "/v1/jobs",
+                       Object{}.text("id", id).text("project", project).raw("spec", codec::to_json(job.spec)).json(), true);
     if (!reply) {
         auto failure = std::move(reply).error();
         // What the command line says of the funding is in no line of the file.

@@ -120,7 +120,9 @@ private:
                                            "--catalogue",
                                            options_.share + "/catalogue/accelerators.yaml",
                                            "--policy",
-                                           stage_.path("policy.yaml")};
+                                           stage_.path("policy.yaml"),
+                                           "--blobs",
+                                           stage_.path("blobs")};
         for (const auto& site : stage_.sites()) {
             arguments.emplace_back("--site-root");
             arguments.push_back(site.name + "=" + site.folder + "/root");

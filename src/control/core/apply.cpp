@@ -5,6 +5,7 @@
 #include "control/core/job_use.hpp"
 #include "domain/desired_list.hpp"
 #include "domain/limits.hpp"
+#include "domain/tree.hpp"
 
 #include <algorithm>
 #include <cassert>
@@ -126,6 +127,45 @@ void count_restart(LiveJob& job, LossCause cause) {
     }
 }
 
+/// The tree that a job begins in; nothing where it has none.
+std::optional<Digest> tree_of(const JobSpec& spec) { return spec.workdir ? parse_tree_name(*spec.workdir) : std::nullopt; }
+
+/// One more live job begins in its tree.
+void use_tree(State& s, const LiveJob& job) {
+    const auto tree = tree_of(job.spec);
+    if (!tree || ++s.tree_uses[{job.project, *tree}] > 1) return;
+    const auto& trees = s.data[job.project].trees;
+    if (const auto kept = trees.find(*tree); kept != trees.end()) s.unused_trees.erase({kept->second.used_at, job.project, *tree});
+}
+
+void leave_tree(State& s, const LiveJob& job, At at) {
+    const auto tree = tree_of(job.spec);
+    if (!tree) return;
+    const auto uses = s.tree_uses.find({job.project, *tree});
+    if (--uses->second > 0) return;
+    s.tree_uses.erase(uses);
+    auto& trees = s.data[job.project].trees;
+    const auto kept = trees.find(*tree);
+    if (kept == trees.end()) return;
+    kept->second.used_at = at.time;
+    s.unused_trees.insert({at.time, job.project, *tree});
+}
+
+/// What a job leaves is kept for so long from its end on.
+void begin_retention(State& s, const LiveJob& job, At at) {
+    const auto data = s.data.find(job.project);
+    if (data == s.data.end()) return;
+    const auto outputs = data->second.outputs.find(job.id);
+    if (outputs == data->second.outputs.end()) return;
+    outputs->second.keep_until = at.time + seconds(outputs->second.retention.value);
+    s.output_ends.insert({*outputs->second.keep_until, job.project, job.id});
+}
+
+/// Its bytes may go, unless the project keeps the same tree for another reason.
+void drop_tree(ProjectData& data, const Digest& tree, DropReason reason, const std::optional<SubjectName>& by, At at) {
+    if (!keeps(data, tree)) data.dropped[tree] = {reason, by, at.time};
+}
+
 // ---- one function per event
 
 void make(State& s, const LeaderStarted& e, At at) {
@@ -215,6 +255,7 @@ void make(State& s, const JobSubmitted& e, At at) {
     for (const auto& awaited : e.waits_for) s.dependents[awaited].insert(e.job);
     ++s.live_jobs[e.project];
     s.live_bytes[e.project] += bytes_of(e.spec);
+    use_tree(s, job);
     s.jobs.insert_or_assign(e.job, std::move(job));
 }
 
@@ -299,6 +340,8 @@ void make(State& s, const JobFinished& e, At at) {
     s.forsaken.erase(e.job);
     --s.live_jobs[job.project];
     s.live_bytes[job.project] -= bytes_of(job.spec);
+    leave_tree(s, job, at);
+    begin_retention(s, job, at);
     leave_state(s, job.state);
     s.finished[e.job] = {job.project, job.body, e.outcome, at.time};
     ++s.finished_of[job.project];
@@ -392,6 +435,68 @@ void make(State& s, const OrganisationSuspended& e, At) {
     }
 }
 
+// ---- what projects keep
+
+void make(State& s, const TreeKept& e, At at) {
+    auto& data = s.data[e.project];
+    data.trees[e.tree] = {e.size, at.time};
+    if (!s.tree_uses.contains({e.project, e.tree})) s.unused_trees.insert({at.time, e.project, e.tree});
+    data.dropped.erase(e.tree);
+}
+
+void make(State& s, const TreeDropped& e, At at) {
+    auto& data = s.data[e.project];
+    if (const auto kept = data.trees.find(e.tree); kept != data.trees.end()) {
+        s.unused_trees.erase({kept->second.used_at, e.project, e.tree});
+        data.trees.erase(kept);
+    }
+    drop_tree(data, e.tree, e.reason, e.by, at);
+}
+
+void make(State& s, const FilesSet& e, At at) {
+    auto& data = s.data[e.project];
+    const auto before = std::exchange(data.files, e.tree ? std::optional{FilesHead{*e.tree, e.size}} : std::nullopt);
+    if (e.tree) data.dropped.erase(*e.tree);
+    if (before) drop_tree(data, before->tree, e.tree ? DropReason::replaced : DropReason::removed, e.by, at);
+}
+
+void make(State& s, const OutputsStored& e, At at) {
+    auto& data = s.data[e.project];
+    const auto before = data.outputs.find(e.job);
+    const auto old = before == data.outputs.end() ? std::nullopt : std::optional{before->second.tree};
+    data.outputs[e.job] = {e.generation, e.name, e.tree, e.size, at.time, e.retention, std::nullopt};
+    data.dropped.erase(e.tree);
+    if (old) drop_tree(data, *old, DropReason::replaced, std::nullopt, at);
+}
+
+void make(State& s, const OutputsDropped& e, At at) {
+    auto& data = s.data[e.project];
+    if (const auto outputs = data.outputs.find(e.job); outputs != data.outputs.end()) {
+        if (outputs->second.keep_until) s.output_ends.erase({*outputs->second.keep_until, e.project, e.job});
+        data.outputs.erase(outputs);
+    }
+    drop_tree(data, e.tree, e.reason, e.by, at);
+}
+
+void make(State& s, const DataErased& e, At at) {
+    auto& data = s.data[e.project];
+    data.dropped.erase(e.tree);
+    if (const auto known = data.erased.find(e.tree); known != data.erased.end())
+        s.receipts.erase({known->second.erased_at, e.project, e.tree});
+    s.receipts.insert({at.time, e.project, e.tree});
+    data.erased[e.tree] = {at.revision, at.time, e.reason, e.by, e.dropped_at, e.list, e.copies};
+}
+
+void make(State& s, const DataQuotaSet& e, At) { s.data[e.project].quota_bytes = e.bytes; }
+
+void make(State& s, const ReceiptsForgotten& e, At) {
+    std::erase_if(s.data[e.project].erased, [&](const auto& one) {
+        if (one.second.erased_at >= e.before) return false;
+        s.receipts.erase({one.second.erased_at, e.project, one.first});
+        return true;
+    });
+}
+
 void make(State& s, const RecordsForgotten& e, At at) {
     s.forgotten_before = e.before;
     // Its id could come again, or somebody may still ask what became of it.
@@ -454,6 +559,17 @@ void rebuild(State& s) {
     s.vouchers_of.clear();
     s.keys_of.clear();
     s.finished_of.clear();
+    s.tree_uses.clear();
+    s.unused_trees.clear();
+    s.output_ends.clear();
+    s.receipts.clear();
+    for (const auto& [project, data] : s.data) {
+        for (const auto& [digest, tree] : data.trees) s.unused_trees.insert({tree.used_at, project, digest});
+        for (const auto& [job, outputs] : data.outputs) {
+            if (outputs.keep_until) s.output_ends.insert({*outputs.keep_until, project, job});
+        }
+        for (const auto& [digest, receipt] : data.erased) s.receipts.insert({receipt.erased_at, project, digest});
+    }
     for (const auto& [id, left] : s.finished) ++s.finished_of[left.project];
     for (const auto& [scope, keys] : s.keys) {
         for (const auto& [key, record] : keys) {
@@ -465,6 +581,7 @@ void rebuild(State& s) {
     for (const auto& [id, job] : s.jobs) {
         ++s.live_jobs[job.project];
         s.live_bytes[job.project] += bytes_of(job.spec);
+        use_tree(s, job);
         ++s.jobs_by_state[job.state];
         for (const auto& awaited : job.waits_for) {
             // An awaited job that succeeded is no longer named: one that is not live left without success.

@@ -42,6 +42,18 @@ struct MoveJob { JobId job; std::optional<SiteName> to; bool restart = false; bo
 struct SetSiteDuty { SiteName site; SiteDuty duty = SiteDuty::working; std::optional<Instant> deadline; };
 struct SuspendOrganisation { OrganisationName organisation; bool suspended = true; };
 
+/// Every byte of the tree lies in the project's store: it is kept, for a job that will name it.
+struct KeepTree { ProjectName project; Digest tree; TreeSize size; };
+/// A tree that no job uses is removed.
+struct RemoveTree { ProjectName project; Digest tree; };
+/// The project's named files become this tree, whose bytes are stored; `before` is what they must be now.
+struct SetFiles { ProjectName project; std::optional<Digest> before; std::optional<Digest> tree; TreeSize size; };
+/// The outputs of a job are removed before their time.
+struct RemoveOutputs { JobId job; };
+struct SetDataQuota { ProjectName project; std::int64_t bytes = 0; };
+/// The keeper of the store removed what a dropped tree had alone.
+struct ConfirmErased { ProjectName project; Digest tree; Digest list; std::vector<ErasedCopy> copies; };
+
 /// The keeper of leases found that this generation can no longer be running: lease, kill grace and drift bound are over.
 struct LoseTask { JobId job; std::uint32_t generation = 0; };
 /// The keeper of leases has not heard a site for longer than the policy allows.
@@ -54,7 +66,8 @@ struct Tick { };
 
 using Command =
     std::variant<SetOrganisation, SetProject, SetRoles, IssueToken, RevokeToken, SetSite, OpenProgramme, AwardVoucher, Deposit, SubmitJob,
-                 CancelJob, MoveJob, SetSiteDuty, SuspendOrganisation, SiteReport, LoseTask, SilenceSite, StartLeader, Tick>;
+                 CancelJob, MoveJob, SetSiteDuty, SuspendOrganisation, KeepTree, RemoveTree, SetFiles, RemoveOutputs,
+                 SetDataQuota, ConfirmErased, SiteReport, LoseTask, SilenceSite, StartLeader, Tick>;
 
 struct Request {
     Actor actor;

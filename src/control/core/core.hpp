@@ -31,6 +31,8 @@ struct Policy {
     Duration remember = hours(48);              ///< How long ids of finished work are remembered.
     Duration clock_tolerance = hours(1);        ///< How far in the future an id may say it was made.
     Duration key_lifetime = hours(24);          ///< Of an idempotency key.
+    Duration tree_unused = hours(7 * 24);       ///< How long a tree is kept that no job uses.
+    Duration receipts_shown = hours(366 * 24);  ///< How long a receipt is found by its tree; it stays in the journal for ever.
     std::uint32_t nodes_killed_max = 2;         ///< A job that was there when so many nodes broke is quarantined.
     std::uint32_t placements_per_pass = 1000;
     std::uint32_t timers_per_pass = 1000;

@@ -29,6 +29,9 @@ ProjectName project_of(const Core& core, const Command& command) {
         const auto job = core.state.jobs.find(cancel->job);
         if (job != core.state.jobs.end()) return job->second.project;
     }
+    if (const auto* tree = std::get_if<KeepTree>(&command)) return tree->project;
+    if (const auto* tree = std::get_if<RemoveTree>(&command)) return tree->project;
+    if (const auto* files = std::get_if<SetFiles>(&command)) return files->project;
     return {};
 }
 

@@ -238,7 +238,7 @@ bool is_sound(const TaskReport& task) {
 std::optional<Refusal> check_lines(const SiteReport& report) {
     const std::pair<const char*, std::size_t> kinds[] = {
         {"meters", report.meters.size()}, {"checkpoints", report.checkpoints.size()}, {"tasks", report.tasks.size()},
-        {"prepared", report.prepared ? report.prepared->size() : 0}};
+        {"prepared", report.prepared ? report.prepared->size() : 0}, {"outputs", report.outputs ? report.outputs->size() : 0}};
     for (const auto& [kind, lines] : kinds) {
         if (lines <= lines_max) continue;
         return Refusal{RefusalCode::limit_reached,
@@ -331,6 +331,7 @@ Decision decide(const Core& core, const Actor& actor, const SiteReport& command,
     Drafts drafts{core.state};
     for (const auto& meter : command.meters) take_interval(drafts, command.site, meter, now, events);
     for (const auto& point : command.checkpoints) take_point(drafts, command.site, point, now, events);
+    for (const auto& output : command.outputs.value_or(std::vector<OutputReport>{})) take_output(core.state, command.site, output, events);
     std::set<JobId> ended;
     for (const auto& task : command.tasks) take_task(core, drafts, command.site, task, now, ended, events);
     for (const auto& point : command.prepared.value_or(std::vector<PreparedReport>{})) {

@@ -119,6 +119,7 @@ Decision decide(const Core& core, const Actor& actor, const Tick&, Instant now) 
     steer_moves(core, now, decision.events);
     end_tokens(core, now, decision.events);
     end_vouchers(core, now, decision.events);
+    end_data(core, now, decision.events);
     forget(core, now, decision.events);
     return decision;
 }

@@ -5,6 +5,7 @@
 #pragma once
 
 #include "codec/field.hpp"
+#include "domain/data.hpp"
 #include "domain/job.hpp"
 #include "domain/move.hpp"
 #include "domain/placement.hpp"
@@ -340,6 +341,90 @@ struct OrganisationSuspended {
 };
 BOOST_DESCRIBE_STRUCT(OrganisationSuspended, (), (organisation, suspended))
 
+// ---- what projects keep with the network (domain/data.hpp); bytes are never in the journal
+
+/// A tree whose every byte lies in the project's store is kept from now on, as long as a job uses it and a while longer.
+struct TreeKept {
+    static constexpr std::uint16_t type = 70;
+    ProjectName project;
+    Digest tree;
+    TreeSize size;
+};
+BOOST_DESCRIBE_STRUCT(TreeKept, (), (project, tree, size))
+
+/// It is no longer kept: its bytes are removed wherever they lie, and DataErased says when they were.
+struct TreeDropped {
+    static constexpr std::uint16_t type = 71;
+    ProjectName project;
+    Digest tree;
+    DropReason reason = DropReason::unused;
+    std::optional<SubjectName> by{};  ///< Who had it removed; nothing: the network's rules.
+};
+BOOST_DESCRIBE_STRUCT(TreeDropped, (), (project, tree, reason, by))
+
+/// The project's named files are these from now on: a tree, or nothing. The tree of before is dropped.
+struct FilesSet {
+    static constexpr std::uint16_t type = 72;
+    ProjectName project;
+    std::optional<Digest> tree;
+    TreeSize size;
+    SubjectName by;
+};
+BOOST_DESCRIBE_STRUCT(FilesSet, (), (project, tree, size, by))
+
+/// The outputs of a job, as it published them last, lie in the project's store; what it published before is dropped.
+struct OutputsStored {
+    static constexpr std::uint16_t type = 73;
+    JobId job;
+    ProjectName project;
+    std::uint32_t generation = 0;
+    std::string name;
+    Digest tree;
+    TreeSize size;
+    Seconds retention;
+};
+BOOST_DESCRIBE_STRUCT(OutputsStored, (), (job, project, generation, name, tree, size, retention))
+
+/// They are no longer kept.
+struct OutputsDropped {
+    static constexpr std::uint16_t type = 74;
+    JobId job;
+    ProjectName project;
+    Digest tree;
+    DropReason reason = DropReason::retention_over;
+    std::optional<SubjectName> by{};  ///< As in TreeDropped.
+};
+BOOST_DESCRIBE_STRUCT(OutputsDropped, (), (job, project, tree, reason, by))
+
+/// The receipt: what a tree that is no longer kept had alone is gone from these places.
+struct DataErased {
+    static constexpr std::uint16_t type = 75;
+    ProjectName project;
+    Digest tree;
+    DropReason reason = DropReason::unused;
+    std::optional<SubjectName> by{};  ///< As in TreeDropped.
+    Instant dropped_at;
+    Digest list;               ///< Chain over the digests that were removed, in their order: of each its 64 hexadecimal digits.
+    std::vector<ErasedCopy> copies;
+};
+BOOST_DESCRIBE_STRUCT(DataErased, (), (project, tree, reason, by, dropped_at, list, copies))
+
+/// Receipts of before this instant are no longer found by their tree.
+struct ReceiptsForgotten {
+    static constexpr std::uint16_t type = 77;
+    ProjectName project;
+    Instant before;
+};
+BOOST_DESCRIBE_STRUCT(ReceiptsForgotten, (), (project, before))
+
+/// What a project may keep.
+struct DataQuotaSet {
+    static constexpr std::uint16_t type = 76;
+    ProjectName project;
+    std::int64_t bytes = 0;
+};
+BOOST_DESCRIBE_STRUCT(DataQuotaSet, (), (project, bytes))
+
 /// Ids made before this instant are no longer remembered, and refused where they are new.
 struct RecordsForgotten {
     static constexpr std::uint16_t type = 50;
@@ -364,6 +449,7 @@ using Event =
     std::variant<LeaderStarted, OrganisationSet, ProjectSet, RolesSet, TokenIssued, TokenEnded, SiteSet, NodeSet, NodeRemoved, ReportTaken,
                  SiteReachable, ProgrammeOpened, VoucherAwarded, VoucherEnded, LedgerPosted, JobSubmitted, JobPlaced, JobStateChanged,
                  TaskMetered, CheckpointStored, JobRequeued, JobStopOrdered, JobFinished, RecordsForgotten, KeyRecorded,
-                 JobMoveOrdered, JobMoveReserved, JobMovePrepared, JobMoved, JobMoveEnded, JobArrived, SiteDutySet, OrganisationSuspended>;
+                 JobMoveOrdered, JobMoveReserved, JobMovePrepared, JobMoved, JobMoveEnded, JobArrived, SiteDutySet, OrganisationSuspended,
+                 TreeKept, TreeDropped, FilesSet, OutputsStored, OutputsDropped, DataErased, DataQuotaSet, ReceiptsForgotten>;
 
 }  // namespace weir::control

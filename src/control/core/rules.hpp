@@ -66,6 +66,21 @@ namespace weir::control {
 [[nodiscard]] Decision decide(const Core& core, const Actor& actor, const SuspendOrganisation& command, Instant now);
 /// What follows for work that is to leave a site: from places that were found, checkpoints that are in place, sites that are emptied.
 void steer_moves(const Core& core, Instant now, std::vector<Event>& events);
+// decide_data.cpp
+[[nodiscard]] Decision decide(const Core& core, const Actor& actor, const KeepTree& command, Instant now);
+[[nodiscard]] Decision decide(const Core& core, const Actor& actor, const RemoveTree& command, Instant now);
+[[nodiscard]] Decision decide(const Core& core, const Actor& actor, const SetFiles& command, Instant now);
+[[nodiscard]] Decision decide(const Core& core, const Actor& actor, const RemoveOutputs& command, Instant now);
+[[nodiscard]] Decision decide(const Core& core, const Actor& actor, const SetDataQuota& command, Instant now);
+[[nodiscard]] Decision decide(const Core& core, const Actor& actor, const ConfirmErased& command, Instant now);
+/// Why a job that begins in this folder cannot be taken, or nothing: the project must keep it.
+[[nodiscard]] std::optional<Refusal> check_workdir(const State& state, const ProjectName& project, const JobSpec& spec);
+/// Why the project cannot keep so many bytes more, or nothing. `room_made`: what goes at the same time.
+[[nodiscard]] std::optional<Refusal> check_quota(const State& state, const ProjectName& project, std::int64_t more, std::int64_t room_made);
+/// What a site says it stored of a job's outputs.
+void take_output(const State& state, const SiteName& site, const OutputReport& report, std::vector<Event>& events);
+/// Trees that nobody has used for long, outputs whose time is over, receipts that nobody asks for any more.
+void end_data(const Core& core, Instant now, std::vector<Event>& events);
 // decide_time.cpp
 [[nodiscard]] Decision decide(const Core& core, const Actor& actor, const StartLeader& command, Instant now);
 [[nodiscard]] Decision decide(const Core& core, const Actor& actor, const Tick& command, Instant now);

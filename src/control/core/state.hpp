@@ -4,6 +4,7 @@
 // computed from the rest, is not in a snapshot and is built again by rebuild().
 #pragma once
 
+#include "control/core/data_book.hpp"
 #include "control/core/desired_log.hpp"
 #include "control/core/events.hpp"
 #include "engines/ledger/ledger.hpp"
@@ -14,6 +15,7 @@
 #include <optional>
 #include <set>
 #include <string>
+#include <tuple>
 #include <utility>
 #include <vector>
 
@@ -177,6 +179,7 @@ struct State {
     std::set<OrganisationName> suspended;
     std::map<JobId, Tombstone> finished;
     std::map<std::string, std::map<std::string, RecordedKey>> keys;  ///< By scope, then key.
+    std::map<ProjectName, ProjectData> data;
     Instant forgotten_before;        ///< Ids made before this are refused where they are new.
     ledger::Ledger ledger;
 
@@ -199,6 +202,10 @@ struct State {
     std::map<SiteName, DesiredLog> desired_log;          ///< How `tasks` and `places_held` changed.
     std::uint64_t desired_known_from = 0;                ///< No log knows what changed up to this revision.
     std::map<OrganisationName, std::set<VoucherId>> vouchers_of;
+    std::map<std::pair<ProjectName, Digest>, std::uint32_t> tree_uses;  ///< Live jobs that begin in the tree; never 0.
+    std::set<std::tuple<Instant, ProjectName, Digest>> unused_trees;  ///< Kept ones that no live job begins in, by KeptTree::used_at.
+    std::set<std::tuple<Instant, ProjectName, JobId>> output_ends;    ///< StoredOutputs::keep_until.
+    std::set<std::tuple<Instant, ProjectName, Digest>> receipts;      ///< Erasure::erased_at.
 };
 
 /// Rebuilds everything below "derived" from the rest, after a snapshot was read.

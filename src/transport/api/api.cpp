@@ -30,7 +30,8 @@ std::vector<Endpoint> all_endpoints(Context& context) {
     std::vector<Endpoint> all;
     for (auto* const part :
          {&people_endpoints, &site_endpoints, &agent_endpoints, &job_endpoints, &job_list_endpoints, &estimate_endpoints, &object_endpoints,
-          &log_endpoints, &money_endpoints, &statement_endpoints, &journal_endpoints, &system_endpoints}) {
+          &log_endpoints, &money_endpoints, &statement_endpoints, &data_endpoints, &file_endpoints,
+          &journal_endpoints, &system_endpoints}) {
         std::ranges::move((*part)(context), std::back_inserter(all));
     }
     return all;
@@ -153,6 +154,7 @@ void Api::stop() {
     context_->stopping = true;
     context_->waker.stop();
     context_->worker.stop();
+    context_->data_worker.stop();
     context_->watches.stop();
 }
 

@@ -14,6 +14,7 @@
 // An Api must outlive the server that serves its router.
 #pragma once
 
+#include "control/data_keeper.hpp"
 #include "control/loop.hpp"
 #include "control/reader.hpp"
 #include "ports/journal.hpp"
@@ -48,6 +49,7 @@ struct World {
     std::function<bool()> leads{};                            ///< Whether no other server can lead now; empty: there is no other.
     History* history = nullptr;                               ///< None: finished jobs are known by their outcome alone.
     LogSource* logs = nullptr;                                ///< None: logs are answered with a problem that says so.
+    control::DataKeeper* data = nullptr;                      ///< None: this network keeps no files, and says so.
     ports::JournalReader* journal = nullptr;                  ///< For the audit log and old watches; the API's alone to use.
 };
 

@@ -40,6 +40,7 @@ Context::Context(World the_world, Options the_options)
       journal{world.journal},
       waker{world.reader, world.steady, options.waiting_max},
       worker{{options.questions_max, options.questions_each}},
+      data_worker{{options.questions_max, options.questions_each}},
       watches{world.reader, journal,
               [this](const JobId& job, std::uint64_t forgotten_at) { return project_of_old(world, job, forgotten_at); }, world.wall,
               options.watches_max} {}
@@ -431,8 +432,11 @@ http::Handler asking(Context& context, Question question) {
     };
 }
 
-void later(Context& context, http::Request request, http::Reply reply,
-           std::move_only_function<http::Response(const http::Request&)> answer) {
+namespace {
+
+/// Goes on with the request on a worker's thread; `about` is what it has to do with.
+void on_worker(Context& context, Worker& worker, std::string_view about, http::Request request, http::Reply reply,
+               std::move_only_function<void(http::Request, http::Reply)> then) {
     // The reply is shared for the one case in which the task is not taken.
     const auto to = std::make_shared<http::Reply>(std::move(reply));
     const auto target = request.target;
@@ -444,21 +448,33 @@ void later(Context& context, http::Request request, http::Reply reply,
         return refusal;
     };
     const auto asked_at = context.world.steady();
-    const auto posted = context.worker.post(who, [&context, to, busy, asked_at, request = std::move(request),
-                                                  answer = std::move(answer)]() mutable {
+    const auto posted = worker.post(who, [&context, to, busy, asked_at, about, request = std::move(request),
+                                          then = std::move(then)]() mutable {
         if (request.is_given_up()) return (*to)(busy("nobody waits for this answer any more"));
         const auto waited = context.world.steady() - asked_at;
         if (waited > context.options.question_wait)
-            return (*to)(busy(fmt::format("this question to views and logs waited {}, and {} is the most; ask again in a second",
+            return (*to)(busy(fmt::format("this question to {} waited {}, and {} is the most; ask again in a second", about,
                                           format_duration(waited), format_duration(context.options.question_wait))));
-        (*to)(answer(request));
+        then(std::move(request), std::move(*to));
     });
     if (posted == Worker::Posted::too_many_of_one)
-        return (*to)(busy(fmt::format("{} questions of {} to views and logs wait already, which is the most of one; ask again in a second",
-                                      options.questions_each, who)));
+        return (*to)(busy(fmt::format("{} questions of {} to {} wait already, which is the most of one; ask again in a second",
+                                      options.questions_each, who, about)));
     if (posted == Worker::Posted::too_many)
-        return (*to)(
-            busy(fmt::format("{} questions to views and logs wait already; ask again in a second", options.questions_max)));
+        return (*to)(busy(fmt::format("{} questions to {} wait already; ask again in a second", options.questions_max, about)));
+}
+
+}  // namespace
+
+void later(Context& context, http::Request request, http::Reply reply,
+           std::move_only_function<http::Response(const http::Request&)> answer) {
+    on_worker(context, context.worker, "views and logs", std::move(request), std::move(reply),
+              [answer = std::move(answer)](const http::Request& again, http::Reply to) mutable { to(answer(again)); });
+}
+
+void later_with_data(Context& context, http::Request request, http::Reply reply,
+                     std::move_only_function<void(http::Request, http::Reply)> answer) {
+    on_worker(context, context.data_worker, "the store of files", std::move(request), std::move(reply), std::move(answer));
 }
 
 void submit(Context& context, const http::Request& request, http::Reply reply, control::Actor actor, Change change, bool created) {

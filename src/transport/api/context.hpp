@@ -5,6 +5,7 @@
 #include "codec/encode.hpp"
 #include "control/core/access.hpp"
 #include "transport/api/api.hpp"
+#include "transport/api/data_sizes.hpp"
 #include "transport/api/endpoint.hpp"
 #include "transport/api/waker.hpp"
 #include "transport/api/watch.hpp"
@@ -51,6 +52,8 @@ struct Context {
     JournalText journal;
     Waker waker;
     Worker worker;
+    DataSizes data_sizes;
+    Worker data_worker;             ///< For what reads and writes the store of files.
     WatchHub watches;
     std::set<std::string, std::less<>> open_routes;   ///< Names of those that ask for no token.
     std::map<std::string, Permission, std::less<>> allowed;  ///< By names of routes: who may ask at all.
@@ -147,6 +150,10 @@ void when_shown(Context& context, http::Request request, http::Reply reply, std:
 /// Answers from the worker's thread, where a question may block; 503 where too many wait for it already.
 void later(Context& context, http::Request request, http::Reply reply,
            std::move_only_function<http::Response(const http::Request&)> answer);
+
+/// The same for what reads or writes the store of files, on its own thread. The answer may come later than the call returns.
+void later_with_data(Context& context, http::Request request, http::Reply reply,
+                     std::move_only_function<void(http::Request, http::Reply)> answer);
 
 /// A change that a handler has read from its request.
 struct Change {
@@ -245,6 +252,8 @@ template <class Body, class Make>
 [[nodiscard]] std::vector<Endpoint> log_endpoints(Context& context);
 [[nodiscard]] std::vector<Endpoint> money_endpoints(Context& context);
 [[nodiscard]] std::vector<Endpoint> statement_endpoints(Context& context);
+[[nodiscard]] std::vector<Endpoint> data_endpoints(Context& context);
+[[nodiscard]] std::vector<Endpoint> file_endpoints(Context& context);
 [[nodiscard]] std::vector<Endpoint> journal_endpoints(Context& context);
 [[nodiscard]] std::vector<Endpoint> system_endpoints(Context& context);
 

@@ -46,6 +46,7 @@ struct Endpoint {
     std::vector<Parameter> headers{};    ///< That mean something here and nowhere else.
     SchemaMaker body = nullptr;
     bool takes_yaml = false;
+    std::string body_type{};             ///< Of a body that is no JSON; empty: what `body` says.
     SchemaMaker answer = nullptr;        ///< Of `answer_type`; none: any text.
     std::string answer_type = "application/json";
     int success = 200;

@@ -45,11 +45,19 @@ bool has_tag(const Endpoint& endpoint) {
     return std::ranges::any_of(endpoint.query, [](const Parameter& one) { return one.name == min_revision_parameter.name; });
 }
 
+/// The pattern as the document spells it: it knows no parameter that takes the rest of a path.
+std::string template_of(const Endpoint& endpoint) {
+    auto path = endpoint.pattern;
+    if (const auto rest = path.find("...}"); rest != std::string::npos) path.erase(rest, 3);
+    return path;
+}
+
 std::string parameters_of(const Endpoint& endpoint) {
     std::string out;
+    const auto pattern = template_of(endpoint);
     const auto add = [&](const std::string& one) { out += (out.empty() ? "" : ",") + one; };
-    for (std::size_t at = endpoint.pattern.find('{'); at != std::string::npos; at = endpoint.pattern.find('{', at + 1)) {
-        const auto name = endpoint.pattern.substr(at + 1, endpoint.pattern.find('}', at) - at - 1);
+    for (std::size_t at = pattern.find('{'); at != std::string::npos; at = pattern.find('{', at + 1)) {
+        const auto name = pattern.substr(at + 1, pattern.find('}', at) - at - 1);
         add(fmt::format(R"({{"name":{},"in":"path","required":true,"schema":{{"type":"string"}}}})", quoted(name)));
     }
     const auto add_all = [&](const std::vector<Parameter>& parameters, std::string_view where) {
@@ -71,6 +79,9 @@ std::string parameters_of(const Endpoint& endpoint) {
 }
 
 std::string body_of(const Endpoint& endpoint, codec::SchemaBook& book) {
+    if (!endpoint.body_type.empty())
+        return fmt::format(R"("requestBody":{{"required":true,"content":{{{}:{{"schema":{{"type":"string"}}}}}}}})",
+                           quoted(endpoint.body_type));
     const auto schema = endpoint.body(book);
     std::string out = R"("requestBody":{"required":true,"content":{"application/json":{"schema":)" + schema + "}";
     if (endpoint.takes_yaml) out += R"(,"application/yaml":{"schema":)" + schema + "}";
@@ -105,7 +116,7 @@ std::string responses_of(const Endpoint& endpoint, codec::SchemaBook& book) {
 std::string operation(const Endpoint& endpoint, codec::SchemaBook& book) {
     std::string out = fmt::format(R"("{}":{{"operationId":{},"summary":{},"parameters":[{}],)", lower(http::name_of(endpoint.method)),
                                   quoted(endpoint.name), quoted(endpoint.summary), parameters_of(endpoint));
-    if (endpoint.body != nullptr) out += body_of(endpoint, book) + ",";
+    if (endpoint.body != nullptr || !endpoint.body_type.empty()) out += body_of(endpoint, book) + ",";
     if (!endpoint.needs_token) out += R"("security":[],)";
     return out + R"("responses":{)" + responses_of(endpoint, book) + "}}";
 }
@@ -124,7 +135,7 @@ std::string openapi_document(std::span<const Endpoint> endpoints, std::string_vi
     codec::SchemaBook book;
     std::map<std::string, std::string> paths;
     for (const auto& endpoint : endpoints) {
-        auto& operations = paths[endpoint.pattern];
+        auto& operations = paths[template_of(endpoint)];
         if (!operations.empty()) operations += ",";
         operations += operation(endpoint, book);
     }

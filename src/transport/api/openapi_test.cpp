@@ -36,6 +36,9 @@ TEST(OpenApi, ListsEveryRoute) {
                                           "get /v1/jobs/{job}",
                                           "get /v1/jobs/{job}/bill",
                                           "get /v1/jobs/{job}/logs",
+                                          "delete /v1/jobs/{job}/outputs",
+                                          "get /v1/jobs/{job}/outputs",
+                                          "get /v1/jobs/{job}/outputs/{path}",
                                           "get /v1/jobs/{job}/why",
                                           "get /v1/jobs/{job}/eta",
                                           "post /v1/jobs/{job}/move",
@@ -58,7 +61,20 @@ TEST(OpenApi, ListsEveryRoute) {
                                           "get /v1/projects",
                                           "post /v1/projects",
                                           "get /v1/projects/{project}",
+                                          "post /v1/projects/{project}/blobs",
+                                          "get /v1/projects/{project}/data",
+                                          "put /v1/projects/{project}/data",
+                                          "get /v1/projects/{project}/files",
+                                          "post /v1/projects/{project}/files",
+                                          "get /v1/projects/{project}/files/{path}",
                                           "put /v1/projects/{project}/members/{subject}",
+                                          "get /v1/projects/{project}/receipts/{tree}",
+                                          "get /v1/projects/{project}/trees",
+                                          "delete /v1/projects/{project}/trees/{tree}",
+                                          "get /v1/projects/{project}/trees/{tree}",
+                                          "put /v1/projects/{project}/trees/{tree}",
+                                          "get /v1/projects/{project}/uploads/{blob}",
+                                          "put /v1/projects/{project}/uploads/{blob}",
                                           "get /v1/sites",
                                           "post /v1/sites",
                                           "get /v1/sites/{site}",
@@ -148,17 +164,28 @@ TEST(OpenApi, WhateverIsAskedByItIsAnsweredByIt) {
     maker.learn(R"({"id":")" + *accounts->find("items")->array()->front().find("account")->string() + R"("})");
     std::map<std::string, std::map<int, int>> seen;
     std::set<std::string> not_done;
-    for (const auto& operation : operations) not_done.insert(operation.method + " " + operation.path);
+    // What takes bytes, or shows what bytes made, is not met by chance: data_test.cpp carries it out.
+    const auto is_of_bytes = [](const std::string& path) {
+        constexpr std::array words{"/trees/", "/blobs", "/uploads/", "/files", "/outputs", "/receipts/"};
+        return std::ranges::any_of(words, [&](const char* word) { return path.contains(word); });
+    };
+    for (const auto& operation : operations) {
+        if (!is_of_bytes(operation.path)) not_done.insert(operation.method + " " + operation.path);
+    }
     // Shown by a catalogue with figures, by a job whose funding does not reach the sites that have room, by one that a voucher
     // helps to pay while it holds cards, and by one that moves (moves_test.cpp).
-    const std::set<std::string> elsewhere{"Figure", "api.ClauseView", "control.ShareUse", "Move", "Arrival", "MoveDone"};
+    const std::set<std::string> elsewhere{"Figure",         "api.ClauseView",  "control.ShareUse", "api.TreeAnswer",
+                                          "api.BlobsTaken", "api.LackingBlob", "api.UploadView",   "api.KeptTreeItem",
+                                          "api.FileItem",   "api.FileList",    "api.FilesChanged", "api.ReceiptView",
+                                          "ErasedCopy",     "TreeSize",        "DropReason",       "Move",
+                                          "Arrival",        "MoveDone"};
     const auto not_met = [&] {
         std::set<std::string> names;
         for (const auto& [name, schema, at] : *document->find("components")->find("schemas")->object())
             if (!elsewhere.contains(name) && !schemas.has_seen("#/components/schemas/" + name)) names.insert(name);
         return names;
     };
-    for (int i = 0; i < 900 || ((!not_done.empty() || !not_met().empty()) && i < 6'000); ++i) {
+    for (int i = 0; i < 900 || ((!not_done.empty() || !not_met().empty()) && i < 20'000); ++i) {
         const auto& operation = maker.any(operations);
         const auto target = target_of(operation, maker);
         std::string body;
@@ -166,7 +193,7 @@ TEST(OpenApi, WhateverIsAskedByItIsAnsweredByIt) {
             const auto good = good_bodies().find(operation.path);
             body = good != good_bodies().end() && maker.random().chance(1, 3)
                        ? good->second
-                       : maker.json(*wanted->find("content")->find("application/json")->find("schema"));
+                       : maker.json(*wanted->find("content")->object()->front().value.find("schema"));
             if (maker.random().chance(1, 2)) body = maker.spoil(std::move(body));
         }
         const auto person = operation.path.ends_with("/report") || operation.path.ends_with("/desired")
@@ -189,7 +216,7 @@ TEST(OpenApi, WhateverIsAskedByItIsAnsweredByIt) {
         type = type.substr(0, type.find(';'));
         const auto* form = content->find(type);
         ASSERT_NE(form, nullptr) << type << "\n" << told;
-        if (type == "text/plain") continue;
+        if (type == "text/plain" || type == "application/octet-stream") continue;
         const auto value = codec::read_json(answer.body);
         ASSERT_TRUE(value) << told;
         ASSERT_EQ(schemas.flaw(*value, *form->find("schema")), "") << told;

@@ -32,6 +32,7 @@ public:
         for (int i = 0; i < 3; ++i) {
             things["job"] = made("ann", "/v1/jobs", Town::job_body());
             things["voucher"] = made("app", "/v1/vouchers", R"({"programme":"p1","organisation":"lab","amount":1000})");
+            town.must(control::KeepTree{ProjectName{"vision"}, sha256(std::to_string(i)), {10, 1}});
             things["token"] = made("root", "/v1/tokens", R"({"scopes":["read"]})");
         }
         made("root", "/v1/sites",
@@ -52,7 +53,15 @@ public:
     [[nodiscard]] std::map<std::string, const Value*> questions() const {
         // The document does not change; the watch and the agent's long question carry revisions in themselves; a log is bytes; statements
         // are the views' and carry their revision (statements_test.cpp).
-        const std::set<std::string> others{"/v1/openapi.json",
+        // Files and trees are bytes of a store, shown as they are there (data_test.cpp).
+        const std::set<std::string> others{"/v1/projects/{project}/trees/{tree}",
+                                           "/v1/projects/{project}/uploads/{blob}",
+                                           "/v1/projects/{project}/files",
+                                           "/v1/projects/{project}/files/{path}",
+                                           "/v1/projects/{project}/receipts/{tree}",
+                                           "/v1/jobs/{job}/outputs",
+                                           "/v1/jobs/{job}/outputs/{path}",
+                                           "/v1/openapi.json",
                                            "/v1/watch",
                                            "/v1/sites/{site}/desired",
                                            "/v1/jobs/{job}/logs",

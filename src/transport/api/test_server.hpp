@@ -9,6 +9,7 @@
 #include "codec/value.hpp"
 #include "control/loop.hpp"
 #include "control/recover.hpp"
+#include "ports/fake_data_store.hpp"
 #include "ports/fake_journal.hpp"
 #include "transport/api/api.hpp"
 #include "transport/http/client/client.hpp"
@@ -72,6 +73,8 @@ public:
         };
         world.history = options_.history.get();
         world.logs = options_.logs.get();
+        keeper = std::make_unique<control::DataKeeper>(*reader, *loop, stores, wall, [](const std::string&) {});
+        world.data = keeper.get();
         world.journal = options_.has_journal ? &journal : nullptr;
         api = std::make_unique<Api>(std::move(world), options_.api);
         http::ServerOptions http;
@@ -186,6 +189,8 @@ public:
     }
 
     FakeJournal journal;
+    ports::FakeDataStores stores;
+    std::unique_ptr<control::DataKeeper> keeper;
     std::unique_ptr<control::Reader> reader;
     std::unique_ptr<control::Writer> writer;
     std::unique_ptr<control::Loop> loop;

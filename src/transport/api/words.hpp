@@ -16,6 +16,7 @@
 #include "domain/placement.hpp"
 #include "domain/programme.hpp"
 #include "domain/site.hpp"
+#include "transport/api/data_words.hpp"
 
 #include <boost/describe.hpp>
 
@@ -463,6 +464,7 @@ struct TrialBalanceView {
 };
 BOOST_DESCRIBE_STRUCT(TrialBalanceView, (), (ledgers, revision))
 
+BOOST_DESCRIBE_STRUCT(Page<KeptTreeItem>, (), (items, next_cursor, revision))
 BOOST_DESCRIBE_STRUCT(Page<TokenView>, (), (items, next_cursor, revision))
 BOOST_DESCRIBE_STRUCT(Page<OrganisationView>, (), (items, next_cursor, revision))
 BOOST_DESCRIBE_STRUCT(Page<Project>, (), (items, next_cursor, revision))

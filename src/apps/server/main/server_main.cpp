@@ -1,4 +1,5 @@
 // weir-server: control behind its HTTP API, on the embedded store.
+#include "adapters/blobs_local/data_local.hpp"
 #include "apps/command_line.hpp"
 #include "apps/server/audit.hpp"
 #include "apps/server/backup.hpp"
@@ -11,6 +12,7 @@
 #include "apps/shipped/shipped.hpp"
 #include "apps/version/version.hpp"
 #include "codec/text.hpp"
+#include "control/data_keeper.hpp"
 #include "transport/api/api.hpp"
 #include "transport/http/server/server.hpp"
 
@@ -23,6 +25,8 @@
 #include <arpa/inet.h>
 #include <atomic>
 #include <cerrno>
+#include <chrono>
+#include <condition_variable>
 #include <csignal>
 #include <cstdio>
 #include <cstdlib>
@@ -30,9 +34,11 @@
 #include <fcntl.h>
 #include <filesystem>
 #include <map>
+#include <mutex>
 #include <netdb.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
+#include <thread>
 #include <unistd.h>
 
 namespace {
@@ -47,6 +53,7 @@ struct Arguments {
     std::uint16_t port = 7440;
     std::string catalogue;
     std::string policy;
+    std::string blobs;
     std::vector<std::string> site_roots;
     bool existing = false;
 };
@@ -285,6 +292,39 @@ void wait_for_the_end() {
     spdlog::info("stopping on signal {}", caught);
 }
 
+/// What projects keep: its store, and who removes of it what is no longer kept. Without --blobs there is none.
+class Shelf {
+public:
+    static Result<std::unique_ptr<Shelf>, Ending> open(const std::string& directory, server::Network& network) {
+        if (directory.empty()) return nullptr;
+        auto stores = blobs_local::LocalDataStores::open(directory, "network");
+        if (!stores) return fail(Ending{store_trouble, std::move(stores).error().message});
+        return std::unique_ptr<Shelf>{new Shelf{*std::move(stores), network}};
+    }
+    [[nodiscard]] control::DataKeeper& keeper() { return keeper_; }
+    void stop() {
+        thread_.request_stop();
+        thread_.join();
+    }
+
+private:
+    Shelf(std::unique_ptr<ports::DataStores> stores, server::Network& network)
+        : stores_{std::move(stores)},
+          keeper_{network.reader(), network.loop(), *stores_, [&loop = network.loop()] { return loop.time(); },
+                  [](const std::string& text) { spdlog::warn("{}", text); }},
+          thread_{[this](const std::stop_token& stop) { keep(stop); }} {}
+    void keep(const std::stop_token& stop) {
+        std::mutex mutex;
+        std::condition_variable_any wake;
+        std::unique_lock lock{mutex};
+        while (!wake.wait_for(lock, stop, std::chrono::seconds{1}, [&] { return stop.stop_requested(); })) keeper_.turn();
+    }
+
+    std::unique_ptr<ports::DataStores> stores_;
+    control::DataKeeper keeper_;
+    std::jthread thread_;
+};
+
 Result<void, Ending> serve(const Arguments& arguments) {
     const auto settings = WEIR_TRY(settings_of(arguments));
     if (auto obstacle = obstacle_to_listening(arguments.address, arguments.port)) return fail(*std::move(obstacle));
@@ -294,6 +334,7 @@ Result<void, Ending> serve(const Arguments& arguments) {
                                  [](const std::string& text) { spdlog::warn("{}", text); }};
     const auto watcher = network->reader().on_commit([&history](std::uint64_t) { history.wake(); });
     server::SiteLogs logs{settings.site_roots};
+    const auto shelf = WEIR_TRY(Shelf::open(arguments.blobs, *network));
 
     // The server answers before its name here is set.
     std::atomic<const http::Server*> answering{nullptr};
@@ -312,6 +353,7 @@ Result<void, Ending> serve(const Arguments& arguments) {
                   .leads = [&network = *network] { return network.leads(); },
                   .history = &history,
                   .logs = &logs,
+                  .data = shelf ? &shelf->keeper() : nullptr,
                   .journal = shelves.audit.get()},
                  {.build = std::string{version()}}};
     auto http_options = http_options_of(arguments);
@@ -324,6 +366,7 @@ Result<void, Ending> serve(const Arguments& arguments) {
     wait_for_the_end();
     api.stop();
     listening->stop(seconds(5));
+    if (shelf) shelf->stop();
     network->reader().forget(watcher);
     network->stop();
     return {};
@@ -421,6 +464,7 @@ int main(int argc, char** argv) {
     app.add_option("--port", arguments.port, "port; 0 lets the system choose, see DATA/endpoint")->capture_default_str();
     app.add_option("--catalogue", arguments.catalogue, "YAML file of accelerators; absent: the shipped one");
     app.add_option("--policy", arguments.policy, "YAML file of leases and limits");
+    app.add_option("--blobs", arguments.blobs, "directory of the network's store, the one that the agents name; absent: no files are kept");
     app.add_option("--site-root", arguments.site_roots, "SITE=DIR: where a site of this machine keeps its tasks, for logs");
     if (const auto end = weir::apps::end_of_parsing(app, argc, argv)) return *end;
     if (sodium_init() < 0) return store_trouble;

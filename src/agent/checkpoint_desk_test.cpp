@@ -193,11 +193,11 @@ TEST_F(DeskTest, ACheckpointThatWasCalledOffIsPutBeforeNoRank) {
     (void)blobs.put_bytes(sha256("one"), "one");
     (void)blobs.put_bytes(checkpoint.digest, manifest_text(checkpoint.files));
     const PrepareOrder order{key(1), *ProjectName::parse("lab"), 2, {{1, "step-1", checkpoint.digest, checkpoint.bytes, Instant{}}}};
-    const auto answer = std::get<Prepared>(carry_out(backend, blobs, order, {}, errand));
+    const auto answer = std::get<Prepared>(carry_out(backend, {blobs}, order, {}, errand));
     EXPECT_TRUE(answer.again);
     EXPECT_TRUE(backend.calls.empty());
     Errand other;
-    EXPECT_EQ(std::get<Prepared>(carry_out(backend, blobs, order, {}, other)).manifest, checkpoint.digest);
+    EXPECT_EQ(std::get<Prepared>(carry_out(backend, {blobs}, order, {}, other)).manifest, checkpoint.digest);
 }
 
 TEST_F(DeskTest, AnAgentThatEndsDoesNotWaitForACopy) {

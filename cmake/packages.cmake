@@ -10,7 +10,7 @@ install(TARGETS weir weir-supervisor RUNTIME DESTINATION bin COMPONENT weir)
 install(FILES ${packaging}/weir-agent@.service DESTINATION ${units} COMPONENT weir)
 install(FILES ${packaging}/weir.tmpfiles DESTINATION lib/tmpfiles.d RENAME weir.conf COMPONENT weir)
 install(FILES LICENSE DESTINATION share/doc/weir RENAME copyright COMPONENT weir)
-install(FILES docs/user.md docs/user.zh-CN.md docs/provider.md DESTINATION share/doc/weir COMPONENT weir)
+install(FILES docs/user.md docs/user.zh-CN.md docs/provider.md docs/install.md DESTINATION share/doc/weir COMPONENT weir)
 install(FILES docs/reference/cli.md DESTINATION share/doc/weir/reference COMPONENT weir)
 set(CPACK_COMPONENTS_ALL weir)
 
@@ -20,7 +20,8 @@ if(TARGET weir-server)
   install(FILES ${packaging}/weir-server.sysusers DESTINATION lib/sysusers.d RENAME weir-server.conf COMPONENT weir-server)
   install(FILES ${packaging}/server.conf DESTINATION /etc/weir COMPONENT weir-server)
   install(FILES LICENSE DESTINATION share/doc/weir-server RENAME copyright COMPONENT weir-server)
-  install(FILES docs/operator.md docs/finance.md docs/recovery.md docs/status.md DESTINATION share/doc/weir-server COMPONENT weir-server)
+  install(FILES docs/operator.md docs/finance.md docs/install.md docs/recovery.md docs/status.md
+    DESTINATION share/doc/weir-server COMPONENT weir-server)
   install(DIRECTORY docs/reference DESTINATION share/doc/weir-server COMPONENT weir-server)
   install(DIRECTORY catalogue DESTINATION share/weir COMPONENT weir-server FILES_MATCHING PATTERN *.yaml)
   install(DIRECTORY examples DESTINATION share/weir COMPONENT weir-server

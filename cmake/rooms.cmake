@@ -23,6 +23,9 @@ function(weir_library name)
   add_library(${name} STATIC ${sources})
   target_include_directories(${name} PUBLIC ${CMAKE_SOURCE_DIR}/src)
   target_link_libraries(${name} PUBLIC ${ROOM_DEPENDS})
+  if(WEIR_PORTABLE)
+    return()
+  endif()
 
   add_executable(${name}_links ${CMAKE_SOURCE_DIR}/cmake/empty_main.cpp)
   target_link_libraries(${name}_links PRIVATE
@@ -55,9 +58,21 @@ function(weir_program name)
   add_dependencies(programs ${name})
 endfunction()
 
+# weir_static(PROGRAM): one that people carry to hosts of which we know nothing but the kernel. It has all libraries in it, the C library
+# too, and is loaded at any address. Sanitizers need a shared C library.
+function(weir_static program)
+  if(NOT WEIR_SANITIZE)
+    set_target_properties(${program} PROPERTIES WEIR_STATIC ON)
+    target_link_options(${program} PRIVATE -static-pie)
+  endif()
+endfunction()
+
 # weir_fuzzer(NAME SOURCE file CORPUS dir DEPENDS target...): a libFuzzer target in the asan preset, and in
 # every preset a test that runs the target over its seeds.
 function(weir_fuzzer name)
+  if(WEIR_PORTABLE)
+    return()
+  endif()
   cmake_parse_arguments(ROOM "" "SOURCE;CORPUS" "DEPENDS" ${ARGN})
   add_executable(${name} ${ROOM_SOURCE})
   target_link_libraries(${name} PRIVATE ${ROOM_DEPENDS})

@@ -9,10 +9,15 @@
 #include <CLI/CLI.hpp>
 #include <fmt/format.h>
 
+#include <nss.h>
 #include <string_view>
 #include <unistd.h>
 
 namespace {
+
+/// Names are looked up in /etc/hosts and then by DNS, which the program has in it. What else a host's nsswitch.conf may name are plug-ins
+/// of its C library: a static program that loads one made for another release of that library crashes.
+void look_up_names_without_plugins() { __nss_configure_lookup("hosts", "files dns"); }
 
 int exec_sibling(const char* name, char** argv) {
     const auto path = weir::apps::program_folder() + "/" + name;
@@ -64,6 +69,7 @@ int pause_agent(int argc, char** argv, bool pause) {
 }  // namespace
 
 int main(int argc, char** argv) {
+    look_up_names_without_plugins();
     const std::string_view command = argc > 1 ? argv[1] : "";
     if (command == "up") return up(argc - 1, argv + 1);
     if (command == "agent" && argc > 2) {

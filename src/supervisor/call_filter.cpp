@@ -10,6 +10,7 @@
 #include <linux/sched.h>
 #include <linux/seccomp.h>
 #include <sys/prctl.h>
+#include <sys/syscall.h>
 
 namespace weir::supervisor {
 namespace {
@@ -36,6 +37,9 @@ constexpr std::array families{
 #error "name the calls of this architecture that make a namespace"
 #endif
 };
+
+// The kernel's own headers name the calls of the architecture that is compiled for; those of the 32-bit forms are in none of them.
+static_assert(families[0].clone == __NR_clone && families[0].unshare == __NR_unshare && clone3 == __NR_clone3);
 
 constexpr sock_filter load(std::size_t offset) { return BPF_STMT(BPF_LD | BPF_W | BPF_ABS, static_cast<std::uint32_t>(offset)); }
 constexpr sock_filter answer(std::uint32_t action) { return BPF_STMT(BPF_RET | BPF_K, action); }

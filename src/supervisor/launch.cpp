@@ -7,7 +7,6 @@
 #include <csignal>
 
 #include <fcntl.h>
-#include <linux/close_range.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/stat.h>
@@ -124,7 +123,7 @@ bool place_descriptors(std::span<const int> wanted) {
         if (dup2(spare[i], plan_descriptor + static_cast<int>(i)) < 0) return false;
     }
     const auto first_unwanted = static_cast<unsigned>(plan_descriptor) + static_cast<unsigned>(wanted.size());
-    return syscall(SYS_close_range, first_unwanted, ~0U, 0) == 0;
+    return close_descriptors(first_unwanted, ~0U);
 }
 
 void clear_signals() {

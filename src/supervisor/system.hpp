@@ -40,6 +40,9 @@ private:
     int number_ = -1;
 };
 
+/// Closes the descriptors from `first` to `last`, both included. A kernel before 5.9 has no call for it: there those that /proc lists.
+[[nodiscard]] bool close_descriptors(unsigned first, unsigned last);
+
 /// CLOCK_BOOTTIME: counts on through suspend and knows no step of the wall clock.
 [[nodiscard]] std::int64_t boot_now_ns();
 /// Makes a timer of the boot clock due at that moment; one that has passed is due at once.

@@ -181,8 +181,10 @@ public:
     int exit_code() {
         const Fd handle{static_cast<int>(syscall(SYS_pidfd_open, pid_, 0))};
         pollfd source{.fd = handle.get(), .events = POLLIN, .revents = 0};
-        EXPECT_EQ(poll(&source, 1, patience_ms), 1) << "the supervisor has not ended";
-        if (source.revents == 0) kill(pid_, SIGKILL);
+        if (handle) {  // a kernel before 5.3 has none: there ctest's own limit ends who waits in vain
+            EXPECT_EQ(poll(&source, 1, patience_ms), 1) << "the supervisor has not ended";
+            if (source.revents == 0) kill(pid_, SIGKILL);
+        }
         int status = 0;
         waitpid(pid_, &status, 0);
         ended_ = true;

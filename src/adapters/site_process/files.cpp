@@ -20,12 +20,36 @@ BackendError cannot(std::string_view what, std::string_view path, int error) {
             .message = fmt::format("could not {} {}: {}; mend that and try again", what, path, std::generic_category().message(error))};
 }
 
+namespace {
+
+/// As openat2() below, folder by folder: for kernels before 5.6, which do not have it.
+Fd walk_beneath(int directory, std::string_view path, int flags, mode_t mode) {
+    Fd folder;
+    int from = directory;
+    while (true) {
+        const auto length = path.find('/');
+        const std::string name{path.substr(0, length)};
+        if (name.empty() || name == "..") {
+            errno = path.empty() ? ENOENT : EXDEV;
+            return {};
+        }
+        if (length == std::string_view::npos) return Fd{openat(from, name.c_str(), flags | O_NOFOLLOW | O_CLOEXEC, mode)};
+        folder = Fd{openat(from, name.c_str(), O_PATH | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC)};
+        if (!folder) return {};
+        from = folder.get();
+        path.remove_prefix(length + 1);
+    }
+}
+
+}  // namespace
+
 Fd open_beneath(int directory, const std::string& path, int flags, mode_t mode) {
     open_how how{};
     how.flags = static_cast<std::uint64_t>(flags | O_CLOEXEC);
     how.mode = mode;
     how.resolve = RESOLVE_BENEATH | RESOLVE_NO_SYMLINKS | RESOLVE_NO_MAGICLINKS;
-    return Fd{static_cast<int>(syscall(SYS_openat2, directory, path.c_str(), &how, sizeof how))};
+    const auto opened = static_cast<int>(syscall(SYS_openat2, directory, path.c_str(), &how, sizeof how));
+    return opened < 0 && errno == ENOSYS ? walk_beneath(directory, path, flags, mode) : Fd{opened};
 }
 
 Fd open_regular(int directory, const std::string& path) {

@@ -18,7 +18,6 @@
 
 #include <dirent.h>
 #include <fcntl.h>
-#include <linux/ioprio.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
@@ -36,7 +35,10 @@ constexpr std::chrono::minutes again_after{1};      ///< What could not be remov
 void step_back() {
     (void)setpriority(PRIO_PROCESS, static_cast<id_t>(gettid()), 19);
     constexpr int thread_itself = 0;
-    (void)syscall(SYS_ioprio_set, IOPRIO_WHO_PROCESS, thread_itself, IOPRIO_PRIO_VALUE(IOPRIO_CLASS_BE, 7));
+    // linux/ioprio.h says these; in later headers of 6.1 it is C that no C++ compiler takes.
+    constexpr int who_process = 1;
+    constexpr int best_effort_last = 2 << 13 | 7;
+    (void)syscall(SYS_ioprio_set, who_process, thread_itself, best_effort_last);
 }
 
 /// Whoever made it may have closed it to himself, and the agent may be no root.

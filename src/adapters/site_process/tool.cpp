@@ -2,6 +2,7 @@
 
 #include "supervisor/system.hpp"
 
+#include <algorithm>
 #include <cerrno>
 #include <csignal>
 
@@ -36,11 +37,16 @@ bool read_until(int descriptor, std::int64_t deadline_ns, std::size_t bytes_max,
 
 /// The exit code, waited for until the deadline; nothing where the kernel does not let it go.
 bool wait_until(pid_t pid, std::int64_t deadline_ns, int& status) {
+    // A kernel before 5.3 has no descriptors of processes: there it is asked again and again.
+    constexpr std::int64_t look_again_ms = 5;
     const supervisor::Fd handle{static_cast<int>(syscall(SYS_pidfd_open, pid, 0))};
-    const auto left_ms = (deadline_ns - supervisor::boot_now_ns()) / millisecond_ns;
     pollfd source{.fd = handle.get(), .events = POLLIN, .revents = 0};
-    (void)poll(&source, 1, left_ms <= 0 ? 0 : static_cast<int>(left_ms));
-    return waitpid(pid, &status, WNOHANG) == pid;
+    while (true) {
+        const auto left_ms = std::max<std::int64_t>(0, (deadline_ns - supervisor::boot_now_ns()) / millisecond_ns);
+        (void)poll(&source, 1, static_cast<int>(handle ? left_ms : std::min(left_ms, look_again_ms)));
+        const bool ended = waitpid(pid, &status, WNOHANG) == pid;
+        if (ended || handle || left_ms == 0) return ended;
+    }
 }
 
 }  // namespace

@@ -4,14 +4,13 @@
 //     weir-supervisor --init                                 (inside the task; see supervisor/init.hpp)
 #include "supervisor/init.hpp"
 #include "supervisor/supervise.hpp"
+#include "supervisor/system.hpp"
 #include "supervisor/text.hpp"
 
 #include <cstring>
 
 #include <fcntl.h>
-#include <linux/close_range.h>
 #include <sys/prctl.h>
-#include <sys/syscall.h>
 #include <unistd.h>
 
 namespace {
@@ -20,17 +19,18 @@ constexpr const char* usage = "usage: weir-supervisor [--detach] [--report DESCR
 
 /// Keeps `kept` alone of what the agent had open. Input, output and errors go nowhere: the status file is what is said.
 void close_all_but(int kept) {
+    using weir::supervisor::close_descriptors;
     const int nothing = open("/dev/null", O_RDWR);
     for (int number = 0; number < 3; ++number) {
         if (number != kept) dup2(nothing, number);
     }
     if (kept < 3) {
-        syscall(SYS_close_range, 3U, ~0U, 0);
+        (void)close_descriptors(3, ~0U);
         return;
     }
     const auto at = static_cast<unsigned>(kept);
-    if (at > 3) syscall(SYS_close_range, 3U, at - 1, 0);
-    syscall(SYS_close_range, at + 1, ~0U, 0);
+    (void)close_descriptors(3, at - 1);
+    (void)close_descriptors(at + 1, ~0U);
     fcntl(kept, F_SETFD, FD_CLOEXEC);
 }
 

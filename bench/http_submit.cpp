@@ -12,32 +12,18 @@
 //
 // Then requests are sent at half the rate that weir reached, on time whatever the answers do, and each is timed from the
 // moment at which it was due.
-#include "apps/server/history_views.hpp"
-#include "apps/server/network.hpp"
-#include "bench/disk.hpp"
-#include "bench/load.hpp"
+#include "bench/floor_sqlite.hpp"
 #include "bench/report.hpp"
-#include "transport/api/api.hpp"
-#include "transport/http/server/server.hpp"
-
-#include <boost/asio.hpp>
-#include <boost/beast.hpp>
-
-#include <sqlite3.h>
-#include <sys/random.h>
+#include "bench/submit_weir.hpp"
 
 #include <array>
-#include <condition_variable>
 #include <cstdio>
 #include <deque>
-#include <mutex>
 
 namespace {
 
 using namespace weir;
 using Clock = std::chrono::steady_clock;
-namespace asio = boost::asio;
-namespace beast = boost::beast;
 
 constexpr int rounds = 3;
 constexpr int measure_ms = 3'000;
@@ -47,25 +33,12 @@ constexpr std::array connection_counts{16, 64, 256};
 
 using bench::Asked;
 using bench::Asker;
-using bench::Directory;
-using bench::give_up;
+using bench::Floor;
+using bench::SqliteTable;
+using bench::Weir;
 
 constexpr int batch_jobs = 1'000;
 constexpr int batch_connections = 4;
-
-/// One job, or a batch of so many.
-std::string request_with(const std::string& token, int jobs) {
-    const std::string job =
-        R"({"project":"bench","spec":{"name":"bench","resources":{"accelerators":["A100:1"],"cpus":8,"memory":"32GiB"},)"
-        R"("run":"python3 train.py --epochs 10","envs":{"SEED":"1"},"max_duration":"1h"}})";
-    std::string body = job;
-    if (jobs > 1) {
-        body = R"({"jobs":[)" + job;
-        for (int i = 1; i < jobs; ++i) body += "," + job;
-        body += "]}";
-    }
-    return bench::post_request(jobs > 1 ? "/v1/jobs:batch" : "/v1/jobs", bench::bearer(token), body);
-}
 
 Asked ask(Asker& asker, std::uint16_t port, int connections, double rate, const std::string& token, int jobs = 1,
           int for_ms = measure_ms) {
@@ -74,234 +47,8 @@ Asked ask(Asker& asker, std::uint16_t port, int connections, double rate, const 
                       .per_second = rate,
                       .warm_ms = warm_ms,
                       .measure_ms = for_ms,
-                      .requests = {request_with(token, jobs)}});
+                      .requests = {bench::request_with(token, jobs)}});
 }
-
-// ---- the floor: Beast, a queue, a SQLite table
-
-/// Writes what has gathered as one transaction, then runs what waits for it.
-class Committer {
-public:
-    Committer(const std::string& path, std::size_t bytes, int records) : text_(bytes, 'x'), records_{records} {
-        const auto run = [&](const char* sql) {
-            if (::sqlite3_exec(store_, sql, nullptr, nullptr, nullptr) != SQLITE_OK) give_up(::sqlite3_errmsg(store_));
-        };
-        if (::sqlite3_open(path.c_str(), &store_) != SQLITE_OK) give_up("sqlite3_open");
-        run("PRAGMA page_size=8192; PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL; PRAGMA wal_autocheckpoint=0;"
-            "CREATE TABLE journal(revision INTEGER PRIMARY KEY, text TEXT NOT NULL)");
-        ::sqlite3_stmt* level = nullptr;
-        ::sqlite3_prepare_v2(store_, "PRAGMA synchronous", -1, &level, nullptr);
-        if (::sqlite3_step(level) != SQLITE_ROW || ::sqlite3_column_int(level, 0) != 2) give_up("SQLite does not sync each commit");
-        ::sqlite3_finalize(level);
-        ::sqlite3_prepare_v2(store_, "INSERT INTO journal(text) VALUES(?)", -1, &insert_, nullptr);
-        thread_ = std::jthread{[this](const std::stop_token& stop) { run_until(stop); }};
-    }
-    Committer(const Committer&) = delete;
-    Committer& operator=(const Committer&) = delete;
-    ~Committer() {
-        thread_.request_stop();
-        thread_.join();
-        ::sqlite3_finalize(insert_);
-        ::sqlite3_close(store_);
-    }
-    void add(std::move_only_function<void()> then) {
-        const std::scoped_lock lock{mutex_};
-        waiting_.push_back(std::move(then));
-        changed_.notify_one();
-    }
-
-private:
-    void run_until(const std::stop_token& stop) {
-        std::vector<std::move_only_function<void()>> taken;
-        while (!stop.stop_requested()) {
-            {
-                std::unique_lock lock{mutex_};
-                changed_.wait(lock, stop, [this] { return !waiting_.empty(); });
-                std::swap(taken, waiting_);
-            }
-            if (taken.empty()) continue;
-            ::sqlite3_exec(store_, "BEGIN", nullptr, nullptr, nullptr);
-            for (std::size_t i = 0; i < taken.size() * static_cast<std::size_t>(records_); ++i) {
-                ::sqlite3_bind_text(insert_, 1, text_.data(), static_cast<int>(text_.size()), SQLITE_STATIC);
-                if (::sqlite3_step(insert_) != SQLITE_DONE) give_up(::sqlite3_errmsg(store_));
-                ::sqlite3_reset(insert_);
-            }
-            if (::sqlite3_exec(store_, "COMMIT", nullptr, nullptr, nullptr) != SQLITE_OK) give_up(::sqlite3_errmsg(store_));
-            for (auto& then : taken) then();
-            taken.clear();
-        }
-    }
-    std::string text_;
-    int records_;  ///< For each request.
-    ::sqlite3* store_ = nullptr;
-    ::sqlite3_stmt* insert_ = nullptr;
-    std::mutex mutex_;
-    std::condition_variable_any changed_;
-    std::vector<std::move_only_function<void()>> waiting_;
-    std::jthread thread_;
-};
-
-class FloorConnection : public std::enable_shared_from_this<FloorConnection> {
-public:
-    FloorConnection(asio::ip::tcp::socket socket, Committer& committer) : socket_{std::move(socket)}, committer_{committer} {
-        socket_.set_option(asio::ip::tcp::no_delay{true});
-    }
-    void read() {
-        request_ = {};
-        beast::http::async_read(socket_, buffer_, request_, [self = shared_from_this()](beast::error_code error, std::size_t) {
-            if (error) return;
-            self->committer_.add([self] { asio::post(self->socket_.get_executor(), [self] { self->answer(); }); });
-        });
-    }
-
-private:
-    void answer() {
-        answer_ = {beast::http::status::created, 11};
-        answer_.set(beast::http::field::content_type, "application/json");
-        answer_.set("Weir-Revision", "1234567");
-        answer_.set("Location", "/v1/jobs/job-01kaj3f0000000000000000000");
-        answer_.body() = R"({"id":"job-01kaj3f0000000000000000000","repeated":false,"revision":1234567})";
-        answer_.prepare_payload();
-        beast::http::async_write(socket_, answer_, [self = shared_from_this()](beast::error_code error, std::size_t) {
-            if (!error) self->read();
-        });
-    }
-    asio::ip::tcp::socket socket_;
-    Committer& committer_;
-    beast::flat_buffer buffer_;
-    beast::http::request<beast::http::string_body> request_;
-    beast::http::response<beast::http::string_body> answer_;
-};
-
-class Floor {
-public:
-    explicit Floor(std::size_t bytes, int records = 1) : committer_{directory_.file("floor.db"), bytes, records} {
-        accept();
-        thread_ = std::jthread{[this] { context_.run(); }};
-    }
-    Floor(const Floor&) = delete;
-    Floor& operator=(const Floor&) = delete;
-    ~Floor() {
-        context_.stop();
-        thread_.join();
-    }
-    [[nodiscard]] std::uint16_t port() const { return acceptor_.local_endpoint().port(); }
-
-private:
-    void accept() {
-        acceptor_.async_accept([this](beast::error_code error, asio::ip::tcp::socket socket) {
-            if (error) return;
-            std::make_shared<FloorConnection>(std::move(socket), committer_)->read();
-            accept();
-        });
-    }
-    Directory directory_;
-    asio::io_context context_{1};
-    asio::ip::tcp::acceptor acceptor_{context_, {asio::ip::address_v4::loopback(), 0}};
-    Committer committer_;
-    std::jthread thread_;
-};
-
-// ---- weir
-
-/// What weir-server runs, whole, in this process: store, loop, snapshots, views, API.
-class Weir {
-public:
-    Weir() {
-        Catalogue catalogue;
-        catalogue["A100"].model = "A100";
-        auto opened = server::Network::open({.store = directory_.file("weir.db"),
-                                             .policy = {},
-                                             .catalogue = catalogue,
-                                             .loop = {},
-                                             .say = [](const std::string&) {},
-                                             .fatal = [](const std::string& trouble) { give_up(trouble); }});
-        if (!opened) give_up(opened.error());
-        network_ = std::move(*opened);
-        const auto clocks = server::machine_clocks();
-        settle_in(clocks.wall());
-        auto views = views::Views::open(directory_.file("views.db"));
-        auto trailing = network_->journal().open_reader();
-        if (!views || !trailing) give_up(views ? trailing.error().message : views.error());
-        history_ = std::make_unique<server::ViewsHistory>(std::move(*views), network_->reader(), std::move(*trailing), give_up);
-        watcher_ = network_->reader().on_commit([this](std::uint64_t) { history_->wake(); });
-        api::World world{
-            .reader = network_->reader(), .loop = network_->loop(), .wall = clocks.wall, .steady = clocks.steady, .random = chance};
-        world.history = history_.get();
-        api_ = std::make_unique<api::Api>(std::move(world),
-                                          api::Options{.rate = {.per_second = 10'000'000, .burst = 10'000'000}, .build = {}});
-        http::ServerOptions options;
-        api_->guard(options);
-        auto server = http::Server::start(api_->router(), std::move(options));
-        if (!server) give_up(server.error().message);
-        server_ = std::make_unique<http::Server>(std::move(*server));
-    }
-    Weir(const Weir&) = delete;
-    Weir& operator=(const Weir&) = delete;
-    ~Weir() {
-        api_->stop();
-        server_->stop(seconds(5));
-        network_->reader().forget(watcher_);
-        network_->stop();
-    }
-    [[nodiscard]] std::uint16_t port() const { return server_->port(); }
-    [[nodiscard]] const std::string& token() const { return secret_; }
-    [[nodiscard]] control::LoopFigures figures() const { return network_->loop().figures(); }
-    /// What the journal has.
-    [[nodiscard]] std::uint64_t head() const { return network_->reader().revision(); }
-    /// How far the views are.
-    [[nodiscard]] std::uint64_t watermark() const { return history_->watermark(); }
-    /// Bytes of journal for each job, of the last thousand records.
-    [[nodiscard]] std::size_t bytes_per_job() {
-        auto reader = network_->journal().open_reader();
-        const auto head = (*reader)->head();
-        const auto records = (*reader)->read(head->revision > 1'000 ? head->revision - 999 : 1, 1'000, 64U << 20U);
-        std::size_t bytes = 0;
-        std::size_t jobs = 0;
-        for (const auto& record : *records) {
-            bytes += record.text.size();
-            jobs += record.text.find(R"("type":40,)") != std::string::npos ? 1 : 0;
-        }
-        return jobs == 0 ? 0 : bytes / jobs;
-    }
-
-private:
-    static void chance(std::span<std::uint8_t> out) {
-        if (::getrandom(out.data(), out.size(), 0) < 0) give_up("getrandom");
-    }
-    void must(control::Command command) {
-        if (const auto answer = network_->carry_out(std::move(command)); !answer) give_up(answer.error().message);
-    }
-    void settle_in(Instant now) {
-        must(control::SetOrganisation{
-            {OrganisationName{"lab"}, OrganisationKind::university, "Lab", "", SizeClass::small, "cn/sichuan", ""}});
-        must(control::SetProject{{ProjectName{"bench"}, OrganisationName{"lab"}, {}, {}, 1'000'000}});
-        must(control::SetRoles{SubjectName{"ann"}, ProjectName{"bench"}, {Role::member}});
-        must(control::Deposit{make_uid(now, 0, 1), OrganisationName{"lab"}, Fen{10'000'000'000'00}});
-        Site site;
-        site.name = SiteName{"east"};
-        site.owner = OrganisationName{"lab"};
-        site.region = "cn/sichuan";
-        site.tariff = {{"A100", Fen{600}}};
-        must(control::SetSite{site});
-        std::array<std::uint8_t, 32> bytes{};
-        chance(bytes);
-        secret_ = api::secret_of(bytes);
-        Token token;
-        token.id = TokenId{make_uid(now, 0, 2)};
-        token.subject = SubjectName{"ann"};
-        token.hash = api::hash_of_secret(secret_);
-        token.scopes = {Scope::write};
-        must(control::IssueToken{token});
-    }
-    Directory directory_;
-    std::unique_ptr<server::Network> network_;
-    std::unique_ptr<server::ViewsHistory> history_;
-    std::uint64_t watcher_ = 0;
-    std::unique_ptr<api::Api> api_;
-    std::unique_ptr<http::Server> server_;
-    std::string secret_;
-};
 
 /// Watches how long ago the oldest revision that the views lack was made durable; as a person who asks every 10 ms sees it.
 class LagWatch {
@@ -370,7 +117,7 @@ void measure_all() {
                 round.lag_ms = lag.most_ms();
                 bytes = weir.bytes_per_job();
             }
-            Floor floor{bytes};
+            Floor floor{std::make_unique<SqliteTable>(bytes)};
             round.floor = ask(asker, floor.port(), connections, 0, "weir_" + std::string(64, '0'));
             all.push_back(round);
         }
@@ -404,7 +151,7 @@ void measure_all() {
             round.lag_ms = lag.most_ms();
             batch_bytes = weir.bytes_per_job();
         }
-        Floor floor{batch_bytes, batch_jobs};
+        Floor floor{std::make_unique<SqliteTable>(batch_bytes), batch_jobs};
         round.floor = ask(asker, floor.port(), batch_connections, 0, "weir_" + std::string(64, '0'), batch_jobs);
         batches.push_back(round);
     }

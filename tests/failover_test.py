@@ -1,6 +1,6 @@
 """Two servers on one PostgreSQL database: the leader is killed, frozen, and loses its database, while somebody writes all the time.
 
-usage: failover_test.py --programs DIR [--lease S] [--seed S]
+usage: failover_test.py --programs DIR [--lease S] [--fsync]
 
 What must hold: no acknowledged write is lost, none is doubled, a former leader writes nothing and ends, and the store can be copied to a
 file and back with the same bytes. How long writes were refused is printed and not judged (the bench judges it).
@@ -66,6 +66,18 @@ class Server:
         except OSError:
             return False
 
+    def stands_by(self):
+        """Whether it lives, and sends whoever asks it something on to the leader."""
+        try:
+            with urllib.request.urlopen(f"http://127.0.0.1:{self.port}/healthz", timeout=1) as reply:
+                lives = reply.status == 200
+            with urllib.request.urlopen(f"http://127.0.0.1:{self.port}/v1/sites", timeout=1) as reply:
+                raise Broken(f"a server that stands by answered {reply.status}")
+        except urllib.error.HTTPError as refusal:
+            return lives and refusal.code == 503 and b"not_leader" in refusal.read()
+        except OSError:
+            return False
+
     def said(self, text):
         return text in (self.folder / "log").read_text(errors="replace")
 
@@ -124,13 +136,23 @@ def check_nothing_lost(database, base, writer, when):
     return len(names)
 
 
+def check_client(programs, servers, token):
+    """The client finds the leader among the addresses, whichever it is."""
+    for order in (servers, servers[::-1]):
+        asked = subprocess.run([str(programs / "weir"), "--server", ",".join(f"http://127.0.0.1:{server.port}" for server in order),
+                                "--token-file", str(token), "whoami"], capture_output=True, text=True, timeout=PATIENCE_S)
+        if asked.returncode != 0 or "operator" not in asked.stdout:
+            raise Broken(f"the client with two addresses: {asked.returncode} {asked.stdout}{asked.stderr}")
+
+
 def main():
     parser = argparse.ArgumentParser()
     parser.add_argument("--programs", type=pathlib.Path, required=True)
     parser.add_argument("--lease", default="2s")
+    parser.add_argument("--fsync", action="store_true", help="the database syncs each commit; for measuring")
     arguments = parser.parse_args()
     folder = pathlib.Path(tempfile.mkdtemp(prefix="weir-failover-"))
-    database = Postgres(folder / "postgres")
+    database = Postgres(folder / "postgres", fsync=arguments.fsync)
     servers = []
     try:
         store = database.database("city")
@@ -141,6 +163,7 @@ def main():
         until("the first server to lead", one.answers)
         two.start()
         until("the second to stand by", lambda: two.said("standing by"))
+        until("the second to send people on", lambda: two.stands_by())
         writer = Writer(servers, (one.folder / "operator.token").read_text().strip())
         writer.start()
         writer.goes_on()
@@ -150,6 +173,7 @@ def main():
         until("the second to lead", two.answers)
         writer.goes_on()
         check_nothing_lost(database, "city", writer, "after kill -9 of the leader")
+        check_client(arguments.programs, servers, one.folder / "operator.token")
 
         one.start()
         until("the first to stand by", lambda: one.said("standing by"))

@@ -89,7 +89,7 @@ BOOST_DESCRIBE_STRUCT(UserSpan, (), (first, count))
 
 struct AgentConfig {
     SiteName site;
-    std::string server;      ///< `http://host:port`.
+    std::string server;      ///< `http://host:port`, or those of several servers of one network between commas.
     std::string token_file;  ///< A file with the agent's bearer token in its first line.
     std::string root;        ///< All that the agent and its tasks keep.
     std::string blobs;       ///< The network's store: a directory in this version.

@@ -1,7 +1,7 @@
 // adapters/store_postgres/test_database.hpp: a real PostgreSQL server for a test program, in a folder of its own, gone with it.
 //
 // It speaks on a socket in that folder alone. PostgreSQL refuses to run as root: then it runs as the user `postgres` that Debian's package
-// makes. It syncs nothing: durability against power cuts is the database's own business and is not what these tests are about.
+// makes. In tests it syncs nothing: durability against power cuts is the database's own business and is not what they are about.
 #pragma once
 
 #include "adapters/store_postgres/connection.hpp"
@@ -37,29 +37,33 @@ class TestDatabase {
 public:
     /// The one of this program; made at the first call. Fails the test where it cannot start.
     static TestDatabase& get();
+    /// `syncs`: each commit, for figures that say something.
+    explicit TestDatabase(bool syncs);
     ~TestDatabase();
     TestDatabase(const TestDatabase&) = delete;
     TestDatabase& operator=(const TestDatabase&) = delete;
 
     /// A connection string to a new, empty database.
     std::string fresh();
+    /// The same as an address.
+    std::string fresh_address();
     /// Kills the server as a power cut would, and starts it again.
     void kill_and_restart();
 
 private:
-    TestDatabase();
     void start();
     void stop(const std::string& mode);
+    bool syncs_;
     std::string folder_;
     int databases_ = 0;
 };
 
 inline TestDatabase& TestDatabase::get() {
-    static TestDatabase one;
+    static TestDatabase one{false};
     return one;
 }
 
-inline TestDatabase::TestDatabase() {
+inline TestDatabase::TestDatabase(bool syncs) : syncs_{syncs} {
     std::string name = (std::filesystem::temp_directory_path() / "weir-pg-XXXXXX").string();
     if (::mkdtemp(name.data()) == nullptr) throw std::runtime_error{"no temporary folder"};
     folder_ = name;
@@ -76,8 +80,8 @@ inline TestDatabase::~TestDatabase() {
 
 inline void TestDatabase::start() {
     must(as_user(
-        fmt::format("{0}/pg_ctl -D {1}/data -w -s -l {1}/log -o \"-c listen_addresses= -k {1} -c fsync=off -c max_connections=60\" start",
-                    programs(), folder_)));
+        fmt::format("{0}/pg_ctl -D {1}/data -w -s -l {1}/log -o \"-c listen_addresses= -k {1} -c fsync={2} -c max_connections=60\" start",
+                    programs(), folder_, syncs_ ? "on" : "off")));
 }
 
 inline void TestDatabase::stop(const std::string& mode) {
@@ -97,6 +101,11 @@ inline std::string TestDatabase::fresh() {
     if (auto made = connection->run(fmt::format("create database {} encoding 'UTF8' template template0", name)); !made)
         throw std::runtime_error{made.error().message};
     return fmt::format("host={} user=postgres dbname={}", folder_, name);
+}
+
+inline std::string TestDatabase::fresh_address() {
+    const auto words = fresh();
+    return fmt::format("postgresql:///{}?host={}&user=postgres", words.substr(words.rfind('=') + 1), folder_);
 }
 
 }  // namespace weir::store::test

@@ -117,7 +117,7 @@ int run(const agent::AgentConfig& config, const std::stop_token& stop) {
     auto link =
         site_link::HttpServerLink::make({.url = config.server, .site = config.site, .token = [&config] { return token_of(config); }});
     if (!link) {
-        spdlog::error("server is {} and must be http://host:port", config.server);
+        spdlog::error("server is {} and must be http://host:port, or at most {} of them between commas", config.server, http::servers_max);
         return bad_usage;
     }
     const std::stop_callback interrupt{stop, [&link] { (*link)->interrupt(); }};

@@ -353,7 +353,8 @@ void applying(CLI::App& command, ApplyAsk& ask) {
 void add_commands(CLI::App& app, Chosen& chosen) {
     app.require_subcommand(1);
     app.fallthrough();
-    app.add_option("--server", chosen.flags.server, "http://host:port; none: WEIR_SERVER, or what weir login stored");
+    app.add_option("--server", chosen.flags.server,
+                   "http://host:port, or those of several servers between commas; none: WEIR_SERVER, or what weir login stored");
     app.add_option("--token-file", chosen.flags.token_file,
                    "file with the token, - for standard input; none: WEIR_TOKEN, or what weir login stored");
     app.add_flag("--json", chosen.flags.json, "the server's answer as it is");

@@ -1,5 +1,6 @@
 // Goal: every command line ends with the documented exit code, repeats only what may be repeated, and refuses a wrong
 // file before anything is sent.
+#include "apps/client/session.hpp"
 #include "apps/client/test_rig.hpp"
 #include "apps/version/version.hpp"
 
@@ -136,6 +137,41 @@ TEST(Session, AsksAgainAfterABrokenConnection) {
 
 // ---- login
 
+TEST(Session, AsksTheOtherServersWhereOneIsAwayOrDoesNotLead) {
+    Rig rig;
+    Rig standby;
+    const auto refuse = [](const http::Request&) {
+        return problem(503, "this server stands by", {}, "not_leader").with_header("Retry-After", "1");
+    };
+    standby.on("GET /v1/whoami", refuse);
+    rig.on("GET /v1/whoami", one_project);
+    const auto dead = [] { return Rig{}.url(); }();
+    rig.environment["WEIR_SERVER"] = dead + " , " + standby.url() + "/," + rig.url();
+    EXPECT_EQ(rig.run({"whoami"}), 0) << rig.err;
+    EXPECT_THAT(rig.out, HasSubstr(rig.url())) << "the one that answered is told";
+    EXPECT_TRUE(rig.slept.empty());
+    EXPECT_EQ(standby.seen("GET /v1/whoami").size(), 1U);
+
+    rig.environment["WEIR_SERVER"] = dead + "," + standby.url();
+    EXPECT_EQ(rig.run({"whoami"}), 3) << "nobody leads, after a while";
+    EXPECT_EQ(rig.slept.size(), static_cast<std::size_t>(most_rounds - 1));
+    EXPECT_EQ(rig.run({"--server", "http://a,b", "whoami"}), 2);
+    EXPECT_THAT(rig.err, HasSubstr("at most 8"));
+}
+
+TEST(Session, RepeatsAChangeAtAnotherServerUnderTheSameKey) {
+    Rig rig;
+    Rig frozen;
+    serve_submission(rig);
+    serve_submission(frozen);
+    frozen.on("POST /v1/jobs", [](const http::Request&) { return broken(); });
+    rig.on("POST /v1/jobs", [](const http::Request&) { return json(R"({"id":"job-01kaj3aaaaaaaaaaaaaaaaaaaa"})", 201); });
+    rig.environment["WEIR_SERVER"] = frozen.url() + "," + rig.url();
+    EXPECT_EQ(rig.run({"submit", good_job(rig)}), 0) << rig.err;
+    ASSERT_EQ(frozen.seen("POST /v1/jobs").size(), 1U);
+    EXPECT_EQ(frozen.seen("POST /v1/jobs"), rig.seen("POST /v1/jobs")) << "the same job, known by its id";
+}
+
 TEST(Login, StoresForTheOwnerAloneWhatWorks) {
     Rig rig;
     rig.environment.erase("WEIR_TOKEN");
@@ -162,6 +198,18 @@ TEST(Login, TheStoredTokenGoesToItsServerAlone) {
     (void)rig.write(".config/weir/config.yaml", "server: http://127.0.0.1:1\ntoken: stored\n");
     EXPECT_EQ(rig.run({"whoami"}), 4);
     EXPECT_TRUE(rig.seen("GET").empty());
+}
+
+TEST(Login, TheStoredTokenGoesToEachServerOfTheStoredOnes) {
+    Rig rig;
+    rig.environment.erase("WEIR_TOKEN");
+    rig.on("GET /v1/whoami", one_project);
+    rig.environment.erase("WEIR_SERVER");
+    const auto list = "http://127.0.0.1:1," + rig.url();
+    ASSERT_EQ(rig.run({"--server", list, "login"}, "stored\n"), 0) << rig.err;
+    EXPECT_EQ(rig.run({"whoami"}), 0) << rig.err;
+    EXPECT_EQ(rig.run({"--server", rig.url() + "/", "whoami"}), 0) << rig.err;
+    EXPECT_EQ(rig.run({"--server", rig.url() + ",http://127.0.0.1:2", "whoami"}), 4) << "one of them is not known";
 }
 
 TEST(Login, AWrongFileIsNamedWithItsLine) {

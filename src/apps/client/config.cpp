@@ -2,9 +2,12 @@
 
 #include "codec/decode.hpp"
 #include "codec/encode.hpp"
+#include "transport/http/client/servers.hpp"
 
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 
+#include <algorithm>
 #include <filesystem>
 #include <fstream>
 #include <iterator>
@@ -97,10 +100,13 @@ Result<std::string, Failure> read_token(const Console& console, const std::strin
 
 namespace {
 
-/// `http://weir.example/` and `http://weir.example` are one server.
-std::string without_slash(std::string server) {
-    while (server.ends_with('/')) server.pop_back();
-    return server;
+/// `http://weir.example/` and `http://weir.example` are one server; of several each.
+std::string written_alike(std::string_view servers) { return fmt::format("{}", fmt::join(http::split_servers(servers), ",")); }
+
+/// Whether each server of a list is one of the others.
+bool are_among(std::string_view servers, std::string_view others) {
+    const auto known = http::split_servers(others);
+    return std::ranges::all_of(http::split_servers(servers), [&](const auto& one) { return std::ranges::find(known, one) != known.end(); });
 }
 
 }  // namespace
@@ -108,14 +114,14 @@ std::string without_slash(std::string server) {
 Result<Settings, Failure> settings_of(const Console& console, const Flags& flags) {
     const auto config = WEIR_TRY(read_config(console));
     Settings settings;
-    settings.server = without_slash(
+    settings.server = written_alike(
         !flags.server.empty() ? flags.server
                               : not_empty(console.environment("WEIR_SERVER")).value_or(config.server.value_or(usual_server)));
     if (!flags.token_file.empty()) {
         settings.token = WEIR_TRY(read_token(console, flags.token_file));
     } else if (const auto token = not_empty(console.environment("WEIR_TOKEN"))) {
         settings.token = trimmed(*token);
-    } else if (config.token && config.server && without_slash(*config.server) == settings.server) {
+    } else if (config.token && config.server && are_among(settings.server, *config.server)) {
         settings.token = *config.token;
     }
     return settings;

@@ -1,7 +1,8 @@
 // apps/client/config.hpp: which server, with which token.
 //
 // A flag goes before the environment, and that before the file that `weir login` writes. The token of the file is
-// sent to the server of the file alone: who names another server must bring its token, too.
+// sent to the servers of the file alone: who names another one must bring its token, too. Of a network with several servers all addresses
+// are given, between commas.
 #pragma once
 
 #include "apps/client/console.hpp"

@@ -31,8 +31,10 @@ public:
         if (!answer && answer.error().fault == http::CallFault::stopped) return true;
         if (!answer) {
             if (answer.error().fault == http::CallFault::protocol) return fail(failure_of(answer.error(), session_.server(), false));
+            session_.go_to_next();
             return false;
         }
+        if (answer->status == 503) session_.go_to_next();
         if (!answer->ok()) return answer->status == 503 ? Result<bool, Failure>{false} : fail(failure_of(*answer, false));
         if (answer->body.starts_with("gone:") || answer->body.starts_with("closed: the token")) {
             return fail(Failure{.exit = answer->body.starts_with("gone:") ? Exit::refused : Exit::not_authorised, .message = answer->body});

@@ -67,6 +67,7 @@ public:
             return true;
         };
         auto answer = session_.client().download(std::move(call), std::move(consumer));
+        if (!answer || answer->status == 503) session_.go_to_next();
         if (answer && !answer->ok()) return fail(failure_of(*answer, false));
         if (!answer && answer.error().fault != http::CallFault::timed_out && answer.error().fault != http::CallFault::closed) {
             return fail(failure_of(answer.error(), session_.server(), false));

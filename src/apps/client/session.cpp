@@ -53,35 +53,51 @@ Result<Session, Failure> Session::open(Console& console, const Flags& flags) {
 }
 
 Result<Session, Failure> Session::open(Console& console, const Settings& settings, bool json) {
-    auto options = http::parse_base_url(settings.server);
-    if (!options) return fail(usage(fmt::format("'{}' is no address of a server; write http://host or http://host:port", settings.server)));
-    options->headers.emplace_back("Authorization", "Bearer " + settings.token);
-    return Session{console, settings.server, json, std::move(*options)};
+    auto servers = http::Servers::make(settings.server, [&settings](http::ClientOptions& options) {
+        options.headers.emplace_back("Authorization", "Bearer " + settings.token);
+    });
+    if (servers) return Session{console, json, *std::move(servers)};
+    return fail(usage(fmt::format("'{}' is no address of a server; write http://host or http://host:port, or at most {} of them between "
+                                  "commas",
+                                  settings.server, http::servers_max)));
+}
+
+Result<http::Answer, http::CallError> Session::ask_in_turn(const std::function<http::Call()>& call) {
+    auto answer = client().call(call());
+    for (std::size_t asked = 1; asked < servers_.count() && http::is_elsewhere(answer); ++asked) {
+        servers_.next();
+        answer = client().call(call());
+    }
+    return answer;
 }
 
 Result<http::Answer, Failure> Session::ask(const std::function<http::Call()>& call, bool changes) {
-    const Progress progress{*console_, "waiting for " + server_};
+    const Progress progress{*console_, "waiting for " + server()};
+    const bool has_others = servers_.count() > 1;
+    const int attempts = has_others ? most_rounds : most_attempts;
     bool maybe_made = false;
     std::optional<Failure> failure;
     auto delay = first_delay;
-    for (int attempt = 1; attempt <= most_attempts; ++attempt) {
-        auto answer = client_.call(call());
+    for (int attempt = 1; attempt <= attempts; ++attempt) {
+        auto answer = ask_in_turn(call);
         auto wait = delay;
         if (answer) {
             if (answer->ok()) return std::move(*answer);
             failure = failure_of(*answer, changes);
             const auto asked = asked_to_wait(*answer);
+            if (asked && http::is_elsewhere(answer)) servers_.next();
             const bool unsure = failure->exit == Exit::unknown_outcome;
             if (!asked && !unsure) break;  // A clear answer, also to what was sent before: the server knew it again.
             maybe_made = maybe_made || unsure;
             if (asked) wait = *asked;
         } else {
-            failure = failure_of(answer.error(), server_, changes);
+            failure = failure_of(answer.error(), server(), changes);
             maybe_made = maybe_made || failure->exit == Exit::unknown_outcome;
-            // Where nobody listens it is of no use to knock again, unless the server went away under our hands.
-            if (!is_broken(answer.error().fault) && !maybe_made) break;
+            // Where nobody listens it is of no use to knock again, unless the server went away under our hands, or another may take over.
+            if (!is_broken(answer.error().fault) && !maybe_made && !has_others) break;
+            servers_.next();
         }
-        if (attempt < most_attempts) console_->sleep(wait);
+        if (attempt < attempts) console_->sleep(wait);
         delay = delay * 2;
     }
     if (maybe_made && failure->exit == Exit::unreachable) failure->exit = Exit::unknown_outcome;

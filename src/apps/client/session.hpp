@@ -2,14 +2,14 @@
 //
 // A question is repeated after a broken connection. A change is repeated only under the same idempotency key, or
 // where its body carries the id of what it makes, so that the server knows it again. Only when no repetition was
-// answered is the outcome unknown.
+// answered is the outcome unknown. Of several servers the next one is asked where one is away or does not lead.
 #pragma once
 
 #include "apps/client/config.hpp"
 #include "apps/client/console.hpp"
 #include "apps/client/failure.hpp"
 #include "codec/value.hpp"
-#include "transport/http/client/client.hpp"
+#include "transport/http/client/servers.hpp"
 
 #include <cstdint>
 #include <functional>
@@ -33,6 +33,8 @@ using Query = std::vector<std::pair<std::string_view, std::string>>;
 
 /// How often a request is sent in all, and how long is waited before the second; then twice as long each time.
 inline constexpr int most_attempts = 5;
+/// Likewise of several servers, each of which is asked once a time: longer than a lease that one takes over from another.
+inline constexpr int most_rounds = 6;
 inline constexpr Duration first_delay = milliseconds(500);
 
 class Session {
@@ -43,8 +45,11 @@ public:
 
     [[nodiscard]] Console& console() const { return *console_; }
     [[nodiscard]] bool json() const { return json_; }
-    [[nodiscard]] const std::string& server() const { return server_; }
-    [[nodiscard]] http::Client& client() { return client_; }
+    /// The address that is asked.
+    [[nodiscard]] const std::string& server() const { return servers_.url(); }
+    [[nodiscard]] http::Client& client() { return servers_.client(); }
+    /// After an answer to client()'s question that was none, or after a break: the next server is asked from now on.
+    void go_to_next() { servers_.next(); }
 
     [[nodiscard]] Result<Reply, Failure> get(std::string target);
     /// `body` is JSON or empty. `id_in_body`: the body's own id is the idempotency key.
@@ -56,13 +61,13 @@ public:
     bool printed(const Reply& reply);
 
 private:
-    Session(Console& console, std::string server, bool json, http::ClientOptions options)
-        : console_{&console}, server_{std::move(server)}, json_{json}, client_{std::move(options)} {}
+    Session(Console& console, bool json, http::Servers servers) : console_{&console}, json_{json}, servers_{std::move(servers)} {}
+    /// Of the first server that leads.
+    [[nodiscard]] Result<http::Answer, http::CallError> ask_in_turn(const std::function<http::Call()>& call);
 
     Console* console_;
-    std::string server_;
     bool json_;
-    http::Client client_;
+    http::Servers servers_;
 };
 
 /// Goes from page to page of a list. A server that gives a cursor twice would be asked for ever: that is an error.

@@ -22,6 +22,10 @@ Instant steady_now() {
 
 constexpr std::string_view told_to_end = "it was told to end while it stood by";
 
+/// How often a server that stands by looks whether the lease is over: a fraction of it, so that taking over adds little to it.
+constexpr std::int64_t looks_in_a_lease = 10;
+constexpr Duration longest_pause = milliseconds(200);
+
 }  // namespace
 
 bool is_database(const std::string& store) { return store.starts_with("postgres://") || store.starts_with("postgresql://"); }
@@ -108,7 +112,8 @@ Result<control::Recovery, std::string> Network::open_database() {
                 reader.reset();
             }
         }
-        if (!options_.pause || !options_.pause(Duration{options_.lease.ns / 10})) return fail(std::string{told_to_end});
+        if (!options_.pause || !options_.pause(std::min(Duration{options_.lease.ns / looks_in_a_lease}, longest_pause)))
+            return fail(std::string{told_to_end});
     }
     if (!recovery) return control::recover(*journal_, options_.policy, options_.catalogue, {.companions = true});
     if (auto rest = control::catch_up(*journal_, *recovery); !rest) return fail(std::move(rest).error());

@@ -154,7 +154,8 @@ ReportAnswer answer_of(const control::Core& core, const SiteName& site, std::uin
 http::Response acknowledge(Context& context, const SiteName& site, std::uint32_t protocol) {
     // Leases of tasks count from the question; who may not lead any more when it answers grants none.
     if (context.world.leads && !context.world.leads())
-        return refuse(503, "not_leader", "another server leads, or may; report to that one", "/v1/sites/" + site.value + "/report");
+        return refuse(503, http::not_leader_code, "another server leads, or may; report to that one",
+                      "/v1/sites/" + site.value + "/report");
     std::uint64_t revision = 0;
     const auto now = context.world.wall();
     auto text = context.world.reader.ask([&](const control::Core& core) {

@@ -124,6 +124,7 @@ http::Response metrics(const Context& context) {
     Figures figures;
     figures.head("weir_build_info", "gauge", "The program that answers.");
     figures.line("weir_build_info", "build", context.options.build, 1);
+    figures.add("weir_leads", "gauge", "1 while this server leads its network.", !context.world.leads || context.world.leads() ? 1 : 0);
     add_loop(figures, context);
     add_state(figures, context);
     add_http(figures, context);

@@ -42,6 +42,9 @@ struct Problem {
 /// Appends `text` as a JSON string with its quotes.
 void append_json_string(std::string& out, std::string_view text);
 
+/// Of several servers this one does not lead: nothing was done, another one may be asked.
+constexpr std::string_view not_leader_code = "not_leader";
+
 constexpr std::string_view problem_media_type = "application/problem+json";
 
 }  // namespace weir::http

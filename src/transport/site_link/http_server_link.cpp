@@ -65,10 +65,22 @@ LinkError link_error_of(int status, std::string_view body) {
     return {.fault = later ? LinkFault::busy : LinkFault::refused, .message = std::move(message)};
 }
 
-HttpServerLink::HttpServerLink(HttpServerLinkOptions options, const http::ClientOptions& client)
-    : options_{std::move(options)}, token_{options_.token()}, reports_{client}, questions_{client} {}
+HttpServerLink::HttpServerLink(HttpServerLinkOptions options, http::Servers reports, http::Servers questions)
+    : options_{std::move(options)}, token_{options_.token()}, reports_{std::move(reports)}, questions_{std::move(questions)} {}
 
-Result<http::Answer, http::CallError> HttpServerLink::ask(http::Client& client, const MakeCall& make) {
+Result<http::Answer, http::CallError> HttpServerLink::ask(http::Servers& servers, const MakeCall& make) {
+    auto answer = ask_one(servers.client(), make);
+    for (std::size_t asked = 1; asked < servers.count() && http::is_elsewhere(answer); ++asked) {
+        servers.next();
+        answer = ask_one(servers.client(), make);
+    }
+    // One that takes connections and does not answer may have been frozen as a leader.
+    const bool broke = !answer && answer.error().fault != http::CallFault::interrupted;
+    if (broke || http::is_elsewhere(answer)) servers.next();
+    return answer;
+}
+
+Result<http::Answer, http::CallError> HttpServerLink::ask_one(http::Client& client, const MakeCall& make) {
     for (auto protocol = spoken_.load();; --protocol) {
         auto answer = ask_in(protocol, client, make);
         const bool is_unknown = answer && answer->status == 400 && member_of(answer->body, "type") == protocol_type;
@@ -102,12 +114,15 @@ std::string HttpServerLink::current_token() {
 }
 
 std::optional<std::unique_ptr<HttpServerLink>> HttpServerLink::make(HttpServerLinkOptions options) {
-    auto client = http::parse_base_url(options.url);
-    if (!client) return std::nullopt;
-    client->connect_within = options.connect_within;
-    client->answer_within = options.answer_within;
-    client->headers.emplace_back("Accept", "application/json");
-    return std::unique_ptr<HttpServerLink>(new HttpServerLink{std::move(options), *client});
+    const auto fit = [&options](http::ClientOptions& client) {
+        client.connect_within = options.connect_within;
+        client.answer_within = options.answer_within;
+        client.headers.emplace_back("Accept", "application/json");
+    };
+    auto reports = http::Servers::make(options.url, fit);
+    auto questions = http::Servers::make(options.url, fit);
+    if (!reports || !questions) return std::nullopt;
+    return std::unique_ptr<HttpServerLink>(new HttpServerLink{std::move(options), *std::move(reports), *std::move(questions)});
 }
 
 Result<ReportAnswer, LinkError> HttpServerLink::post_report(const SiteReport& report) {

@@ -7,11 +7,12 @@
 // Each message names the protocol that this agent speaks, in the header Weir-Agent-Protocol. A server that does not speak it is spoken to
 // in the one before, down to the lowest that this agent knows, without the words that came later; once it cannot be reached, as while it
 // is brought up to date, the newest is tried again.
-// Reports and questions have a connection each, so that a waiting question delays no report.
+// Reports and questions have a connection each, so that a waiting question delays no report. Of several servers each is asked in turn until
+// one leads; where a connection breaks the next message goes to the next one.
 #pragma once
 
 #include "ports/server_link.hpp"
-#include "transport/http/client/client.hpp"
+#include "transport/http/client/servers.hpp"
 
 #include <atomic>
 #include <cstdint>
@@ -25,7 +26,7 @@
 namespace weir::site_link {
 
 struct HttpServerLinkOptions {
-    std::string url;  ///< `http://host:port`.
+    std::string url;  ///< `http://host:port`, or several of them between commas.
     SiteName site;
     /// Tells the agent's bearer token; asked at the start and after each 401, for it may have been exchanged. Called from two threads, one
     /// at a time.
@@ -36,7 +37,7 @@ struct HttpServerLinkOptions {
 
 class HttpServerLink final : public ports::ServerLink {
 public:
-    /// None where the URL is not `http://host[:port]`.
+    /// None where a URL is not `http://host[:port]`, or there are more than http::servers_max.
     [[nodiscard]] static std::optional<std::unique_ptr<HttpServerLink>> make(HttpServerLinkOptions options);
 
     [[nodiscard]] Result<ReportAnswer, ports::LinkError> post_report(const SiteReport& report) override;
@@ -44,11 +45,13 @@ public:
     void interrupt() override;
 
 private:
-    HttpServerLink(HttpServerLinkOptions options, const http::ClientOptions& client);
+    HttpServerLink(HttpServerLinkOptions options, http::Servers reports, http::Servers questions);
     /// Makes a call in the words of a protocol.
     using MakeCall = std::function<http::Call(std::uint32_t protocol)>;
+    /// Of the server that leads, if one does.
+    [[nodiscard]] Result<http::Answer, http::CallError> ask(http::Servers& servers, const MakeCall& make);
     /// In the newest protocol that the server speaks.
-    [[nodiscard]] Result<http::Answer, http::CallError> ask(http::Client& client, const MakeCall& make);
+    [[nodiscard]] Result<http::Answer, http::CallError> ask_one(http::Client& client, const MakeCall& make);
     /// Once more where the token was exchanged meanwhile.
     [[nodiscard]] Result<http::Answer, http::CallError> ask_in(std::uint32_t protocol, http::Client& client, const MakeCall& make);
     [[nodiscard]] std::string current_token();
@@ -57,8 +60,8 @@ private:
     std::atomic<std::uint32_t> spoken_ = agent_protocol::newest;
     std::mutex mutex_;
     std::string token_;
-    http::Client reports_;
-    http::Client questions_;
+    http::Servers reports_;
+    http::Servers questions_;
 };
 
 /// What an answer that is not 2xx means to the agent: by the problem's code where it has one, by its status otherwise.

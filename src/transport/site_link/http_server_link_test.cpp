@@ -8,6 +8,7 @@
 
 #include <gtest/gtest.h>
 
+#include <atomic>
 #include <memory>
 #include <string>
 #include <vector>
@@ -50,6 +51,44 @@ protected:
     std::unique_ptr<http::Server> server;
     std::unique_ptr<HttpServerLink> link;
 };
+
+/// A server that stands by, and how often it was asked.
+class Standby {
+public:
+    Standby() {
+        http::Router router;
+        const auto refuse = [this](const http::Request&) {
+            ++asked;
+            return http::Response::json(503, R"({"type":"urn:weir:problem:not_leader","status":503})");
+        };
+        EXPECT_TRUE(router.add({http::Method::post, "/{rest...}", http::answer_with(refuse), {}}));
+        EXPECT_TRUE(router.add({http::Method::get, "/{rest...}", http::answer_with(refuse), {}}));
+        server = std::make_unique<http::Server>(http::Server::start(std::move(router)).value());
+    }
+    std::atomic<int> asked{0};
+    std::unique_ptr<http::Server> server;
+};
+
+TEST_F(HttpServerLinkTest, OfSeveralServersTheOneThatLeadsIsFoundAndKept) {
+    Standby standby;
+    const auto dead = [] { return Standby{}.server->url(); }();
+    link = *HttpServerLink::make({.url = dead + ", " + standby.server->url() + "," + server->url(),
+                                  .site = *SiteName::parse("pidu-core"),
+                                  .token = [this] { return token; }});
+    body = codec::to_json(
+        ReportAnswer{7, 30'000, 3'600'000, 10'000, 42, "01k00000000000000000000009", LeaseLengths{60'000, 3'600'000, 20'000}});
+    for (int i = 0; i < 3; ++i) EXPECT_TRUE(link->post_report({}));
+    EXPECT_EQ(standby.asked, 1) << "the leader is asked first from then on";
+    body = codec::to_json(DesiredPage{});
+    EXPECT_TRUE(link->get_desired({.since = 0, .number = 1}, Seconds{0})) << "questions find it likewise";
+    server->stop({});
+    const auto none = link->post_report({});
+    ASSERT_FALSE(none);
+    EXPECT_TRUE(none.error().fault == LinkFault::busy || none.error().fault == LinkFault::unreachable)
+        << "while nobody leads it is tried again: " << none.error().message;
+    EXPECT_FALSE(
+        HttpServerLink::make({.url = server->url() + ",", .site = *SiteName::parse("pidu-core"), .token = [this] { return token; }}));
+}
 
 TEST_F(HttpServerLinkTest, AReportArrivesAsItWasSaid) {
     SiteReport report;

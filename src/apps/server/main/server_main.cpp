@@ -8,6 +8,7 @@
 #include "apps/server/network.hpp"
 #include "apps/server/settings.hpp"
 #include "apps/server/site_logs.hpp"
+#include "apps/server/standby.hpp"
 #include "apps/server/traces.hpp"
 #include "apps/shipped/shipped.hpp"
 #include "apps/version/version.hpp"
@@ -325,9 +326,16 @@ private:
     std::jthread thread_;
 };
 
-Result<void, Ending> serve(const Arguments& arguments) {
+Result<void, Ending> serve(Arguments arguments) {
     const auto settings = WEIR_TRY(settings_of(arguments));
     if (auto obstacle = obstacle_to_listening(arguments.address, arguments.port)) return fail(*std::move(obstacle));
+    std::optional<http::Server> standby;
+    if (!arguments.store.empty()) {
+        auto listening = server::start_standby(http_options_of(arguments), std::string{version()});
+        if (!listening) return fail(Ending{no_listen, std::move(listening.error().message)});
+        standby.emplace(*std::move(listening));
+        arguments.port = standby->port();  // Where the system chose it, the API has the same one.
+    }
     const auto network = WEIR_TRY(open_network(arguments, settings));
     auto shelves = WEIR_TRY(open_shelves(arguments, *network));
     server::ViewsHistory history{std::move(shelves.views), network->reader(), std::move(shelves.trailing),
@@ -358,6 +366,7 @@ Result<void, Ending> serve(const Arguments& arguments) {
                  {.build = std::string{version()}}};
     auto http_options = http_options_of(arguments);
     api.guard(http_options);
+    if (standby) standby->stop({});
     auto listening = http::Server::start(api.router(), std::move(http_options));
     if (!listening) return fail(Ending{no_listen, std::move(listening.error().message)});
     answering.store(&*listening);

@@ -65,6 +65,7 @@ constexpr std::array types{
     type<JobMoveEnded>("job_move_ended"),
     type<JobArrived>("job_arrived"),
     type<SiteDutySet>("site_duty_set"),
+    type<AcceleratorSet>("accelerator_set"),
     type<OrganisationSuspended>("organisation_suspended"),
     type<TreeKept>("tree_kept"),
     type<TreeDropped>("tree_dropped"),

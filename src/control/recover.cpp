@@ -27,7 +27,8 @@ constexpr std::size_t state_bytes_max = 4ULL << 30;
 template <class S, class Visit>
 bool each_field(S& s, Visit&& visit) {
     return visit(s.revision) && visit(s.now) && visit(s.epoch) && visit(s.leader) && visit(s.organisations) && visit(s.projects) &&
-           visit(s.network_roles) && visit(s.members) && visit(s.tokens) && visit(s.sites) && visit(s.programmes) && visit(s.vouchers) &&
+           visit(s.network_roles) && visit(s.members) && visit(s.tokens) && visit(s.sites) && visit(s.accelerators) &&
+           visit(s.programmes) && visit(s.vouchers) &&
            visit(s.jobs) && visit(s.suspended) && visit(s.finished) && visit(s.keys) && visit(s.data) && visit(s.forgotten_before);
 }
 

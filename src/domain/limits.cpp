@@ -275,6 +275,37 @@ std::vector<Flaw> flaws(const Site& site, const Catalogue& catalogue) {
     return check.take();
 }
 
+std::vector<Flaw> flaws(const Accelerator& accelerator) {
+    Checker check;
+    const auto is_word = [](const std::string& text) {
+        return !text.empty() && text.size() <= limits::model_bytes_max &&
+               text.find_first_not_of("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-._") == std::string::npos;
+    };
+    const auto word = [&](const char* path, const std::string& text) {
+        if (!is_word(text))
+            check.add(path, fmt::format("is '{}' and must be 1 to {} of letters, digits, '-', '.' and '_'", text.substr(0, 64),
+                                        limits::model_bytes_max));
+    };
+    word("model", accelerator.model);
+    word("stack", accelerator.stack);
+    if (accelerator.vendor.empty()) check.add("vendor", "is empty; name who makes it");
+    check.size("vendor", accelerator.vendor.size(), limits::title_bytes_max, "bytes");
+    check.size("interconnect", accelerator.interconnect.size(), limits::title_bytes_max, "bytes");
+    const auto figure = [&](const std::string& path, const std::optional<Figure>& given) {
+        if (!given) return;
+        check.range(path + ".value", given->value, 1, limits::figure_max);
+        if (given->source.empty()) check.add(path + ".source", "is empty; say where the figure was published");
+        check.size(path + ".source", given->source.size(), 2 * limits::title_bytes_max, "bytes");
+    };
+    figure("memory_mib", accelerator.memory_mib);
+    figure("fp64_gflops", accelerator.fp64_gflops);
+    figure("fp32_gflops", accelerator.fp32_gflops);
+    figure("fp16_gflops", accelerator.fp16_gflops);
+    figure("int8_gops", accelerator.int8_gops);
+    figure("tdp_w", accelerator.tdp_w);
+    return check.take();
+}
+
 std::vector<Flaw> flaws(const Node& node) {
     Checker check;
     check.name("name", node.name.value);

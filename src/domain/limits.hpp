@@ -48,6 +48,9 @@ inline constexpr std::size_t projects_max = 100'000;
 inline constexpr std::size_t members_per_project_max = 1'000;
 inline constexpr std::size_t people_max = 10'000;  ///< With a role of the network.
 inline constexpr std::size_t sites_max = 10'000;
+inline constexpr std::size_t models_max = 1'000;  ///< That operators add to the catalogue.
+inline constexpr std::size_t model_bytes_max = 64;
+inline constexpr std::int64_t figure_max = 1'000'000'000'000;
 inline constexpr std::size_t programmes_max = 10'000;  ///< Each has accounts for every owner of a site.
 inline constexpr std::size_t vouchers_max = 1'000'000;  ///< That are valid or remembered.
 inline constexpr std::int64_t quota_milli_max = 1'000'000'000'000;  ///< A milliard cards.
@@ -67,6 +70,8 @@ struct Flaw {
 [[nodiscard]] std::vector<Flaw> flaws(const JobSpec& spec, const Catalogue& catalogue);
 [[nodiscard]] std::vector<Flaw> flaws(const Organisation& organisation);
 [[nodiscard]] std::vector<Flaw> flaws(const Project& project);
+/// Of a model of the catalogue: each figure needs the place where it was published.
+[[nodiscard]] std::vector<Flaw> flaws(const Accelerator& accelerator);
 [[nodiscard]] std::vector<Flaw> flaws(const Site& site, const Catalogue& catalogue);
 [[nodiscard]] std::vector<Flaw> flaws(const Node& node);
 [[nodiscard]] std::vector<Flaw> flaws(const Programme& programme);

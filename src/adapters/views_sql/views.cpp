@@ -14,7 +14,7 @@ namespace weir::views {
 namespace {
 
 /// Raised with every change of a table: views of another layout are built again.
-constexpr std::int64_t layout = 6;
+constexpr std::int64_t layout = 7;
 
 constexpr const char* tables = R"sql(
 create table job(
@@ -24,6 +24,8 @@ create table job(
 create index job_by_project on job(project, id) where finished_ns is not null;
 create index job_by_state on job(state, id) where finished_ns is not null;
 create index job_by_project_and_state on job(project, state, id) where finished_ns is not null;
+create index job_by_submitter on job(submitter, id) where finished_ns is not null;
+create index job_by_site on job(json_extract(placement, '$.site'), id) where finished_ns is not null;
 create table task(
   job text not null, generation integer not null, site text not null, model text not null, emulated integer not null,
   fen_per_card_hour integer not null, placed_ns integer not null, ended_ns integer, end_reason text,
@@ -320,6 +322,8 @@ std::string newest_jobs(const JobQuery& query) {
     std::string where = "finished_ns is not null";
     if (query.before) where += " and id < ?1";
     if (query.outcome) where += fmt::format(" and state='{}'", codec::name_of(*query.outcome));
+    if (query.submitter) where += " and submitter=?2";
+    if (query.site) where += " and json_extract(placement, '$.site')=?3";
     const auto page = [&](std::string_view columns, const std::string& which) {
         return fmt::format("select {} from job where {}{} order by id desc limit {}", columns, where, which, query.limit);
     };
@@ -354,6 +358,8 @@ Result<std::vector<JobRow>, std::string> Views::jobs(const JobQuery& query) {
     if (!select) return fail(trouble("be asked"));
     const auto before = query.before ? query.before->text() : std::string{};
     if (query.before) select.bind_text(1, before);
+    if (query.submitter) select.bind_text(2, query.submitter->value);
+    if (query.site) select.bind_text(3, query.site->value);
     std::vector<JobRow> rows;
     int code = select.step();
     for (; code == SQLITE_ROW; code = select.step()) {

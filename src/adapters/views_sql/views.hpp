@@ -58,6 +58,8 @@ struct JobQuery {
     std::optional<JobState> outcome;
     std::optional<JobId> before;                       ///< Only ids below this one.
     std::size_t limit = 100;
+    std::optional<SubjectName> submitter{};
+    std::optional<SiteName> site{};                    ///< Where it ran last.
 };
 
 /// A page of rows that were booked, the newest first.

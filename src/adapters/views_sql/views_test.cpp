@@ -127,6 +127,10 @@ TEST(Views, FinishedJobsAreReadFromTheIndexOfTheirProjectAndState) {
         const auto any_state = steps({projects, {}, before, 5});
         EXPECT_NE(any_state.find("job_by_project (project=? AND id<?)"), std::string::npos) << any_state;
     }
+    const auto by_person = steps({{}, {}, before, 5, SubjectName{"ann"}});
+    EXPECT_NE(by_person.find("job_by_submitter (submitter=? AND id<?)"), std::string::npos) << by_person;
+    const auto by_site = steps({{}, {}, before, 5, {}, SiteName{"east"}});
+    EXPECT_NE(by_site.find("job_by_site (<expr>=? AND id<?)"), std::string::npos) << by_site;
     const auto all_seen = steps({{}, JobState::cancelled, {}, 5});
     EXPECT_NE(all_seen.find("job_by_state (state=?)"), std::string::npos) << all_seen;
 }

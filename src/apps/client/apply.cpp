@@ -22,8 +22,10 @@ struct Section {
 };
 
 /// In the order in which they need each other.
-constexpr std::array sections{Section{"organisations", "organisation"}, Section{"sites", "site"},     Section{"projects", "project"},
-                              Section{"members", "member"},             Section{"roles", "roles of"}, Section{"programmes", "programme"}};
+constexpr std::array sections{Section{"catalogue", "model"},     Section{"organisations", "organisation"},
+                              Section{"sites", "site"},          Section{"projects", "project"},
+                              Section{"members", "member"},      Section{"roles", "roles of"},
+                              Section{"programmes", "programme"}};
 
 std::string json_of(const codec::Value& value) {
     std::string text;
@@ -33,7 +35,7 @@ std::string json_of(const codec::Value& value) {
 
 std::string name_of(const Section& section, const codec::Value& after) {
     if (section.name == "members") return text_of(after, "subject") + " in " + text_of(after, "project");
-    return text_of(after, section.name == "roles" ? "subject" : "name");
+    return text_of(after, section.name == "roles" ? "subject" : section.name == "catalogue" ? "model" : "name");
 }
 
 /// Lines of the fields that differ, below the line of their object.
@@ -78,7 +80,8 @@ Step step_of(const Section& section, const codec::Value& after) {
         return {section, name_of(section, after), Method::put, "/v1/network/roles/" + percent_encode(text_of(after, "subject")),
                 Object{}.raw("roles", roles).json()};
     }
-    return {section, name_of(section, after), Method::post, "/v1/" + std::string{section.name}, json_of(after)};
+    const auto* collection = section.name == "catalogue" ? "catalog" : section.name.data();
+    return {section, name_of(section, after), Method::post, fmt::format("/v1/{}", collection), json_of(after)};
 }
 
 /// What the server compared, as a person reads it, and what is to be sent.

@@ -5,7 +5,10 @@
 
 #include <CLI/CLI.hpp>
 
+#include <algorithm>
 #include <memory>
+#include <string>
+#include <string_view>
 
 namespace weir::cli {
 namespace {
@@ -40,6 +43,37 @@ CLI::App& noun(CLI::App& app, const char* name, const char* about) {
 void none(CLI::App&, Nothing&) {}
 void limit(CLI::App& command, ListAsk& ask) {
     command.add_option("--limit", ask.most, "most items")->check(CLI::Range(1, 1'000'000))->capture_default_str();
+}
+/// A parameter of a list's query, spelled as an option.
+void filter(CLI::App& command, ListAsk& ask, std::string_view parameter, const char* about) {
+    std::string option = "--" + std::string{parameter};
+    std::ranges::replace(option, '_', '-');
+    command.add_option(option, ask.filters[parameter], about);
+}
+void organisations_wanted(CLI::App& command, ListAsk& ask) {
+    limit(command, ask);
+    filter(command, ask, "kind", "only such, as university");
+    filter(command, ask, "control_group", "only of this group of firms");
+}
+void projects_wanted(CLI::App& command, ListAsk& ask) {
+    limit(command, ask);
+    filter(command, ask, "organisation", "only of this one");
+}
+void sites_wanted(CLI::App& command, ListAsk& ask) {
+    limit(command, ask);
+    filter(command, ask, "owner", "only of this organisation");
+    filter(command, ask, "tier", "only edge, cloud or core");
+    filter(command, ask, "backend", "only process, slurm, kubernetes or weir");
+    filter(command, ask, "duty", "only working, draining or stopped");
+    filter(command, ask, "model", "only who has a price for this one");
+}
+void models_wanted(CLI::App& command, ListAsk& ask) {
+    filter(command, ask, "vendor", "only of this one");
+    filter(command, ask, "stack", "only of this one, such as cuda or cann");
+}
+void programmes_wanted(CLI::App& command, ListAsk& ask) {
+    limit(command, ask);
+    filter(command, ask, "funder", "only of this one");
 }
 void file(CLI::App& command, FileAsk& ask) { command.add_option("-f,--file", ask.file, "YAML or JSON; - is standard input")->required(); }
 template <int which>
@@ -103,11 +137,15 @@ void agent_token(CLI::App& command, TokenAsk& ask) {
 void token_list(CLI::App& command, TokenListAsk& ask) {
     limit(command, ask);
     command.add_flag("--all", ask.all, "everybody's, for operators");
+    filter(command, ask, "subject", "only of this one");
+    filter(command, ask, "site", "only of this one's agents");
 }
 
 void node_list(CLI::App& command, NodeListAsk& ask) {
     limit(command, ask);
     command.add_option("--site", ask.site, "only of this site");
+    filter(command, ask, "model", "only who has such cards");
+    filter(command, ask, "health", "only healthy or ill");
 }
 
 void submission(CLI::App& command, SubmitAsk& ask) {
@@ -121,11 +159,13 @@ void submission(CLI::App& command, SubmitAsk& ask) {
     command.add_flag("--wait", ask.wait, "until it is over; exit code 10 where it did not succeed");
 }
 
-void job_list(CLI::App& command, JobListAsk& ask) {
+void job_list(CLI::App& command, ListAsk& ask) {
     ask.most = 50;
     limit(command, ask);
-    command.add_option("--project", ask.project, "only of this project");
-    command.add_option("--state", ask.state, "live, finished, or a state such as queued");
+    filter(command, ask, "project", "only of this project");
+    filter(command, ask, "state", "live, finished, or a state such as queued");
+    filter(command, ask, "submitter", "only of this subject");
+    filter(command, ask, "site", "only what runs there, or ran there last");
 }
 
 void moving(CLI::App& command, MoveAsk& ask) {
@@ -202,6 +242,10 @@ constexpr std::uint64_t revision_max = std::uint64_t{1} << 53U;
 void watching(CLI::App& command, WatchAsk& ask) {
     command.add_option("--project", ask.project, "only what is this project's");
     command.add_option("--job", ask.job, "only what is this job's; ends with the job");
+    command.add_option("--site", ask.site, "only what is about this site, or happened there");
+    command.add_option("--about", ask.about,
+                       "only what is about such things: job, site, node, project, organisation, voucher, ledger, ...");
+    command.add_option("--type", ask.type, "only of this kind, such as job_placed");
     command.add_option("--since", ask.since, "after this revision; none: from now on")->check(CLI::Range(std::uint64_t{0}, revision_max));
     command.add_option("--count", ask.events_max, "end after so many events");
 }
@@ -213,9 +257,10 @@ void award(CLI::App& command, AwardAsk& ask) {
     command.add_option("--id", ask.id, "of an earlier attempt whose outcome is unknown");
 }
 
-void voucher_list(CLI::App& command, VoucherListAsk& ask) {
+void voucher_list(CLI::App& command, ListAsk& ask) {
     limit(command, ask);
-    command.add_option("--organisation", ask.organisation, "only of this one");
+    filter(command, ask, "organisation", "only of this one");
+    filter(command, ask, "programme", "only of this one");
 }
 
 void depositing(CLI::App& command, DepositAsk& ask) {
@@ -252,13 +297,13 @@ void add_people(CLI::App& app, Chosen& chosen) {
     add(app, chosen, "whoami", "who your token says you are", who_am_i, none);
     auto& org = noun(app, "org", "organisations");
     add(org, chosen, "set", "make one, or change it", set_organisation, organisation);
-    add(org, chosen, "list", "those you may see", list_organisations, limit);
+    add(org, chosen, "list", "those you may see", list_organisations, organisations_wanted);
     add(org, chosen, "show", "one with its balance", show_organisation, one<0>);
     add(org, chosen, "suspend", "its jobs publish a checkpoint, stop and wait", suspend_organisation, one<0>);
     add(org, chosen, "resume", "its jobs may run again", resume_organisation, one<0>);
     auto& projects = noun(app, "project", "projects and their members");
     add(projects, chosen, "set", "make one, or change it", set_project, project);
-    add(projects, chosen, "list", "those you may see", list_projects, limit);
+    add(projects, chosen, "list", "those you may see", list_projects, projects_wanted);
     add(projects, chosen, "show", "one with quota, use and members", show_project, one<0>);
     add(projects, chosen, "member", "give a subject its roles in a project", set_roles, member);
     add(app, chosen, "quota", "cards in use and the most that may be", show_quota, quota);
@@ -272,7 +317,7 @@ void add_people(CLI::App& app, Chosen& chosen) {
 void add_sites(CLI::App& app, Chosen& chosen) {
     auto& sites = noun(app, "site", "sites");
     add(sites, chosen, "set", "register one, or change it", set_site, file);
-    add(sites, chosen, "list", "all of them", list_sites, limit);
+    add(sites, chosen, "list", "all of them", list_sites, sites_wanted);
     add(sites, chosen, "show", "one with tariff and links", show_site, one<0>);
     add(sites, chosen, "drain", "empty one: its jobs go on elsewhere, and nothing new comes", drain_site, draining);
     add(sites, chosen, "resume", "take one into service again", resume_site, one<0>);
@@ -281,7 +326,8 @@ void add_sites(CLI::App& app, Chosen& chosen) {
     add(sites, chosen, "agent-token", "a new token for a site's agent", issue_token, agent_token);
     auto& nodes = noun(app, "node", "nodes of sites");
     add(nodes, chosen, "list", "all of them, or a site's", list_nodes, node_list);
-    add(app, chosen, "catalog", "accelerator models that the network knows", list_catalogue, none);
+    add(app, chosen, "catalog", "accelerator models that the network knows", list_catalogue, models_wanted);
+    add(app, chosen, "model", "make an accelerator model known to the network, or change what it knows of one", set_model, file);
 }
 
 void add_jobs(CLI::App& app, Chosen& chosen) {
@@ -309,7 +355,7 @@ void add_jobs(CLI::App& app, Chosen& chosen) {
 void add_money(CLI::App& app, Chosen& chosen) {
     auto& programmes = noun(app, "programme", "voucher programmes");
     add(programmes, chosen, "set", "open one", set_programme, file);
-    add(programmes, chosen, "list", "all of them", list_programmes, limit);
+    add(programmes, chosen, "list", "all of them", list_programmes, programmes_wanted);
     add(programmes, chosen, "show", "one with its terms", show_programme, one<0>);
     auto& vouchers = noun(app, "voucher", "vouchers");
     add(vouchers, chosen, "award", "award one out of a programme's budget", award_voucher, award);

@@ -7,8 +7,10 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <map>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 namespace weir::cli {
@@ -18,6 +20,13 @@ inline constexpr std::size_t usual_items = 1'000;
 struct Nothing {};
 struct ListAsk {
     std::size_t most = usual_items;
+    /// What is wanted, by the list's query parameters; an empty text wants everything.
+    std::map<std::string_view, std::string> filters{};
+    [[nodiscard]] Query query() const { return {filters.begin(), filters.end()}; }
+    [[nodiscard]] std::string_view wanted(std::string_view parameter) const {
+        const auto found = filters.find(parameter);
+        return found == filters.end() ? std::string_view{} : found->second;
+    }
 };
 struct OneAsk {
     std::string name;
@@ -106,7 +115,8 @@ struct NodeListAsk : ListAsk {
     std::string site;
 };
 [[nodiscard]] Done list_nodes(Session& session, const NodeListAsk& ask);
-[[nodiscard]] Done list_catalogue(Session& session, const Nothing& ask);
+[[nodiscard]] Done set_model(Session& session, const FileAsk& ask);
+[[nodiscard]] Done list_catalogue(Session& session, const ListAsk& ask);
 
 // ---- jobs
 
@@ -120,11 +130,7 @@ struct SubmitAsk {
     bool dry_run = false;
 };
 [[nodiscard]] Done submit(Session& session, const SubmitAsk& ask);
-struct JobListAsk : ListAsk {
-    std::string project;
-    std::string state;
-};
-[[nodiscard]] Done list_jobs(Session& session, const JobListAsk& ask);
+[[nodiscard]] Done list_jobs(Session& session, const ListAsk& ask);
 [[nodiscard]] Done show_job(Session& session, const OneAsk& ask);
 [[nodiscard]] Done cancel_job(Session& session, const OneAsk& ask);
 struct MoveAsk {
@@ -150,6 +156,9 @@ struct LogAsk {
 struct WatchAsk {
     std::string project;
     std::string job;
+    std::string site;
+    std::string about;  ///< A noun.
+    std::string type;   ///< A kind of event.
     std::optional<std::uint64_t> since;
     std::uint64_t events_max = 0;  ///< Ends after so many; 0: never.
 };
@@ -220,10 +229,7 @@ struct AwardAsk {
     std::string id;
 };
 [[nodiscard]] Done award_voucher(Session& session, const AwardAsk& ask);
-struct VoucherListAsk : ListAsk {
-    std::string organisation;
-};
-[[nodiscard]] Done list_vouchers(Session& session, const VoucherListAsk& ask);
+[[nodiscard]] Done list_vouchers(Session& session, const ListAsk& ask);
 [[nodiscard]] Done show_voucher(Session& session, const OneAsk& ask);
 struct DepositAsk {
     std::string organisation;

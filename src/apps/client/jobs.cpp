@@ -34,7 +34,7 @@ std::string after_text(Session& session, const codec::Value& job) {
 
 }  // namespace
 
-Done list_jobs(Session& session, const JobListAsk& ask) {
+Done list_jobs(Session& session, const ListAsk& ask) {
     auto& console = session.console();
     // The end of an id is enough to ask for the job; names and sites that begin alike differ at their end.
     Table table{{{.title = "ID", .rank = 9, .least = 13, .keeps_end = true, .stays = true},
@@ -46,7 +46,7 @@ Done list_jobs(Session& session, const JobListAsk& ask) {
                  {.title = "MODEL", .rank = 7},
                  {.title = "NODES", .rank = 8, .align = Align::right},
                  {.title = "SINCE", .rank = 4}}};
-    WEIR_CHECK(each_item(session, "/v1/jobs", {{"project", ask.project}, {"state", ask.state}}, ask.most, [&](const codec::Value& one) {
+    WEIR_CHECK(each_item(session, "/v1/jobs", ask.query(), ask.most, [&](const codec::Value& one) {
         table.add({text_of(one, "id"), text_of(one, "name"), text_of(one, "project"), text_of(one, "state"), text_of(one, "reason"),
                    text_of(one, "site"), model_of(one), text_of(one, "num_nodes"), time_of(console, one, "since")});
     }));

@@ -95,7 +95,8 @@ Result<bool, Failure> has_ended(Session& session, const std::string& job, Watche
 
 Done watch(Session& session, const WatchAsk& ask) {
     const auto job = ask.job.empty() ? std::string{} : WEIR_TRY(resolve_job(session, ask.job));
-    const auto target = target_of("/v1/watch", {{"project", ask.project}, {"job", job}});
+    const auto target =
+        target_of("/v1/watch", {{"project", ask.project}, {"job", job}, {"site", ask.site}, {"about", ask.about}, {"type", ask.type}});
     if (session.console().end_with_reader) session.console().end_with_reader();
     Watcher watcher{session, ask};
     if (!job.empty() && !ask.since && WEIR_TRY(has_ended(session, job, watcher))) return {};

@@ -27,7 +27,7 @@ constexpr std::array known{
     Known{45, "job_requeued"},    Known{46, "job_stop_ordered"},  Known{47, "job_finished"},   Known{50, "records_forgotten"},
     Known{51, "key_recorded"},     Known{60, "job_move_ordered"}, Known{61, "job_move_reserved"}, Known{62, "job_move_prepared"},
     Known{63, "job_moved"},        Known{64, "job_move_ended"},   Known{65, "job_arrived"},       Known{66, "site_duty_set"},
-    Known{67, "organisation_suspended"},
+    Known{25, "accelerator_set"},   Known{67, "organisation_suspended"},
 };
 
 /// What a transfer does: `hold 1.92`, or `redeem 0.03 of 1.92` where the rest of a hold went back.

@@ -34,7 +34,7 @@ Done list_programmes(Session& session, const ListAsk& ask) {
                  {.title = "TO", .rank = 5},
                  {.title = "FUNDER", .rank = 6, .least = 8},
                  {.title = "BUDGET YUAN", .rank = 2, .align = Align::right}}};
-    WEIR_CHECK(each_item(session, "/v1/programmes", {}, ask.most, [&](const codec::Value& one) {
+    WEIR_CHECK(each_item(session, "/v1/programmes", ask.query(), ask.most, [&](const codec::Value& one) {
         table.add({text_of(one, "name"), text_of(one, "title"), text_of(one, "fiscal_year"), day_of(console, one, "effective_from"),
                    last_day_of(console, one, "effective_to"), text_of(one, "funder"), yuan_of(one, "budget")});
     }));
@@ -84,7 +84,7 @@ Done award_voucher(Session& session, const AwardAsk& ask) {
     return {};
 }
 
-Done list_vouchers(Session& session, const VoucherListAsk& ask) {
+Done list_vouchers(Session& session, const ListAsk& ask) {
     auto& console = session.console();
     Table table{{{"ID"},
                  {.title = "PROGRAMME", .rank = 4, .least = 8},
@@ -94,16 +94,16 @@ Done list_vouchers(Session& session, const VoucherListAsk& ask) {
                  {.title = "REDEEMED YUAN", .rank = 7, .align = Align::right},
                  {.title = "LEFT YUAN", .rank = 1, .align = Align::right},
                  {.title = "VALID TO", .rank = 2}}};
-    WEIR_CHECK(each_item(session, "/v1/vouchers", {{"organisation", ask.organisation}}, ask.most, [&](const codec::Value& one) {
+    WEIR_CHECK(each_item(session, "/v1/vouchers", ask.query(), ask.most, [&](const codec::Value& one) {
         table.add({text_of(one, "id"), text_of(one, "programme"), text_of(one, "organisation"), yuan_of(one, "amount"),
                    yuan_of(one, "held_fen"), yuan_of(one, "redeemed_fen"), yuan_of(one, "left_fen"),
                    last_day_of(console, one, "valid_to")});
     }));
     print(session, table);
-    if (!session.json() && table.empty() && !ask.organisation.empty())
+    if (!session.json() && table.empty() && !ask.wanted("organisation").empty())
         console.err << fmt::format(
             "weir: no voucher in force of {} is there for you to see; organisations are listed with: weir org list\n",
-            visible(ask.organisation));
+            visible(ask.wanted("organisation")));
     return {};
 }
 

@@ -98,7 +98,7 @@ Done list_organisations(Session& session, const ListAsk& ask) {
                  {.title = "REGISTERED IN", .rank = 6, .least = 10},
                  {.title = "SIZE", .rank = 7},
                  {.title = "PREPAID YUAN", .rank = 2, .align = Align::right}}};
-    WEIR_CHECK(each_item(session, "/v1/organisations", {}, ask.most, [&](const codec::Value& one) {
+    WEIR_CHECK(each_item(session, "/v1/organisations", ask.query(), ask.most, [&](const codec::Value& one) {
         table.add({text_of(one, "name"), text_of(one, "kind"), text_of(one, "title"), text_of(one, "registered_in"),
                    text_of(one, "size_class"), yuan(integer_of(one, "prepaid_fen"))});
     }));
@@ -150,7 +150,7 @@ Done list_projects(Session& session, const ListAsk& ask) {
                  {.title = "QUOTA", .rank = 4, .least = 10},
                  {.title = "TRUSTED SITES", .rank = 5, .least = 10},
                  {.title = "LIVE JOBS MAX", .rank = 6, .align = Align::right}}};
-    WEIR_CHECK(each_item(session, "/v1/projects", {}, ask.most, [&](const codec::Value& one) {
+    WEIR_CHECK(each_item(session, "/v1/projects", ask.query(), ask.most, [&](const codec::Value& one) {
         table.add({text_of(one, "name"), text_of(one, "organisation"), quota_text(one),
                    items_of(one, "trusted").empty() ? "all" : text_of(one, "trusted"), text_of(one, "live_jobs_max")});
     }));

@@ -68,7 +68,7 @@ Done list_sites(Session& session, const ListAsk& ask) {
                  {.title = "BACKEND", .rank = 7},
                  {.title = "NODES", .rank = 2, .align = Align::right},
                  {.title = "TASKS", .rank = 2, .align = Align::right}}};
-    WEIR_CHECK(each_item(session, "/v1/sites", {}, ask.most, [&](const codec::Value& one) {
+    WEIR_CHECK(each_item(session, "/v1/sites", ask.query(), ask.most, [&](const codec::Value& one) {
         table.add({text_of(one, "name"), standing_of(one), text_of(one, "tier"), text_of(one, "owner"), text_of(one, "region"),
                    text_of(one, "backend"), text_of(one, "nodes"), text_of(one, "tasks")});
     }));
@@ -140,7 +140,7 @@ Done list_nodes(Session& session, const NodeListAsk& ask) {
                  {.title = "STATE"},
                  {.title = "POSITION", .rank = 5, .least = 8}}};
     const auto path = ask.site.empty() ? std::string{"/v1/nodes"} : fmt::format("/v1/sites/{}/nodes", percent_encode(ask.site));
-    WEIR_CHECK(each_item(session, path, {}, ask.most, [&](const codec::Value& one) {
+    WEIR_CHECK(each_item(session, path, ask.query(), ask.most, [&](const codec::Value& one) {
         const auto* state = !flag_of(one, "reachable") ? "out of reach" : flag_of(one, "healthy") ? "healthy" : "ill";
         table.add({text_of(one, "site"), text_of(one, "name"), cards_text(one), text_of(one, "cpus"), text_of(one, "memory"), state,
                    text_of(one, "position")});
@@ -149,8 +149,10 @@ Done list_nodes(Session& session, const NodeListAsk& ask) {
     return {};
 }
 
-Done list_catalogue(Session& session, const Nothing&) {
-    const auto reply = WEIR_TRY(session.get("/v1/catalog"));
+Done set_model(Session& session, const FileAsk& ask) { return send_file(session, "/v1/catalog", ask.file, "model"); }
+
+Done list_catalogue(Session& session, const ListAsk& ask) {
+    const auto reply = WEIR_TRY(session.get(target_of("/v1/catalog", ask.query())));
     if (session.printed(reply)) return {};
     Table table{{{"MODEL"},
                  {.title = "VENDOR", .rank = 4, .least = 6},

@@ -115,7 +115,9 @@ Done list_tokens(Session& session, const TokenListAsk& ask) {
                  {.title = "SCOPES", .rank = 4, .least = 8, .wraps = true, .stays = true},
                  {.title = "ISSUED", .rank = 6},
                  {.title = "EXPIRES", .rank = 5}}};
-    auto listed = each_item(session, "/v1/tokens", {{"all", ask.all ? "true" : ""}}, ask.most, [&](const codec::Value& one) {
+    auto wanted = ask.query();
+    wanted.emplace_back("all", ask.all ? "true" : "");
+    auto listed = each_item(session, "/v1/tokens", wanted, ask.most, [&](const codec::Value& one) {
         table.add({text_of(one, "id"), text_of(one, "subject"), text_of(one, "site"), text_of(one, "scopes"),
                    time_of(console, one, "issued_at"), day_of(console, one, "expires_at")});
     });

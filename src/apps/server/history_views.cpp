@@ -99,7 +99,7 @@ std::string ViewsHistory::met(const std::string& trouble) {
 }
 
 Result<std::vector<api::JobSummary>, std::string> ViewsHistory::list_jobs(const api::HistoryQuery& query) {
-    const auto rows = views_->jobs({query.projects, query.state, query.before, query.limit});
+    const auto rows = views_->jobs({query.projects, query.state, query.before, query.limit, query.submitter, query.site});
     if (!rows) return fail(met(rows.error()));
     std::vector<api::JobSummary> jobs;
     for (const auto& row : *rows) fill(row, jobs.emplace_back());

@@ -423,6 +423,8 @@ void make(State& s, const SiteDutySet& e, At) {
     site.drained_by = e.deadline;
 }
 
+void make(State& s, const AcceleratorSet& e, At) { s.accelerators[e.accelerator.model] = e.accelerator; }
+
 void make(State& s, const OrganisationSuspended& e, At) {
     if (!e.suspended) {
         s.suspended.erase(e.organisation);

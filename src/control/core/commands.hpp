@@ -40,6 +40,8 @@ struct CancelJob { JobId job; };
 struct MoveJob { JobId job; std::optional<SiteName> to; bool restart = false; bool call_off = false; };
 /// `deadline` of a drain: when the last of its work stops.
 struct SetSiteDuty { SiteName site; SiteDuty duty = SiteDuty::working; std::optional<Instant> deadline; };
+/// A model of the catalogue as this network knows it, in place of the file's where that has it, too.
+struct SetAccelerator { Accelerator accelerator; };
 struct SuspendOrganisation { OrganisationName organisation; bool suspended = true; };
 
 /// Every byte of the tree lies in the project's store: it is kept, for a job that will name it.
@@ -66,7 +68,7 @@ struct Tick { };
 
 using Command =
     std::variant<SetOrganisation, SetProject, SetRoles, IssueToken, RevokeToken, SetSite, OpenProgramme, AwardVoucher, Deposit, SubmitJob,
-                 CancelJob, MoveJob, SetSiteDuty, SuspendOrganisation, KeepTree, RemoveTree, SetFiles, RemoveOutputs,
+                 CancelJob, MoveJob, SetSiteDuty, SetAccelerator, SuspendOrganisation, KeepTree, RemoveTree, SetFiles, RemoveOutputs,
                  SetDataQuota, ConfirmErased, SiteReport, LoseTask, SilenceSite, StartLeader, Tick>;
 
 struct Request {

@@ -270,6 +270,20 @@ std::optional<Refusal> check_lines(const SiteReport& report) {
 
 }  // namespace
 
+Decision decide(const Core& core, const Actor& actor, const SetAccelerator& command, Instant) {
+    if (auto allowed = permit(core.state, actor, Action::manage_network); !allowed) return refuse(allowed.error());
+    const auto& wanted = command.accelerator;
+    if (auto flaw = first_of(flaws(wanted), "accelerator")) return refuse(*flaw);
+    const auto known = core.catalogue.find(wanted.model);
+    if (known != core.catalogue.end() && known->second == wanted) return repeat(wanted.model);
+    const auto& set = core.state.accelerators;
+    if (!set.contains(wanted.model)) {
+        if (auto full = no_room(set.size(), limits::models_max, "models", "put them into the catalogue's file (--catalogue)"))
+            return refuse(*std::move(full));
+    }
+    return accept(wanted.model, {AcceleratorSet{wanted}});
+}
+
 Decision decide(const Core& core, const Actor& actor, const SetSite& command, Instant now) {
     if (auto allowed = permit(core.state, actor, Action::manage_network); !allowed) return refuse(allowed.error());
     const auto& site = command.site;

@@ -5,6 +5,7 @@
 #pragma once
 
 #include "codec/field.hpp"
+#include "domain/accelerator.hpp"
 #include "domain/data.hpp"
 #include "domain/job.hpp"
 #include "domain/move.hpp"
@@ -333,6 +334,13 @@ struct SiteDutySet {
 };
 BOOST_DESCRIBE_STRUCT(SiteDutySet, (), (site, duty, deadline))
 
+/// What this network knows of a model, in place of the catalogue's file where that has it, too.
+struct AcceleratorSet {
+    static constexpr std::uint16_t type = 25;
+    Accelerator accelerator;
+};
+BOOST_DESCRIBE_STRUCT(AcceleratorSet, (), (accelerator))
+
 /// Its projects' jobs wait, and those that ran were told to stop, until it is taken back.
 struct OrganisationSuspended {
     static constexpr std::uint16_t type = 67;
@@ -449,7 +457,8 @@ using Event =
     std::variant<LeaderStarted, OrganisationSet, ProjectSet, RolesSet, TokenIssued, TokenEnded, SiteSet, NodeSet, NodeRemoved, ReportTaken,
                  SiteReachable, ProgrammeOpened, VoucherAwarded, VoucherEnded, LedgerPosted, JobSubmitted, JobPlaced, JobStateChanged,
                  TaskMetered, CheckpointStored, JobRequeued, JobStopOrdered, JobFinished, RecordsForgotten, KeyRecorded,
-                 JobMoveOrdered, JobMoveReserved, JobMovePrepared, JobMoved, JobMoveEnded, JobArrived, SiteDutySet, OrganisationSuspended,
+                 JobMoveOrdered, JobMoveReserved, JobMovePrepared, JobMoved, JobMoveEnded, JobArrived, SiteDutySet, AcceleratorSet,
+                 OrganisationSuspended,
                  TreeKept, TreeDropped, FilesSet, OutputsStored, OutputsDropped, DataErased, DataQuotaSet, ReceiptsForgotten>;
 
 }  // namespace weir::control

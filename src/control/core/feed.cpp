@@ -317,6 +317,14 @@ struct After {
         if (job != core.state.jobs.end() && job->second.seeks_place()) judge_again(core, job->second);
     }
     void operator()(const SiteDutySet& e) const { tell_site(core, e.site); }
+    /// Which stack a model needs, and whether a clause for domestic chips takes it, may be judged anew.
+    void operator()(const AcceleratorSet& e) const {
+        core.catalogue[e.accelerator.model] = e.accelerator;
+        forget_answers(core);
+        for (auto& [id, job] : core.state.jobs) {
+            if (job.seeks_place()) tell_queued(core, job);
+        }
+    }
     void operator()(const OrganisationSuspended& e) const {
         for (auto& [id, job] : core.state.jobs) {
             if (job.seeks_place() && core.state.projects.at(job.project).organisation == e.organisation) tell_queued(core, job);
@@ -423,6 +431,7 @@ void rebuild(Core& core) {
     core.scheduler = scheduler::Scheduler{};
     core.funding = {};
     core.facts_refused = 0;
+    for (const auto& [model, accelerator] : core.state.accelerators) core.catalogue[model] = accelerator;
     for (const auto& [name, site] : core.state.sites) {
         tell_site(core, name);
         for (const auto& [node_name, node] : site.nodes) tell_node(core, name, node);

@@ -62,6 +62,7 @@ namespace weir::control {
 [[nodiscard]] Decision decide(const Core& core, const Actor& actor, const LoseTask& command, Instant now);
 // decide_moves.cpp
 [[nodiscard]] Decision decide(const Core& core, const Actor& actor, const MoveJob& command, Instant now);
+[[nodiscard]] Decision decide(const Core& core, const Actor& actor, const SetAccelerator& command, Instant now);
 [[nodiscard]] Decision decide(const Core& core, const Actor& actor, const SetSiteDuty& command, Instant now);
 [[nodiscard]] Decision decide(const Core& core, const Actor& actor, const SuspendOrganisation& command, Instant now);
 /// What follows for work that is to leave a site: from places that were found, checkpoints that are in place, sites that are emptied.

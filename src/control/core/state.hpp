@@ -173,6 +173,7 @@ struct State {
     std::map<ProjectName, std::map<SubjectName, std::vector<Role>>> members;
     std::map<TokenId, Token> tokens;
     std::map<SiteName, SiteState> sites;
+    std::map<std::string, Accelerator> accelerators;  ///< Models that operators set, in place of the catalogue's file.
     std::map<ProgrammeName, OpenedProgramme> programmes;
     std::map<VoucherId, Voucher> vouchers;
     std::map<JobId, LiveJob> jobs;

@@ -11,6 +11,8 @@
 #include "transport/api/watch.hpp"
 #include "transport/api/worker.hpp"
 
+#include <boost/describe.hpp>
+#include <boost/mp11.hpp>
 #include <fmt/format.h>
 
 #include <atomic>
@@ -20,6 +22,7 @@
 #include <memory>
 #include <mutex>
 #include <set>
+#include <span>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -260,6 +263,23 @@ template <class Body, class Make>
 /// Entries looked at for one page, so that a rare filter does not hold the reader's lock: a page of it is short and its
 /// cursor goes on.
 inline constexpr std::size_t looked_at_max = 20'000;
+
+/// The words of an enumeration, for a parameter that is one of them.
+template <class E>
+[[nodiscard]] std::span<const std::string_view> words_of() {
+    static const auto all = [] {
+        std::vector<std::string_view> names;
+        boost::mp11::mp_for_each<boost::describe::describe_enumerators<E>>([&](auto one) { names.push_back(codec::name_of(one.value)); });
+        return names;
+    }();
+    return all;
+}
+
+/// Whether an item of a list is wanted by a filter that asks for one value of something: without it every item is.
+[[nodiscard]] inline bool wants(const View& view, std::string_view parameter, std::string_view is) {
+    const auto asked = word(view.request, parameter);
+    return asked.empty() || asked == is;
+}
 
 /// One page of a map, from the key after the cursor on. `make` gives an item, or nothing to pass over the entry.
 template <class T, class Map, class Make>

@@ -225,6 +225,10 @@ void put_upload(Context& context, const Asked& asked, const http::Request& reque
     if (!digest) return reply(std::move(digest).error());
     const ports::SizedDigest blob{*digest, number_of(request, "size")};
     const auto offset = number_of(request, "offset");
+    if (blob.size == 0)
+        return reply(refuse(422, "bad_value",
+                            "size is 0 or absent; say how many bytes the whole blob has, 1 or more; an empty file goes in a bundle",
+                            request.target, "size"));
     const auto have = asked.store->uploaded(blob);
     if (!have) return reply(refuse(have.error(), request.target));
     if (*have != blob.size) {

@@ -90,6 +90,8 @@ TEST_F(DataApi, ALargeFileComesInPiecesAndGoesOnWhereItBrokeOff) {
     EXPECT_EQ(send("ann", Method::put, target + "&offset=4", "456789+").status, 422);
     EXPECT_THAT(send("ann", Method::put, target + "&offset=4", "456789").body, HasSubstr(R"("offset":10)"));
     EXPECT_EQ(keep(code({{"large", bytes}})).status, 201);
+    const auto sizeless = send("ann", Method::put, target.substr(0, target.find('?')) + "?offset=2", "23");
+    EXPECT_EQ(sizeless.status, 422) << "whoever does not say how large it is cannot go on with it";
 }
 
 TEST_F(DataApi, TheQuotaAndAFullDiskAreToldWithBothNumbers) {

@@ -22,6 +22,8 @@ struct HistoryQuery {
     std::optional<JobState> state;                     ///< One of the final ones.
     std::optional<JobId> before;                       ///< Only ids below this one.
     std::size_t limit = 100;
+    std::optional<SubjectName> submitter{};
+    std::optional<SiteName> site{};                    ///< Where it ran last.
 };
 
 /// A finished job with its final bill.

@@ -22,12 +22,17 @@ struct Filter {
     std::optional<ProjectName> project;
     std::optional<JobId> before;
     std::size_t limit = 100;
+    std::optional<SubjectName> submitter;
+    std::optional<SiteName> site;                       ///< Where it runs, or ran last.
 
     [[nodiscard]] std::optional<JobState> one() const {
         JobState wanted{};
         return boost::describe::enum_from_string(state.c_str(), wanted) ? std::optional{wanted} : std::nullopt;
     }
     [[nodiscard]] bool wants_live() const { return state.empty() || state == "live" || (one() && !is_final(*one())); }
+    [[nodiscard]] bool wants(const JobSummary& job) const {
+        return (!submitter || job.submitter == *submitter) && (!site || job.site == *site);
+    }
     [[nodiscard]] bool wants_finished() const { return state.empty() || state == "finished" || (one() && is_final(*one())); }
 };
 
@@ -35,6 +40,8 @@ Filter filter_of(const http::Request& request) {
     Filter filter;
     filter.state = std::string{word(request, "state")};
     if (const auto project = word(request, "project"); !project.empty()) filter.project = ProjectName{std::string{project}};
+    if (const auto submitter = word(request, "submitter"); !submitter.empty()) filter.submitter = SubjectName{std::string{submitter}};
+    if (const auto site = word(request, "site"); !site.empty()) filter.site = SiteName{std::string{site}};
     if (const auto cursor = from_cursor(request)) filter.before = JobId::parse(*cursor);
     filter.limit = page_limit(request);
     return filter;
@@ -56,7 +63,7 @@ Part newest(const Jobs& jobs, const Filter& filter, Take&& take) {
             break;
         }
         --at;
-        if (auto job = take(at->first, at->second)) part.jobs.push_back(std::move(*job));
+        if (auto job = take(at->first, at->second); job && filter.wants(*job)) part.jobs.push_back(std::move(*job));
     }
     return part;
 }
@@ -130,7 +137,8 @@ http::Response answer(Context& context, const http::Request& request, const Filt
     std::uint64_t views = 0;
     if (context.world.history != nullptr && filter.wants_finished()) {
         views = context.world.history->watermark();
-        auto told = context.world.history->list_jobs({found.projects, filter.one(), filter.before, filter.limit});
+        auto told = context.world.history->list_jobs(
+            {found.projects, filter.one(), filter.before, filter.limit, filter.submitter, filter.site});
         if (!told)
             return refuse(503, "history_unavailable", fmt::format("finished jobs cannot be read now: {}; ask again", told.error()),
                           request.target);
@@ -167,6 +175,8 @@ std::vector<Endpoint> job_list_endpoints(Context& context) {
          .summary = "Jobs that one may see, newest first; a page can be short and still have a next",
          .query = {{.name = "project", .doc = "only of this one"},
                    {.name = "state", .kind = Parameter::Kind::word, .doc = "a state, or live, or finished", .words = state_words},
+                   {.name = "submitter", .doc = "only of this subject"},
+                   {.name = "site", .doc = "only what runs there, or ran there last"},
                    limit_parameter,
                    cursor_parameter,
                    min_revision_parameter},

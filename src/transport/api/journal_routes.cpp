@@ -34,6 +34,16 @@ std::span<const std::string_view> event_types() {
     return all;
 }
 
+/// What kinds of event are about: what their names begin with.
+std::span<const std::string_view> event_nouns() {
+    static const auto all = [] {
+        std::set<std::string_view> nouns;
+        for (const auto name : event_types()) nouns.insert(name.substr(0, name.find('_')));
+        return std::vector<std::string_view>{nouns.begin(), nouns.end()};
+    }();
+    return all;
+}
+
 struct AuditQuery {
     std::string actor;
     std::string type;
@@ -186,6 +196,13 @@ Result<Wish, Refusal> wish_of(const control::State& state, const http::Request& 
             return fail(not_found(fmt::format("project {} is not known here; list yours with: weir project list", project), "project"));
         }
     }
+    wish.filter.type = std::string{word(request, "type")};
+    wish.filter.about = std::string{word(request, "about")};
+    if (const auto site = word(request, "site"); !site.empty()) {
+        wish.filter.site = SiteName{std::string{site}};
+        if (!state.sites.contains(wish.filter.site))
+            return fail(not_found(fmt::format("site {} is not known; see: weir site list", site), "site"));
+    }
     if (const auto job = word(request, "job"); !job.empty()) {
         const auto unknown = [&] { return not_found(fmt::format("{} is not known here; list yours with: weir job list", job), "job"); };
         wish.filter.job = JobId::parse(job);
@@ -280,7 +297,10 @@ std::vector<Endpoint> journal_endpoints(Context& context) {
          .summary = "Committed events as they come, as server-sent events; to resume, send Last-Event-ID",
          .query = {{.name = "since", .kind = Parameter::Kind::natural, .doc = "revision after which to begin; absent: now"},
                    {.name = "project", .doc = "only what is this project's"},
-                   {.name = "job", .doc = "only what is this job's"}},
+                   {.name = "job", .doc = "only what is this job's"},
+                   {.name = "site", .doc = "only what is about this site, or happened there"},
+                   {.name = "about", .kind = Parameter::Kind::word, .doc = "only what is about such a thing", .words = event_nouns()},
+                   {.name = "type", .kind = Parameter::Kind::word, .doc = "only of this kind", .words = event_types()}},
          .answer_type = "text/event-stream",
          .problems = {403, 404, 410},
          .handler = [&context](const http::Request& request, http::Reply reply) { watch(context, request, std::move(reply)); }});

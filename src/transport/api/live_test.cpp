@@ -15,8 +15,10 @@ namespace weir::api::test {
 namespace {
 
 using http::Method;
+using testing::AnyOf;
 using testing::HasSubstr;
 using testing::Not;
+using testing::StartsWith;
 
 /// Reads events until `enough` says so.
 std::vector<http::Event> watch(const Town& town, const std::string& person, const std::string& query,
@@ -64,6 +66,30 @@ TEST(Watch, TellsEverybodyWhatIsTheirsInOrder) {
     EXPECT_TRUE(saw_eves);
     const auto one = watch(town, "aud", "?since=" + since + "&job=" + eves, until(1));
     EXPECT_THAT(one[0].data, HasSubstr(eves));
+}
+
+TEST(Watch, TellsOfASiteOfANounOrOfAKindAlone) {
+    Town town;
+    const auto since = std::to_string(town.reader->revision());
+    const auto job = text_of(town.post("ann", "/v1/jobs", Town::job_body()).body, "id");
+    SiteReport nodes;
+    nodes.nodes = {Town::node("n1")};
+    ASSERT_EQ(town.report(nodes).status, 200);
+    ASSERT_TRUE(town.comes("ann", "/v1/jobs/" + job, R"("state":"placed")"));
+    ASSERT_EQ(town.ask("ann", Method::del, "/v1/jobs/" + job).status, 200);
+    const auto told = [&](const std::string& query) {
+        std::set<std::string> names;
+        for (const auto& event : watch(town, "aud", "?since=" + since + query, until(1))) names.insert(event.name);
+        return names;
+    };
+    EXPECT_EQ(told("&type=job_placed"), std::set<std::string>{"job_placed"});
+    for (const auto& name : told("&about=node")) EXPECT_THAT(name, StartsWith("node_"));
+    for (const auto& name : told("&about=job")) EXPECT_THAT(name, StartsWith("job_"));
+    const auto at_site = told("&site=east");
+    EXPECT_FALSE(at_site.contains("job_submitted")) << "which happens nowhere";
+    EXPECT_EQ(told("&site=east&type=job_placed"), std::set<std::string>{"job_placed"});
+    for (const auto* query : {"&site=nowhere", "&type=job", "&about=colours"})
+        EXPECT_THAT(town.get("aud", "/v1/watch?since=" + since + query).status, AnyOf(400, 404)) << query;
 }
 
 TEST(Watch, GoesOnAfterTheLastEventWithoutGapOrRepetition) {

@@ -13,9 +13,10 @@ using http::Method;
 
 Result<std::string, Refusal> list_programmes(const View& view) {
     WEIR_CHECK(control::permit(view.state, view.actor, Action::see_network));
-    return codec::to_json(page_of<Programme>(view.state.programmes, view, [](const ProgrammeName&, const control::OpenedProgramme& opened) {
-        return std::optional{opened.programme};
-    }));
+    return codec::to_json(
+        page_of<Programme>(view.state.programmes, view, [&](const ProgrammeName&, const control::OpenedProgramme& opened) {
+            return wants(view, "funder", opened.programme.funder) ? std::optional{opened.programme} : std::nullopt;
+        }));
 }
 
 Result<std::string, Refusal> get_programme(const View& view) {
@@ -39,11 +40,11 @@ VoucherView view_of(const State& state, const Voucher& voucher) {
 Result<std::string, Refusal> list_vouchers(const View& view) {
     const bool all = sees_all_organisations(view.state, view.actor);
     const auto mine = all ? std::set<OrganisationName>{} : organisations_seen(view.state, view.actor);
-    const auto wanted = word(view.request, "organisation");
     return codec::to_json(
         page_of<VoucherView>(view.state.vouchers, view, [&](const VoucherId&, const Voucher& voucher) -> std::optional<VoucherView> {
             if (!all && !mine.contains(voucher.organisation)) return std::nullopt;
-            if (!wanted.empty() && voucher.organisation.value != wanted) return std::nullopt;
+            if (!wants(view, "organisation", voucher.organisation.value) || !wants(view, "programme", voucher.programme.value))
+                return std::nullopt;
             return view_of(view.state, voucher);
         }));
 }
@@ -155,6 +156,7 @@ std::vector<Endpoint> money_endpoints(Context& context) {
                                            {.pattern = "/v1/programmes",
                                             .name = "list_programmes",
                                             .summary = "Programmes and their terms, by name",
+                                            .query = {{.name = "funder", .doc = "only of this organisation"}},
                                             .problems = {403}},
                                            list_programmes));
     endpoints.push_back(showing<Programme>(context,
@@ -174,7 +176,8 @@ std::vector<Endpoint> money_endpoints(Context& context) {
                                              {.pattern = "/v1/vouchers",
                                               .name = "list_vouchers",
                                               .summary = "Vouchers in force of the organisations that one may see, oldest first",
-                                              .query = {{.name = "organisation", .doc = "only of this one"}}},
+                                              .query = {{.name = "organisation", .doc = "only of this one"},
+                                                        {.name = "programme", .doc = "only of this one"}}},
                                              list_vouchers));
     endpoints.push_back({.method = Method::get,
                          .pattern = "/v1/vouchers/{voucher}",

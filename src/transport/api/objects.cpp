@@ -35,6 +35,7 @@ struct NetworkRolesForm {
 BOOST_DESCRIBE_STRUCT(NetworkRolesForm, (), (subject, roles))
 
 struct ObjectsForm {
+    std::vector<Accelerator> catalogue;
     std::vector<OrganisationForm> organisations;
     std::vector<SiteForm> sites;
     std::vector<ProjectForm> projects;
@@ -44,6 +45,7 @@ struct ObjectsForm {
     static constexpr std::size_t most = 1'000;
     static constexpr std::string_view doc = "Objects of an operator's file. What is not in it is left alone.";
     static constexpr std::array field_rules{
+        codec::Field{.name = "catalogue", .optional = true, .max_length = most},
         codec::Field{.name = "organisations", .optional = true, .max_length = most},
         codec::Field{.name = "sites", .optional = true, .max_length = most},
         codec::Field{.name = "projects", .optional = true, .max_length = most},
@@ -52,7 +54,7 @@ struct ObjectsForm {
         codec::Field{.name = "programmes", .optional = true, .max_length = most},
     };
 };
-BOOST_DESCRIBE_STRUCT(ObjectsForm, (), (organisations, sites, projects, members, roles, programmes))
+BOOST_DESCRIBE_STRUCT(ObjectsForm, (), (catalogue, organisations, sites, projects, members, roles, programmes))
 
 /// One object as it is and as it would be, with every default filled in.
 template <class T>
@@ -61,6 +63,7 @@ struct Compared {
     T after;
     bool changes = true;
 };
+BOOST_DESCRIBE_STRUCT(Compared<Accelerator>, (), (before, after, changes))
 BOOST_DESCRIBE_STRUCT(Compared<OrganisationForm>, (), (before, after, changes))
 BOOST_DESCRIBE_STRUCT(Compared<SiteForm>, (), (before, after, changes))
 BOOST_DESCRIBE_STRUCT(Compared<ProjectForm>, (), (before, after, changes))
@@ -69,6 +72,7 @@ BOOST_DESCRIBE_STRUCT(Compared<NetworkRolesForm>, (), (before, after, changes))
 BOOST_DESCRIBE_STRUCT(Compared<Programme>, (), (before, after, changes))
 
 struct ObjectsView {
+    std::vector<Compared<Accelerator>> catalogue;
     std::vector<Compared<OrganisationForm>> organisations;
     std::vector<Compared<SiteForm>> sites;
     std::vector<Compared<ProjectForm>> projects;
@@ -77,12 +81,11 @@ struct ObjectsView {
     std::vector<Compared<Programme>> programmes;
     std::uint64_t revision = 0;
 };
-BOOST_DESCRIBE_STRUCT(ObjectsView, (), (organisations, sites, projects, members, roles, programmes, revision))
+BOOST_DESCRIBE_STRUCT(ObjectsView, (), (catalogue, organisations, sites, projects, members, roles, programmes, revision))
 
 namespace {
 
 using control::Refusal;
-using control::State;
 
 /// What one has and the other takes are printed alike: equal texts are equal objects.
 template <class T>
@@ -91,59 +94,71 @@ Compared<T> compared(std::optional<T> before, T after) {
     return {std::move(before), std::move(after), changes};
 }
 
-std::optional<OrganisationForm> known(const State& state, const OrganisationForm& form) {
+std::optional<Accelerator> known(const control::Core& core, const Accelerator& form) {
+    const auto found = core.catalogue.find(form.model);
+    return found == core.catalogue.end() ? std::nullopt : std::optional{found->second};
+}
+
+std::optional<OrganisationForm> known(const control::Core& core, const OrganisationForm& form) {
+    const auto& state = core.state;
     const auto found = state.organisations.find(form.name);
     if (found == state.organisations.end()) return std::nullopt;
     const auto& one = found->second;
     return OrganisationForm{one.name, one.kind, one.title, one.credit_code, one.size_class, one.registered_in, one.control_group};
 }
 
-std::optional<SiteForm> known(const State& state, const SiteForm& form) {
+std::optional<SiteForm> known(const control::Core& core, const SiteForm& form) {
+    const auto& state = core.state;
     const auto found = state.sites.find(form.name);
     if (found == state.sites.end()) return std::nullopt;
     const auto& one = found->second.site;
     return SiteForm{one.name, one.owner, one.region, one.tier, one.backend, one.tariff, one.links, one.grid_zone, one.pue_milli, one.open};
 }
 
-std::optional<ProjectForm> known(const State& state, const ProjectForm& form) {
+std::optional<ProjectForm> known(const control::Core& core, const ProjectForm& form) {
+    const auto& state = core.state;
     const auto found = state.projects.find(form.name);
     if (found == state.projects.end()) return std::nullopt;
     const auto& one = found->second;
     return ProjectForm{one.name, one.organisation, one.quota, one.trusted, one.live_jobs_max};
 }
 
-std::optional<MemberForm> known(const State& state, const MemberForm& form) {
+std::optional<MemberForm> known(const control::Core& core, const MemberForm& form) {
+    const auto& state = core.state;
     const auto project = state.members.find(form.project);
     if (project == state.members.end()) return std::nullopt;
     const auto found = project->second.find(form.subject);
     return found == project->second.end() ? std::nullopt : std::optional{MemberForm{form.project, form.subject, found->second}};
 }
 
-std::optional<NetworkRolesForm> known(const State& state, const NetworkRolesForm& form) {
+std::optional<NetworkRolesForm> known(const control::Core& core, const NetworkRolesForm& form) {
+    const auto& state = core.state;
     const auto found = state.network_roles.find(form.subject);
     return found == state.network_roles.end() ? std::nullopt : std::optional{NetworkRolesForm{form.subject, found->second}};
 }
 
-std::optional<Programme> known(const State& state, const Programme& form) {
+std::optional<Programme> known(const control::Core& core, const Programme& form) {
+    const auto& state = core.state;
     const auto found = state.programmes.find(form.name);
     return found == state.programmes.end() ? std::nullopt : std::optional{found->second.programme};
 }
 
-ObjectsView compare(const State& state, ObjectsForm form) {
+ObjectsView compare(const control::Core& core, ObjectsForm form) {
     ObjectsView view;
     const auto all = [&](auto& wanted, auto& told) {
         for (auto& one : wanted) {
-            auto before = known(state, one);
+            auto before = known(core, one);
             told.push_back(compared(std::move(before), std::move(one)));
         }
     };
+    all(form.catalogue, view.catalogue);
     all(form.organisations, view.organisations);
     all(form.sites, view.sites);
     all(form.projects, view.projects);
     all(form.members, view.members);
     all(form.roles, view.roles);
     all(form.programmes, view.programmes);
-    view.revision = state.revision;
+    view.revision = core.state.revision;
     return view;
 }
 
@@ -172,7 +187,7 @@ std::vector<Endpoint> object_endpoints(Context& context) {
              std::uint64_t revision = 0;
              auto text = context.world.reader.ask([&](const control::Core& core) {
                  revision = core.state.revision;
-                 return codec::to_json(compare(core.state, std::move(*form)));
+                 return codec::to_json(compare(core, std::move(*form)));
              });
              reply(show(std::move(text), revision, request));
          }});

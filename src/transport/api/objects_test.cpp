@@ -36,6 +36,28 @@ TEST(Objects, AreComparedWithWhatIsThereAndNothingChanges) {
     EXPECT_EQ(town.get("root", "/v1/projects/speech").status, 404);
 }
 
+TEST(Objects, AModelOfTheCatalogueIsComparedSetAndThenPriced) {
+    Town town;
+    const std::string model = R"({"model":"L40S","vendor":"NVIDIA","stack":"cuda","domestic":false,)"
+                              R"("memory_mib":{"value":49152,"source":"vendor: data sheet, 2023"},"interconnect":"PCIe 4.0"})";
+    const auto site = R"({"name":"west","owner":"owner","region":"cn","tariff":[{"model":"L40S","fen_per_card_hour":500}]})";
+    EXPECT_EQ(town.post("root", "/v1/sites", site).status, 422) << "not known yet";
+    EXPECT_EQ(town.post("ann", "/v1/catalog", model).status, 403);
+    const auto compared = town.post("root", compare, R"({"catalogue":[)" + model + "]}");
+    EXPECT_THAT(compared.body, HasSubstr(R"("catalogue":[{"after":{"model":"L40S",)")) << compared.body;
+    ASSERT_EQ(town.post("root", "/v1/catalog", model).status, 201);
+    EXPECT_EQ(town.post("root", "/v1/catalog", model).status, 200) << "as it is";
+    EXPECT_THAT(town.post("root", compare, R"({"catalogue":[)" + model + "]}").body, HasSubstr(R"("changes":false)"));
+    EXPECT_TRUE(town.comes("ann", "/v1/catalog?vendor=NVIDIA", "L40S"));
+    EXPECT_EQ(town.post("root", "/v1/sites", site).status, 201);
+    for (const auto* bad :
+         {R"({"model":"a:1","vendor":"v","stack":"cuda","domestic":false,"interconnect":""})",
+          R"({"model":"a","vendor":"","stack":"cuda","domestic":false,"interconnect":""})",
+          R"({"model":"a","vendor":"v","stack":"cuda","domestic":false,"interconnect":"","tdp_w":{"value":0,"source":"s"}})",
+          R"({"model":"a","vendor":"v","stack":"cuda","domestic":false,"interconnect":"","tdp_w":{"value":9,"source":""}})"})
+        EXPECT_EQ(town.post("root", "/v1/catalog", bad).status, 422) << bad;
+}
+
 TEST(Objects, AreComparedForOperatorsAlone) {
     Town town;
     const std::string body = R"({"members":[{"project":"rival","subject":"eve","roles":["owner"]}]})";

@@ -29,6 +29,7 @@ TEST(OpenApi, ListsEveryRoute) {
                                           "get /v1/audit",
                                           "get /v1/capacity",
                                           "get /v1/catalog",
+                                          "post /v1/catalog",
                                           "post /v1/deposits",
                                           "get /v1/jobs",
                                           "post /v1/jobs",
@@ -136,7 +137,9 @@ const std::map<std::string, std::string>& good_bodies() {
         {"/v1/jobs", Town::job_body()},
         {"/v1/jobs:estimate", Town::job_body()},
         {"/v1/programmes", codec::to_json(Town::programme("p1"))},
-        {"/v1/objects:compare", R"({"organisations":[{"name":"lab","kind":"university"}],"roles":[{"subject":"kim","roles":["auditor"]}],)"
+        {"/v1/catalog", R"({"model":"X1","vendor":"V","stack":"cuda","domestic":true,"interconnect":"PCIe"})"},
+        {"/v1/objects:compare", R"({"catalogue":[{"model":"A100","vendor":"V","stack":"cuda","domestic":true,"interconnect":"PCIe"}],)"
+                                R"("organisations":[{"name":"lab","kind":"university"}],"roles":[{"subject":"kim","roles":["auditor"]}],)"
                                 R"("projects":[{"name":"vision","organisation":"lab"}],)"
                                 R"("sites":[{"name":"east","owner":"owner","region":"cn"}],)"
                                 R"("members":[{"project":"vision","subject":"ann","roles":["viewer"]}],"programmes":[)" +
@@ -185,6 +188,21 @@ TEST(OpenApi, WhateverIsAskedByItIsAnsweredByIt) {
             if (!elsewhere.contains(name) && !schemas.has_seen("#/components/schemas/" + name)) names.insert(name);
         return names;
     };
+    // Each good body once as it is: what chance does to the town, such as suspending who submits, may spoil it for ever.
+    for (const auto& operation : operations) {
+        const auto good = good_bodies().find(operation.path);
+        if (good == good_bodies().end() || operation.method != "post") continue;
+        for (const std::string person : {"root", "ann", "app", "agent"}) {
+            const auto answer = town.ask(person, method_of(operation.method), target_of(operation, maker), good->second);
+            const auto* declared = operation.value->find("responses")->find(std::to_string(answer.status));
+            ASSERT_NE(declared, nullptr) << operation.path << " " << answer.status;
+            const auto value = codec::read_json(answer.body);
+            ASSERT_TRUE(value) << answer.body;
+            const auto& schema = *schemas.resolve(*declared).find("content")->object()->front().value.find("schema");
+            ASSERT_EQ(schemas.flaw(*value, schema), "") << operation.path << ": " << answer.body;
+            if (answer.status < 300) not_done.erase(operation.method + " " + operation.path);
+        }
+    }
     for (int i = 0; i < 900 || ((!not_done.empty() || !not_met().empty()) && i < 20'000); ++i) {
         const auto& operation = maker.any(operations);
         const auto target = target_of(operation, maker);

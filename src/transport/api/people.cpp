@@ -32,7 +32,8 @@ Result<std::string, Refusal> list_organisations(const View& view) {
     const auto mine = all ? std::set<OrganisationName>{} : organisations_seen(view.state, view.actor);
     return codec::to_json(
         page_of<OrganisationView>(view.state.organisations, view, [&](const OrganisationName& name, const Organisation& one) {
-            return all || mine.contains(name) ? std::optional{view_of(view.state, one)} : std::nullopt;
+            const bool wanted = wants(view, "kind", codec::name_of(one.kind)) && wants(view, "control_group", one.control_group);
+            return wanted && (all || mine.contains(name)) ? std::optional{view_of(view.state, one)} : std::nullopt;
         }));
 }
 
@@ -46,7 +47,8 @@ Result<std::string, Refusal> get_organisation(const View& view) {
 
 Result<std::string, Refusal> list_projects(const View& view) {
     return codec::to_json(page_of<Project>(view.state.projects, view, [&](const ProjectName& name, const Project& one) {
-        return control::may_see(view.state, view.actor, name) ? std::optional{one} : std::nullopt;
+        const bool wanted = wants(view, "organisation", one.organisation.value);
+        return wanted && control::may_see(view.state, view.actor, name) ? std::optional{one} : std::nullopt;
     }));
 }
 
@@ -106,7 +108,8 @@ Result<std::string, Refusal> list_tokens(const View& view) {
         return fail(allowed.error());
     return codec::to_json(page_of<TokenView>(view.state.tokens, view, [&](const TokenId&, const Token& one) -> std::optional<TokenView> {
         const bool own = one.subject == view.actor.subject && !one.site;
-        if (!all && !own) return std::nullopt;
+        if ((!all && !own) || !wants(view, "subject", one.subject.value) || !wants(view, "site", one.site ? one.site->value : ""))
+            return std::nullopt;
         return TokenView{one.id, one.subject, one.scopes, one.site, one.issued_at, one.expires_at};
     }));
 }
@@ -170,7 +173,9 @@ std::vector<Endpoint> token_endpoints(Context& context) {
                            {.pattern = "/v1/tokens",
                             .name = "list_tokens",
                             .summary = "One's own tokens, without their secrets",
-                            .query = {{.name = "all", .kind = Parameter::Kind::flag, .doc = "everybody's, for operators"}},
+                            .query = {{.name = "all", .kind = Parameter::Kind::flag, .doc = "everybody's, for operators"},
+                                      {.name = "subject", .doc = "only of this one"},
+                                      {.name = "site", .doc = "only of this one's agents"}},
                             .problems = {403}},
                            list_tokens));
     endpoints.push_back(making<TokenForm, TokenMade>(
@@ -219,7 +224,12 @@ std::vector<Endpoint> people_endpoints(Context& context) {
     endpoints.push_back(listing<OrganisationView>(context,
                                                   {.pattern = "/v1/organisations",
                                                    .name = "list_organisations",
-                                                   .summary = "Organisations that one may see, by name"},
+                                                   .summary = "Organisations that one may see, by name",
+                                                   .query = {{.name = "kind",
+                                                              .kind = Parameter::Kind::word,
+                                                              .doc = "only such",
+                                                              .words = words_of<OrganisationKind>()},
+                                                             {.name = "control_group", .doc = "only of this one"}}},
                                                   list_organisations));
     endpoints.push_back(showing<OrganisationView>(context,
                                                   {.pattern = "/v1/organisations/{organisation}",
@@ -249,7 +259,12 @@ std::vector<Endpoint> people_endpoints(Context& context) {
             return Change{control::SetProject{project}, codec::to_json(form), "/v1/projects/", {}};
         }));
     endpoints.push_back(listing<Project>(
-        context, {.pattern = "/v1/projects", .name = "list_projects", .summary = "Projects that one may see, by name"}, list_projects));
+        context,
+        {.pattern = "/v1/projects",
+         .name = "list_projects",
+         .summary = "Projects that one may see, by name",
+         .query = {{.name = "organisation", .doc = "only of this one"}}},
+        list_projects));
     endpoints.push_back(showing<ProjectView>(context,
                                              {.pattern = "/v1/projects/{project}",
                                               .name = "get_project",

@@ -35,6 +35,16 @@ std::optional<JobId> job_of(const control::Event& event) {
     }, event);
 }
 
+/// Where an event happened, or which site it is about.
+SiteName site_of(const control::Event& event) {
+    return std::visit([](const auto& one) -> SiteName {
+        if constexpr (requires { one.site.name; }) return one.site.name;
+        else if constexpr (requires { SiteName{one.site}; }) return one.site;
+        else if constexpr (requires { one.placement.site; }) return one.placement.site;
+        else return {};
+    }, event);
+}
+
 struct AudienceOf {
     const State& state;
 
@@ -43,6 +53,7 @@ struct AudienceOf {
     Audience operator()(const control::RolesSet& e) const { return {.project = e.project, .subject = e.subject}; }
     Audience operator()(const control::TokenIssued& e) const { return {.subject = e.token.subject}; }
     Audience operator()(const control::SiteSet&) const { return {.everybody = true}; }
+    Audience operator()(const control::AcceleratorSet&) const { return {.everybody = true}; }
     Audience operator()(const control::SiteReachable&) const { return {.everybody = true}; }
     Audience operator()(const control::ProgrammeOpened&) const { return {.everybody = true}; }
     Audience operator()(const control::VoucherAwarded& e) const { return {.organisation = e.voucher.organisation}; }
@@ -131,8 +142,7 @@ void WatchHub::run() {
 /// Watches that stand at the same place and may see the same get the same bytes, made once.
 struct WatchHub::Group {
     TokenId token;
-    ProjectName project;
-    std::optional<JobId> job;
+    WatchFilter filter;
     friend auto operator<=>(const Group&, const Group&) = default;
 };
 
@@ -141,6 +151,18 @@ struct WatchHub::Portion {
     std::uint64_t upto = 0;
     std::string over;   ///< Why the watch ends; empty: it goes on.
 };
+
+namespace {
+
+/// Whether a filter wants the event, whosesoever it is.
+bool is_of(const WatchLine& line, const WatchFilter& filter) {
+    const bool is_about =
+        filter.about.empty() || (line.type.starts_with(filter.about) && line.type.substr(filter.about.size()).starts_with('_'));
+    return is_about && (!filter.job || line.job == filter.job) && (filter.site.empty() || line.site == filter.site) &&
+           (filter.type.empty() || line.type == filter.type);
+}
+
+}  // namespace
 
 WatchHub::Portion WatchHub::portion_for(const Watch& watch, const WatchWindow* window) {
     Portion portion{{}, watch.sent, {}};
@@ -157,7 +179,7 @@ WatchHub::Portion WatchHub::portion_for(const Watch& watch, const WatchWindow* w
         }
         for (const auto& line : window->lines()) {
             if (!portion.text.empty() && portion.text.size() + line.text.size() > push_bytes) return;
-            const bool is_asked_for = !watch.filter.job || line.job == watch.filter.job;
+            const bool is_asked_for = is_of(line, watch.filter);
             // Whoever may not see everything hears of it once the views can tell whose it is.
             if (is_asked_for && line.is_untold &&
                 (!watch.filter.project.empty() || !control::permit(core.state, watch.actor, Action::see_audit)))
@@ -208,7 +230,7 @@ bool WatchHub::serve_turn(std::vector<std::shared_ptr<Watch>>& watches, const st
             kept = window.move_to(*place);
             portions.clear();
         }
-        const Group group{watch->actor.token, watch->filter.project, watch->filter.job};
+        const Group group{watch->actor.token, watch->filter};
         auto portion = portions.find(group);
         if (portion == portions.end()) portion = portions.emplace(group, portion_for(*watch, kept ? &window : nullptr)).first;
         if (!portion->second.text.empty()) watch->stream.push(portion->second.text);
@@ -226,6 +248,8 @@ WatchLine WatchHub::line_of(const control::Entry& entry) {
     WatchLine line;
     line.revision = entry.revision;
     line.job = job_of(entry.event);
+    line.type = control::type_name(control::type_of(entry.event));
+    line.site = site_of(entry.event);
     std::string data;
     control::write_entry(entry, data);
     if (data.size() > event_bytes_max) {
@@ -233,7 +257,7 @@ WatchLine WatchHub::line_of(const control::Entry& entry) {
                            control::type_of(entry.event), format_utc(entry.at), entry.actor, data.size());
     }
     http::append_event(line.text,
-                       {std::to_string(entry.revision), std::string{control::type_name(control::type_of(entry.event))}, std::move(data)});
+                       {std::to_string(entry.revision), std::string{line.type}, std::move(data)});
     return line;
 }
 

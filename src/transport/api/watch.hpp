@@ -42,6 +42,10 @@ class JournalText;
 struct WatchFilter {
     ProjectName project{};
     std::optional<JobId> job{};
+    SiteName site{};
+    std::string type{};   ///< The name of a kind of event.
+    std::string about{};  ///< A noun that names of kinds begin with: `site` of `site_set`.
+    friend auto operator<=>(const WatchFilter&, const WatchFilter&) = default;
 };
 
 class WatchHub {

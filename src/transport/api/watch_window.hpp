@@ -32,6 +32,8 @@ struct WatchLine {
     std::string text{};
     Audience audience{};
     std::optional<JobId> job{};
+    std::string_view type{};  ///< The name of its kind.
+    SiteName site{};          ///< Where it happened, or which it is about; empty: no site in particular.
     bool is_untold = false;  ///< Nobody can tell now whose job that is.
 };
 

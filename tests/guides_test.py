@@ -24,8 +24,8 @@ import sys
 import tempfile
 import time
 
-GUIDES = ("operator", "provider", "user", "finance")
-SAME_BLOCKS = (("user", "user.zh-CN"),)
+GUIDES = ("operator", "provider", "user", "user-guide/week", "finance")
+SAME_BLOCKS = (("user", "user.zh-CN"), ("user-guide/week", "user-guide/week.zh-CN"))
 COMMAND_S = 60  # far beyond what a command takes on a busy machine
 FIRST_UID, UIDS_PER_RUN, UID_SLOTS = 58_000, 100, 15  # no other test's users
 
@@ -61,7 +61,7 @@ def commands(block):
     for number, line in enumerate(block.lines, block.first):
         if line.startswith("$ "):
             found.append((number, [line[2:]], []))
-        elif line.startswith("> ") and found and not found[-1][2]:
+        elif (line == ">" or line.startswith("> ")) and found and not found[-1][2]:
             found[-1][1].append(line[2:])
         elif found:
             found[-1][2].append(line)
@@ -195,7 +195,7 @@ class Run:
         self.shells = []
         for name in ("work", "lib", "opt"):
             (top / name).mkdir()
-        for name in ("examples", "catalogue"):
+        for name in ("examples", "catalogue", "sdk"):
             (top / "work" / name).symlink_to(options.source / name)
         os.chmod(top, 0o711)  # tasks run under users of their own and must be able to pass through
 
@@ -206,7 +206,7 @@ class Run:
 
     def guide(self, name):
         page = self.options.source / "docs" / f"{name}.md"
-        home = self.top / f"home-{name}"
+        home = self.top / f"home-{name.replace(chr(47), chr(45))}"
         home.mkdir()
         environment = {"HOME": str(home), "PATH": f"{self.options.programs}:{os.environ['PATH']}", "LANG": "C.UTF-8", "TZ": "UTC"}
         shell = Shell(self.top / "work", environment)

@@ -210,16 +210,17 @@ TEST(Jobs, AreEstimatedBeforeTheyAreSubmittedAndWhileTheyWait) {
     Rig rig;
     rig.on("GET /v1/catalog", R"({"items":[{"model":"cpu"}],"revision":1})");
     rig.on("POST /v1/jobs:estimate", R"({"project":"vision","holds":[{"source":"prepaid","per_mille":1000,"amount":1204}],"held_fen":1204,
-        "places":[{"site":"east","model":"cpu","fen_per_card_hour":600,"cost_expected":600,"cost_max":1204,"parts":[],"clauses":[]}],
-        "starts_at":"2026-11-22T06:10:00Z","ends_at":"2026-11-22T06:40:00Z","site":"east","model":"cpu","cost_expected":600,
+        "places":[{"site":"east","model":"cpu","emulated":true,
+        "fen_per_card_hour":600,"cost_expected":600,"cost_max":1204,"parts":[],"clauses":[]}],
+        "starts_at":"2026-11-22T06:10:00Z","ends_at":"2026-11-22T06:40:00Z","site":"east","model":"cpu","emulated":true,"cost_expected":600,
         "text":"an estimate","warnings":[{"code":"x","text":"look here"}],"revision":3})");
     const auto path = rig.write("job.yaml", "name: a\nresources:\n  accelerators: [cpu:2]\nrun: 'true'\n");
     ASSERT_EQ(rig.run({"submit", path, "--project", "vision", "--dry-run"}), 0) << rig.err;
-    EXPECT_THAT(rig.out, HasSubstr("where         east on cpu\n"));
+    EXPECT_THAT(rig.out, HasSubstr("where         east on cpu (emulated)\n"));
     EXPECT_THAT(rig.out, HasSubstr("starts        2026-11-22 06:10:00 UTC (in 10m)\n"));
     EXPECT_THAT(rig.out, HasSubstr("costs         CNY 6.00 as it estimates its length\n"));
     EXPECT_THAT(rig.out, HasSubstr("  of prepaid  CNY 12.04\n"));
-    EXPECT_THAT(rig.out, HasSubstr("east  cpu                6.00        6.00    12.04\n"));
+    EXPECT_THAT(rig.out, HasSubstr("east  cpu (emulated)              6.00        6.00    12.04\n"));
     EXPECT_THAT(rig.err, HasSubstr("warning: look here\n"));
     EXPECT_TRUE(rig.seen("POST").back().find("\"id\"") == std::string::npos) << "nothing is made";
     rig.on(std::string{"GET /v1/jobs/"} + job_a + "/eta", R"({"job":"x","state":"queued","starts_at":"2026-11-22T07:30:00Z",

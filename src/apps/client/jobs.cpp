@@ -101,7 +101,7 @@ Done eta_job(Session& session, const OneAsk& ask) {
     fields.add("starts", when_text(console, eta, "starts_at"));
     fields.add("ends", when_text(console, eta, "ends_at"));
     fields.add("site", text_of(eta, "site"));
-    fields.add("model", text_of(eta, "model"));
+    fields.add("model", model_of(eta));
     fields.add("estimate", text_of(eta, "text"));
     console.out << fields.text(console.width);
     return {};

@@ -90,7 +90,7 @@ Done estimate(Session& session, const JobFile& job, const std::string& project, 
     const auto& told = reply->value;
     Fields fields;
     const auto start = when_text(console, told, "starts_at");
-    fields.add("where", start.empty() ? "" : fmt::format("{} on {}", text_of(told, "site"), text_of(told, "model")));
+    fields.add("where", start.empty() ? "" : fmt::format("{} on {}", text_of(told, "site"), model_of(told)));
     fields.add("starts", start);
     fields.add("ends", when_text(console, told, "ends_at"));
     if (!start.empty()) fields.add("costs", money(integer_of(told, "cost_expected")) + " as it estimates its length");
@@ -105,7 +105,7 @@ Done estimate(Session& session, const JobFile& job, const std::string& project, 
                   {.title = "COSTS YUAN", .align = Align::right},
                   {.title = "AT MOST", .align = Align::right}}};
     for (const auto& place : items_of(told, "places")) {
-        places.add({text_of(place, "site"), text_of(place, "model"), yuan(integer_of(place, "fen_per_card_hour")),
+        places.add({text_of(place, "site"), model_of(place), yuan(integer_of(place, "fen_per_card_hour")),
                     yuan(integer_of(place, "cost_expected")), yuan(integer_of(place, "cost_max"))});
     }
     if (!places.empty()) console.out << '\n' << places.text(console.width);

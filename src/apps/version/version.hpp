@@ -8,9 +8,9 @@
 
 namespace weir {
 
-/// `0.1.0`
+/// `0.3.0`
 [[nodiscard]] std::string_view release();
-/// `0.1.0+5931b0c54e2f`, or the release alone: semantic versioning with the commit as build metadata.
+/// `0.3.0+5931b0c54e2f`, or the release alone: semantic versioning with the commit as build metadata.
 [[nodiscard]] std::string_view version();
 
 }  // namespace weir

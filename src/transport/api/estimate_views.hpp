@@ -19,6 +19,7 @@ struct EtaView {
     std::optional<Instant> ends_at;
     std::optional<SiteName> site;
     std::optional<std::string> model;
+    bool emulated = false;        ///< The site declares such cards and does not have them.
     std::string text;
     Instant as_of;
     std::uint64_t revision = 0;
@@ -27,7 +28,7 @@ struct EtaView {
         "estimated_duration when it must), nothing failed, and nobody submitted or cancelled anything. Times are absent where no place is "
         "found within the time that is looked at; `text` says why.";
 };
-BOOST_DESCRIBE_STRUCT(EtaView, (), (job, state, starts_at, ends_at, site, model, text, as_of, revision))
+BOOST_DESCRIBE_STRUCT(EtaView, (), (job, state, starts_at, ends_at, site, model, emulated, text, as_of, revision))
 
 /// What one source would pay of a run.
 struct PartView {
@@ -41,13 +42,14 @@ BOOST_DESCRIBE_STRUCT(PartView, (), (source, per_mille, amount))
 struct PlaceView {
     SiteName site;
     std::string model;
+    bool emulated = false;        ///< The site declares such cards and does not have them.
     Fen fen_per_card_hour;
     Fen cost_expected;            ///< Of its estimated_duration; without one, of max_duration.
     Fen cost_max;                 ///< Of max_duration and the grace in which it is stopped, or its budget.
     std::vector<PartView> parts;  ///< Of cost_max.
     std::vector<ClauseView> clauses;
 };
-BOOST_DESCRIBE_STRUCT(PlaceView, (), (site, model, fen_per_card_hour, cost_expected, cost_max, parts, clauses))
+BOOST_DESCRIBE_STRUCT(PlaceView, (), (site, model, emulated, fen_per_card_hour, cost_expected, cost_max, parts, clauses))
 
 /// What would follow if the job were submitted now.
 struct EstimateView {
@@ -59,6 +61,7 @@ struct EstimateView {
     std::optional<Instant> ends_at;
     std::optional<SiteName> site;         ///< Where it would begin.
     std::optional<std::string> model;
+    bool emulated = false;
     std::optional<Fen> cost_expected;     ///< There.
     std::string text;
     std::vector<WhyReason> warnings;
@@ -69,6 +72,7 @@ struct EstimateView {
         "words. Times are an estimate, as those of GET /v1/jobs/{job}/eta.";
 };
 BOOST_DESCRIBE_STRUCT(EstimateView, (),
-                      (project, holds, held_fen, places, starts_at, ends_at, site, model, cost_expected, text, warnings, as_of, revision))
+                      (project, holds, held_fen, places, starts_at, ends_at, site, model, emulated, cost_expected, text, warnings,
+                       as_of, revision))
 
 }  // namespace weir::api

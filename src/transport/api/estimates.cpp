@@ -16,6 +16,14 @@
 namespace weir::api {
 namespace {
 
+/// Whether cards of the model are declared at the site, and not there.
+bool is_emulated(const control::State& state, const SiteName& site, const std::string& model) {
+    const auto found = state.sites.find(site);
+    return found != state.sites.end() && std::ranges::any_of(found->second.nodes, [&](const auto& entry) {
+        return std::ranges::any_of(entry.second.cards, [&](const CardGroup& group) { return group.model == model && group.emulated; });
+    });
+}
+
 using control::Actor;
 using control::Forecast;
 using control::ForecastFacts;
@@ -103,6 +111,7 @@ Result<Standing, Refusal> standing_of(Context& context, const http::Request& req
         if (job.placement) {
             standing.view.site = job.placement->site;
             standing.view.model = job.placement->model;
+            standing.view.emulated = job.placement->emulated;
             standing.view.starts_at = job.started_at.value_or(job.since);
             standing.view.ends_at = control::expected_end(job, now);
             standing.view.text = job.spec->estimated_duration ? "it has its place, and ends as it estimates or when it must"
@@ -129,6 +138,8 @@ http::Response eta(Context& context, Forecasts& forecasts, const http::Request& 
             view.ends_at = start->second.ends_at;
             view.site = SiteName{start->second.site};
             view.model = start->second.model;
+            view.emulated = context.world.reader.ask(
+                [&](const control::Core& core) { return is_emulated(core.state, *view.site, *view.model); });
             view.as_of = known->as_of;
             view.text = "an estimate: if what runs ends as it says, nothing fails, and nobody submits anything before it";
         }
@@ -157,7 +168,8 @@ std::vector<PlaceView> places_of(const control::Core& core, const Project& proje
         if (quote.uncovered.value > 0) continue;
         const auto ask = std::ranges::find(spec.resources.accelerators, quote.model, &AcceleratorAsk::model);
         if (ask == spec.resources.accelerators.end()) continue;
-        PlaceView place{quote.site, quote.model, quote.fen_per_card_hour, {}, quote.cost_max, {}, {}};
+        PlaceView place{quote.site,      quote.model, is_emulated(core.state, quote.site, quote.model), quote.fen_per_card_hour, {},
+                        quote.cost_max, {},          {}};
         place.cost_expected =
             std::min(quote.cost_max,
                      control::charge_of(MilliCardSeconds{ask->per_node.value * spec.num_nodes * expected_s}, quote.fen_per_card_hour));
@@ -225,7 +237,10 @@ http::Response estimate(Context& context, const http::Request& request, JobForm 
             view.model = told.model;
             const auto place = std::ranges::find_if(
                 view.places, [&](const PlaceView& one) { return one.site.value == told.site && one.model == told.model; });
-            if (place != view.places.end()) view.cost_expected = place->cost_expected;
+            if (place != view.places.end()) {
+                view.cost_expected = place->cost_expected;
+                view.emulated = place->emulated;
+            }
             view.text = "an estimate: if what runs ends as it says, nothing fails, and nobody submits anything before it";
         }
     }

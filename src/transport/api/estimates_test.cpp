@@ -35,7 +35,8 @@ TEST(Estimates, SayWhereWhenAndForHowMuchAndKeepNothing) {
     ASSERT_EQ(told.status, 200) << told.body;
     EXPECT_THAT(told.body, HasSubstr(R"("holds":[{"source":"prepaid","per_mille":1000,"amount":1204}],"held_fen":1204)"))
         << "two cards for an hour and the grace of ten seconds at six yuan";
-    EXPECT_THAT(told.body, HasSubstr(R"("site":"east","model":"A100","fen_per_card_hour":600,"cost_expected":600,"cost_max":1204)"));
+    EXPECT_THAT(told.body,
+                HasSubstr(R"("site":"east","model":"A100","emulated":true,"fen_per_card_hour":600,"cost_expected":600,"cost_max":1204)"));
     EXPECT_THAT(told.body, HasSubstr(R"("starts_at":")"));
     EXPECT_THAT(told.body, HasSubstr(R"("cost_expected":600,"text":"an estimate:)"));
     EXPECT_THAT(town.get("ann", "/v1/jobs").body, HasSubstr(R"("items":[])"));

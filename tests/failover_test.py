@@ -188,6 +188,20 @@ def main():
         check_nothing_lost(database, "city", writer, "after a leader was frozen past its lease")
 
         two.start()
+        until("the second to stand by", lambda: two.stands_by())
+        gaps = len(writer.gaps)
+        one.process.terminate()  # As an upgrade does: the lease is given back, and nobody waits for its end.
+        until("the leader that was told to end", one.ended)
+        until("the second to lead", two.answers)
+        writer.goes_on()
+        if one.process.returncode != 0:
+            raise Broken(f"a leader that was told to end ended with {one.process.returncode}")
+        handover, writer.gaps[gaps:] = writer.gaps[gaps:], []
+        check_nothing_lost(database, "city", writer, "after the leader was told to end")
+
+        one.start()
+        until("the first to stand by", lambda: one.stands_by())
+        one, two = two, one
         database.stop("immediate")
         until("the leader without a database to end", one.ended)
         database.start()
@@ -216,6 +230,7 @@ def main():
                                 store.replace("postgres@", "postgres:secret@")], capture_output=True, text=True, timeout=PATIENCE_S)
         if again.returncode != 3 or "PGPASSFILE" not in again.stderr or "secret" in again.stderr:
             raise Broken(f"a password on the command line: {again.returncode} {again.stderr}")
+        print(f"handed over in good order, writes were refused for {', '.join(f'{gap:.1f} s' for gap in handover) or 'less than 0.5 s'}")
         print(f"{count} writes acknowledged once each; writes were refused for {', '.join(f'{gap:.1f} s' for gap in writer.gaps)} "
               f"with a lease of {arguments.lease}; copied to a file and back")
     except Exception:

@@ -1,7 +1,7 @@
 // Goal: what the domain accepts, the supervisor takes.
 // Method: jobs at the domain's bounds, made into orders as the agent makes them and judged by the backend's own check; and one step
 // beyond each bound, which the domain refuses.
-#include "adapters/site_process/order.hpp"
+#include "adapters/task_files/order.hpp"
 #include "agent/task_spec.hpp"
 #include "domain/limits.hpp"
 
@@ -65,7 +65,7 @@ std::optional<std::string> fault_of(const JobSpec& spec) {
     record.master_port = 65'535;
     const auto last = static_cast<std::int32_t>(spec.num_nodes - 1);
     const auto order = spec_of(task, record, table, last, {});
-    return order ? site_process::find_fault(*order) : std::optional{order.error()};
+    return order ? task_files::find_fault(*order) : std::optional{order.error()};
 }
 
 TEST(TaskLimits, TheLargestJobIsOneThatASupervisorTakes) {

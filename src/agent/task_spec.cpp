@@ -53,6 +53,7 @@ Result<ports::TaskSpec, std::string> spec_of(const DesiredTask& desired, const G
     ports::TaskSpec spec;
     spec.key = {.job = desired.job.text(), .generation = desired.generation, .node_rank = node_rank};
     spec.project = desired.project.text();
+    spec.node = placed.node.text();
     spec.run = script_of(desired.setup, desired.run);
     spec.environment = desired.envs;
     spec.nnodes = static_cast<std::int32_t>(nodes.size());

@@ -90,6 +90,7 @@ struct Capabilities {
 struct TaskSpec {
     TaskKey key{};
     std::string project{};                             ///< Same alphabet as TaskKey::job.
+    std::string node{};                                ///< Declared name of the node it is placed on; empty: the host itself.
     std::string run{};                                 ///< For /bin/sh -c; not empty.
     std::string workdir{};                             ///< Absolute and below a path the site shares; empty: a directory of the task's own.
     std::vector<std::string> read_only_paths{};        ///< As workdir: made visible, never writable.

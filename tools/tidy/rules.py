@@ -68,10 +68,13 @@ MAY_INCLUDE = {
     "agent": ("base", "codec", "domain", "ports", "supervisor"),
     "apps": None,     # wires all
 }
-# What one adapter may use beside: the wrapper that two stores share, and the vocabulary of events that views print.
+# What one adapter may use beside: the wrapper that two stores share, the vocabulary of events that views print,
+# and the folders of tasks that sites share.
 ALSO = {
     "adapters/store_sqlite": ("adapters/sqlite",),
     "adapters/views_sql": ("adapters/sqlite", "control"),
+    "adapters/site_process": ("adapters/task_files",),
+    "adapters/site_slurm": ("adapters/task_files",),
 }
 NESTED = ("engines", "adapters")   # their folders are rooms of their own, which do not see each other
 

@@ -2,11 +2,11 @@
 // Method: texts as kernels print them; a log that is read while it grows; tools that hang, fail and flood.
 #include "adapters/site_process/cgroups.hpp"
 
-#include "adapters/site_process/log_reader.hpp"
-#include "adapters/site_process/order.hpp"
+#include "adapters/task_files/log_reader.hpp"
+#include "adapters/task_files/order.hpp"
 #include "adapters/site_process/process_site.hpp"
 #include "adapters/site_process/sandbox.hpp"
-#include "adapters/site_process/tool.hpp"
+#include "adapters/task_files/tool.hpp"
 #include "adapters/site_process/users.hpp"
 #include "adapters/site_process/users_claim.hpp"
 #include "base/test_folder.hpp"

@@ -1,11 +1,12 @@
 #include "adapters/site_process/process_site.hpp"
 
 #include "adapters/site_process/cards.hpp"
-#include "adapters/site_process/order.hpp"
+#include "adapters/task_files/lease.hpp"
+#include "adapters/task_files/order.hpp"
 #include "adapters/site_process/sandbox.hpp"
 #include "adapters/site_process/sweep.hpp"
-#include "adapters/site_process/task_folder.hpp"
-#include "adapters/site_process/tool.hpp"
+#include "adapters/task_files/task_folder.hpp"
+#include "adapters/task_files/tool.hpp"
 #include "adapters/site_process/users_claim.hpp"
 #include "supervisor/call_filter.hpp"
 #include "supervisor/status.hpp"
@@ -26,22 +27,10 @@
 #include <unistd.h>
 
 namespace weir::site_process {
-namespace {
-
-constexpr int lock_looks = 100;
-constexpr auto lock_look_every = std::chrono::milliseconds{10};
-
-/// The root's lock, waited for a second at most: where the agent before was killed while it started a supervisor, that child has its locks
-/// until it is a program of its own.
-std::optional<Fd> take_root(int root) {
-    for (int look = 1;; ++look) {
-        auto lock = supervisor::take_lock(root, "agent.lock");
-        if (lock || look == lock_looks) return lock;
-        std::this_thread::sleep_for(lock_look_every);
-    }
-}
-
-}  // namespace
+ProcessSite::ProcessSite(SiteConfig config)
+    : FolderSite{config.root, {.cache_bytes_max = config.cache_bytes_max, .disk_floor_bytes = config.disk_floor_bytes}},
+      config_{std::move(config)},
+      as_root_{geteuid() == 0} {}
 
 BackendResult<std::unique_ptr<ProcessSite>> ProcessSite::open(SiteConfig config) {
     std::unique_ptr<ProcessSite> site{new ProcessSite{std::move(config)}};
@@ -52,7 +41,6 @@ BackendResult<std::unique_ptr<ProcessSite>> ProcessSite::open(SiteConfig config)
 ProcessSite::~ProcessSite() { cgroups_.remove_all(); }
 
 BackendResult<void> ProcessSite::prepare() {
-    as_root_ = geteuid() == 0;
     if (!config_.root.starts_with('/') || !config_.supervisor.starts_with('/')) {
         return refuse(BackendFault::invalid, fmt::format("the site's root `{}` and supervisor `{}` must be absolute paths; write them so",
                                                          config_.root, config_.supervisor));
@@ -72,28 +60,9 @@ BackendResult<void> ProcessSite::prepare() {
 }
 
 BackendResult<void> ProcessSite::prepare_root() {
-    std::error_code ignored;
-    std::filesystem::create_directories(config_.root, ignored);
-    root_ = Fd{::open(config_.root.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC)};
-    if (!root_) return fail(cannot("open the site's root", config_.root, errno));
     const bool shared_group = as_root_ && config_.site_owner.gid != 0;
-    if (as_root_ && fchown(root_.get(), config_.site_owner.uid, config_.site_owner.gid) != 0) {
-        return fail(cannot("change the owner of", config_.root, errno));
-    }
     // Tenants bear the site's group: they pass through to their own folders, and nobody of another site does.
-    if (fchmod(root_.get(), shared_group ? 0710 : 0700) != 0) return fail(cannot("change the mode of", config_.root, errno));
-    auto lock = take_root(root_.get());
-    if (!lock) {
-        return refuse(
-            BackendFault::unavailable,
-            fmt::format("another agent has the site's root {}; stop it first, or give this site a root of its own", config_.root));
-    }
-    lock_ = std::move(*lock);
-    tasks_ = WEIR_TRY(make_folder(root_.get(), tasks_folder, as_root_ ? 0711 : 0700, std::nullopt));
-    list_.read(tasks_.get());
-    remover_ = WEIR_TRY(Remover::open(root_.get()));
-    cache_ = std::make_unique<SiteCache>(root_.get(), config_.cache_bytes_max);
-    return {};
+    return open_root(as_root_ ? std::optional{config_.site_owner} : std::nullopt, shared_group ? 0710 : 0700);
 }
 
 BackendResult<void> ProcessSite::prepare_users() {
@@ -234,10 +203,14 @@ BackendResult<ports::Inventory> ProcessSite::inventory() {
 
 // --- what is observed --------------------------------------------------------------------------------------------------
 
-BackendResult<Fd> ProcessSite::open_task(const ports::TaskKey& key) const {
-    Fd folder = is_safe_name(key.job) ? open_folder(root_.get(), folder_of(key)) : Fd{};
-    if (!folder) return refuse(BackendFault::not_found, fmt::format("there is no task {} here; start it first", key_text(key)));
-    return folder;
+bool ProcessSite::has_begun(int folder) const {
+    const auto record = read_record(folder, boot_id_);
+    return record.status || record.alive;
+}
+
+bool ProcessSite::is_silent(int folder) const {
+    const auto record = read_record(folder, boot_id_);
+    return !record.alive && record.status.has_value();
 }
 
 BackendResult<std::vector<ports::TaskObserved>> ProcessSite::observe() {
@@ -326,44 +299,13 @@ void ProcessSite::forget_ended_watches() {
 
 // --- what is asked of a running task -----------------------------------------------------------------------------------
 
-namespace {
-
-/// Over what is there, for a disk that has no room for another file. For a moment it is no lease at all, and a supervisor goes on with the
-/// one that it read before.
-bool overwrite_lease(int folder, std::string_view text) {
-    const Fd file = open_beneath(folder, supervisor::lease_file, O_WRONLY);
-    const auto put = [&](std::string_view piece, off_t at) {
-        return pwrite(file.get(), piece.data(), piece.size(), at) == std::ssize(piece);
-    };
-    return file && put("-", 0) && put(text.substr(1), 1) && ftruncate(file.get(), std::ssize(text)) == 0 && put(text.substr(0, 1), 0);
-}
-
-}  // namespace
-
-BackendResult<void> ProcessSite::write_lease(int folder, ports::BootInstant deadline) {
-    char known_room[supervisor::lease_bytes_max];
-    if (const auto text = supervisor::read_file(folder, supervisor::lease_file, known_room)) {
-        const auto known = supervisor::parse_lease(*text);
-        if (known && supervisor::lease_end_ns(*known, boot_id_) >= deadline.ns) return {};
-    }
-    supervisor::Lease lease{.deadline_ns = deadline.ns};
-    boot_id_.copy(lease.boot_id, supervisor::boot_id_size);
-    char room[supervisor::lease_bytes_max];
-    const auto text = supervisor::print_lease(lease, room);
-    // A lease need not survive the host: after a restart it is over whatever it says.
-    if (supervisor::replace_file(folder, supervisor::lease_file, "lease.new", text, 0600, supervisor::Durable::no)) return {};
-    const int error = errno;
-    if (overwrite_lease(folder, text)) return {};
-    return fail(cannot("write", "the lease", error));
-}
-
 BackendResult<void> ProcessSite::renew_lease(const ports::TaskKey& key, ports::BootInstant deadline) {
     const Fd folder = WEIR_TRY(open_task(key));
     const auto record = read_record(folder.get(), boot_id_);
     if (record.status && record.status->phase == supervisor::Phase::ended) {
         return refuse(BackendFault::ended, fmt::format("task {} is over; its lease cannot be renewed", key_text(key)));
     }
-    return write_lease(folder.get(), deadline);
+    return write_lease(folder.get(), supervisor::lease_file, boot_id_, deadline);
 }
 
 BackendResult<void> ProcessSite::stop(const ports::TaskKey& key) {
@@ -382,27 +324,12 @@ BackendResult<void> ProcessSite::request_checkpoint(const ports::TaskKey& key) {
 BackendResult<void> ProcessSite::fence(const std::string& job, std::int64_t generation) {
     if (!is_safe_name(job) || generation < 1)
         return refuse(BackendFault::invalid, fmt::format("`{}` at {} is no generation of a job", job, generation));
-    WEIR_TRY(make_folder(tasks_.get(), job, as_root_ ? 0711 : 0700, std::nullopt));
+    WEIR_TRY(make_folder(tasks_.get(), job, passage(), std::nullopt));
     WEIR_CHECK(raise_fence(tasks_.get(), job, generation));
     for (const auto& [key, end] : list_.all()) {
         if (end || key.job != job || key.generation > generation) continue;
         const auto told = tell(key, "kill");
         if (!told && told.error().fault != BackendFault::ended && told.error().fault != BackendFault::not_found) return told;
-    }
-    return {};
-}
-
-BackendResult<void> ProcessSite::shed(const ports::TaskKey& key) {
-    const Fd folder = WEIR_TRY(open_task(key));
-    if (!is_over(folder.get())) {
-        return refuse(BackendFault::refused, fmt::format("task {} has not ended; stop it and observe its end first", key_text(key)));
-    }
-    std::vector<std::string> names{work_folder, temporary_folder, resume_folder};
-    for (auto& name : list_folder(folder.get())) {
-        if (parse_tree_name(name)) names.push_back(std::move(name));
-    }
-    for (const auto& name : names) {
-        if (!remover_->take(folder.get(), name)) return fail(cannot("take away a folder of", key_text(key), errno));
     }
     return {};
 }
@@ -413,17 +340,9 @@ BackendResult<void> ProcessSite::forget(const ports::TaskKey& key) {
     if (record.alive || (record.status && record.status->phase != supervisor::Phase::ended)) {
         return refuse(BackendFault::refused, fmt::format("task {} has not ended; stop it and observe its end first", key_text(key)));
     }
-    WEIR_CHECK(raise_fence(tasks_.get(), key.job, key.generation));
-    Cgroups::remove(read_spec_facts(folder.get()).cgroups);
-    const Fd generation = open_folder(tasks_.get(), fmt::format("{}/{}", key.job, key.generation));
-    if (!generation || !remover_->take(generation.get(), fmt::format("{}", key.node_rank))) {
-        return fail(cannot("take away the folder of", key_text(key), errno));
-    }
-    list_.remove(key);
-    const Fd job = open_folder(tasks_.get(), key.job);
-    // Fails, as it should, while another node of the generation is there.
-    if (job) unlinkat(job.get(), fmt::format("{}", key.generation).c_str(), AT_REMOVEDIR);
-    prune_fences(tasks_.get(), config_.fences_max);
+    const auto cgroups = read_spec_facts(folder.get()).cgroups;
+    WEIR_CHECK(bury_folder(key, config_.fences_max));
+    Cgroups::remove(cgroups);
     return {};
 }
 

@@ -10,11 +10,8 @@
 #pragma once
 
 #include "adapters/site_process/cgroups.hpp"
-#include "adapters/site_process/files.hpp"
-#include "adapters/site_process/remover.hpp"
-#include "adapters/site_process/site_cache.hpp"
-#include "adapters/site_process/task_list.hpp"
 #include "adapters/site_process/users.hpp"
+#include "adapters/task_files/folder_site.hpp"
 #include "ports/site_backend.hpp"
 
 #include <memory>
@@ -23,6 +20,8 @@
 #include <vector>
 
 namespace weir::site_process {
+
+using namespace task_files;  // Files, owners and refusals are called the same here.
 
 /// Cards that are declared instead of detected. They hold a place and have a price; programs compute on the processor.
 struct EmulatedCards {
@@ -52,7 +51,7 @@ struct SiteConfig {
     int sweep_deadline_ms = 5'000;          ///< For leftovers to die in one observation.
 };
 
-class ProcessSite final : public ports::SiteBackend {
+class ProcessSite final : public FolderSite {
 public:
     [[nodiscard]] static BackendResult<std::unique_ptr<ProcessSite>> open(SiteConfig config);
     ~ProcessSite() override;
@@ -66,25 +65,7 @@ public:
     [[nodiscard]] BackendResult<void> signal(const ports::TaskKey& key, int number) override;
     [[nodiscard]] BackendResult<void> request_checkpoint(const ports::TaskKey& key) override;
     [[nodiscard]] BackendResult<void> fence(const std::string& job, std::int64_t generation) override;
-    [[nodiscard]] BackendResult<void> shed(const ports::TaskKey& key) override;
     [[nodiscard]] BackendResult<void> forget(const ports::TaskKey& key) override;
-    [[nodiscard]] BackendResult<ports::LogChunk> read_log(const ports::TaskKey& key, std::int32_t local_rank, ports::LogStream stream,
-                                                          std::int64_t offset, std::int64_t max_bytes) override;
-    [[nodiscard]] BackendResult<std::vector<ports::PublishedCheckpoint>> list_checkpoints(const ports::TaskKey& key) override;
-    [[nodiscard]] BackendResult<ports::CheckpointSize> measure_checkpoint(const ports::TaskKey& key, const std::string& name) override;
-    [[nodiscard]] BackendResult<ports::Checkpoint> inspect_checkpoint(const ports::TaskKey& key, const std::string& name,
-                                                                      ports::Copying& copying) override;
-    [[nodiscard]] BackendResult<int> open_checkpoint_file(const ports::TaskKey& key, const std::string& name,
-                                                          const std::string& path) override;
-    [[nodiscard]] BackendResult<void> install_checkpoint(const ports::TaskKey& key, const std::string& project,
-                                                         const ports::Checkpoint& checkpoint, const ports::FetchFile& fetch,
-                                                         ports::Copying& copying) override;
-    [[nodiscard]] BackendResult<void> install_workdir(const ports::TaskKey& key, const std::string& project, const std::string& name,
-                                                      const Tree& tree, const ports::FetchFile& fetch, ports::Copying& copying) override;
-    [[nodiscard]] BackendResult<Tree> inspect_outputs(const ports::TaskKey& key, std::int64_t bytes_max, ports::Copying& copying) override;
-    [[nodiscard]] BackendResult<int> open_output(const ports::TaskKey& key, const std::string& path) override;
-    [[nodiscard]] BackendResult<ports::DiskUse> measure_task(const ports::TaskKey& key) override;
-    [[nodiscard]] BackendResult<ports::DiskSpace> disk() override;
 
     /// What is amiss with this host or with what the site was told, though it can go on; for the operator.
     [[nodiscard]] const std::vector<std::string>& remarks() const { return remarks_; }
@@ -92,14 +73,14 @@ public:
     /// An epoll descriptor that becomes readable when a supervisor that this object knows has ended: time to observe().
     [[nodiscard]] int change_descriptor() const { return changes_.get(); }
 
-    /// Waits until all that was forgotten is removed: for tests.
-    void await_removal() { remover_->await_empty(); }
-
-    /// The absolute path of a task's outputs, for the agent to copy from with open_beneath() and the like.
-    [[nodiscard]] std::string outputs_path(const ports::TaskKey& key) const;
-
 private:
-    explicit ProcessSite(SiteConfig config) : config_(std::move(config)) {}
+    explicit ProcessSite(SiteConfig config);
+
+    [[nodiscard]] BackendResult<Owner> owner_of(const std::string& project) override;
+    [[nodiscard]] bool has_owners() const override { return as_root_; }
+    [[nodiscard]] bool protects_files() const override { return as_root_ || capabilities_.sandbox; }
+    [[nodiscard]] bool has_begun(int folder) const override;
+    [[nodiscard]] bool is_silent(int folder) const override;
 
     [[nodiscard]] BackendResult<void> prepare();
     [[nodiscard]] BackendResult<void> prepare_root();
@@ -108,29 +89,18 @@ private:
     void prepare_isolation();
 
     [[nodiscard]] BackendResult<void> check(const ports::TaskSpec& task) const;
-    [[nodiscard]] BackendResult<void> check_disk() const;
     [[nodiscard]] bool is_shared(const std::string& path) const;
-    [[nodiscard]] BackendResult<Owner> owner_of(const std::string& project);
-    [[nodiscard]] BackendResult<Fd> make_task_folder(const ports::TaskKey& key, const std::string& project, Owner owner);
-    [[nodiscard]] BackendResult<Fd> open_task(const ports::TaskKey& key) const;
-    [[nodiscard]] BackendResult<void> write_order(int folder, const ports::TaskSpec& task);
     [[nodiscard]] BackendResult<void> write_spec(int folder, const ports::TaskSpec& task, Owner owner);
-    [[nodiscard]] BackendResult<void> write_lease(int folder, ports::BootInstant deadline);
     [[nodiscard]] BackendResult<ports::StartOutcome> launch(int folder, const ports::TaskKey& key);
     [[nodiscard]] BackendResult<void> tell(const ports::TaskKey& key, const std::string& command);
-    [[nodiscard]] BackendResult<void> end_unbegun(int folder);
     void watch(pid_t supervisor);
     void forget_ended_watches();
     void bury(int folder, const ports::TaskKey& key, ports::TaskObserved& observed, const std::vector<std::string>& alive);
 
     SiteConfig config_;
     ports::Capabilities capabilities_;
-    bool as_root_ = false;
+    bool as_root_;
     std::string boot_id_;
-    Fd root_;
-    Fd tasks_;
-    TaskList list_;
-    Fd lock_;
     Fd users_claim_;
     std::vector<std::string> remarks_;
     Fd changes_;
@@ -138,8 +108,6 @@ private:
     std::unique_ptr<Users> users_;
     Cgroups cgroups_;
     std::map<pid_t, Fd> watched_;
-    std::unique_ptr<Remover> remover_;
-    std::unique_ptr<SiteCache> cache_;
 };
 
 }  // namespace weir::site_process

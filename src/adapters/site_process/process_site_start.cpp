@@ -1,8 +1,9 @@
 // The way of an order to a running supervisor, and of a word to one that runs.
-#include "adapters/site_process/order.hpp"
+#include "adapters/task_files/lease.hpp"
+#include "adapters/task_files/order.hpp"
 #include "adapters/site_process/process_site.hpp"
 #include "adapters/site_process/sandbox.hpp"
-#include "adapters/site_process/task_folder.hpp"
+#include "adapters/task_files/task_folder.hpp"
 #include "supervisor/control.hpp"
 #include "supervisor/spec.hpp"
 #include "supervisor/status.hpp"
@@ -118,12 +119,7 @@ BackendResult<void> ProcessSite::check(const ports::TaskSpec& task) const {
                                   "the site for it",
                                   path, config_.shared_paths.size()));
     }
-    const auto fence = read_fence(tasks_.get(), task.key.job);
-    if (task.key.generation <= fence) {
-        return refuse(BackendFault::fenced, fmt::format("generation {} of {} must not start: {} and all before it are fenced here",
-                                                        task.key.generation, task.key.job, fence));
-    }
-    return {};
+    return check_fence(task.key);
 }
 
 BackendResult<Owner> ProcessSite::owner_of(const std::string& project) {
@@ -139,40 +135,6 @@ BackendResult<Owner> ProcessSite::owner_of(const std::string& project) {
                         project, uid, config_.root, config_.site_owner.gid, config_.users.first, config_.users.count));
     }
     return Owner{.uid = uid, .gid = config_.site_owner.gid};
-}
-
-BackendResult<Fd> ProcessSite::make_task_folder(const ports::TaskKey& key, const std::string& project, Owner owner) {
-    const mode_t passage = as_root_ ? 0711 : 0700;
-    const Fd job = WEIR_TRY(make_folder(tasks_.get(), key.job, passage, std::nullopt));
-    const Fd generation = WEIR_TRY(make_folder(job.get(), fmt::format("{}", key.generation), passage, std::nullopt));
-    Fd folder = WEIR_TRY(make_folder(generation.get(), fmt::format("{}", key.node_rank), passage, std::nullopt));
-    list_.add(key);
-    const auto known = read_text(folder.get(), project_file, 64);
-    if (known && *known != project) {
-        return refuse(BackendFault::differs, fmt::format("task {} belongs to project {}, not to {}", key_text(key), *known, project));
-    }
-    if (known) return folder;
-    for (const char* const name : {checkpoints_folder, outputs_folder, work_folder, temporary_folder, resume_folder}) {
-        WEIR_TRY(make_folder(folder.get(), name, 0700, as_root_ ? std::optional{owner} : std::nullopt));
-    }
-    WEIR_TRY(make_folder(folder.get(), manifests_folder, 0700, std::nullopt));
-    if (!supervisor::replace_file(folder.get(), project_file, "project.new", project, 0600, supervisor::Durable::no)) {
-        return fail(cannot("write down the project of", key_text(key), errno));
-    }
-    return folder;
-}
-
-BackendResult<void> ProcessSite::write_order(int folder, const ports::TaskSpec& task) {
-    const auto wanted = order_text(task);
-    const auto known = read_text(folder, order_file, supervisor::spec_bytes_max);
-    if (known == wanted) return {};
-    // Empty: the host went down before it reached the disk, so nothing of this task ran that was told to anybody.
-    if (known && !known->empty()) {
-        return refuse(BackendFault::differs,
-                      fmt::format("task {} was ordered before with another spec; a changed task is a new generation", key_text(task.key)));
-    }
-    if (supervisor::replace_file(folder, order_file, "order.new", wanted, 0600, supervisor::Durable::no)) return {};
-    return fail(cannot("write down the order of", key_text(task.key), errno));
 }
 
 BackendResult<void> ProcessSite::write_spec(int folder, const ports::TaskSpec& task, Owner owner) {
@@ -242,7 +204,7 @@ BackendResult<ports::StartOutcome> ProcessSite::start(const ports::TaskSpec& tas
     WEIR_CHECK(write_order(folder.get(), task));
     const auto record = read_record(folder.get(), boot_id_);
     if (!record.alive && record.status) return ports::StartOutcome::already_ended;
-    WEIR_CHECK(write_lease(folder.get(), task.lease_deadline));
+    WEIR_CHECK(write_lease(folder.get(), supervisor::lease_file, boot_id_, task.lease_deadline));
     if (record.alive) return ports::StartOutcome::already_running;
     WEIR_CHECK(write_spec(folder.get(), task, owner));
     return launch(folder.get(), task.key);
@@ -274,25 +236,11 @@ BackendResult<ports::StartOutcome> ProcessSite::launch(int folder, const ports::
                                                  : fmt::format("the supervisor of task {} said `{}`; try again", key_text(key), line));
 }
 
-/// A task that was ordered and never begun ends here, under the lock that a supervisor would need.
-BackendResult<void> ProcessSite::end_unbegun(int folder) {
-    const auto lock = supervisor::take_lock(folder, supervisor::lock_file);
-    if (!lock) return refuse(BackendFault::unavailable, "the task is just being started; ask again");
-    const auto record = read_record(folder, boot_id_);
-    if (record.status) return {};
-    supervisor::Status status{.phase = supervisor::Phase::ended,
-                              .reason = supervisor::Reason::stopped,
-                              .ended_at_s = supervisor::wall_now_s(),
-                              .ended_ns = supervisor::boot_now_ns()};
-    boot_id_.copy(status.boot_id, supervisor::boot_id_size);
-    return write_end(folder, status);
-}
-
 BackendResult<void> ProcessSite::tell(const ports::TaskKey& key, const std::string& command) {
     const Fd folder = WEIR_TRY(open_task(key));
     const auto record = read_record(folder.get(), boot_id_);
     const bool to_end = command == "stop" || command == "kill";
-    if (!record.status && !record.alive && to_end) return end_unbegun(folder.get());
+    if (!record.status && !record.alive && to_end) return end_unbegun(folder.get(), boot_id_, supervisor::Reason::stopped, "");
     if (!record.alive) return refuse(BackendFault::ended, fmt::format("task {} is over or not begun; observe it", key_text(key)));
     const Fd socket = supervisor::connect_control(folder.get());
     const bool sent = socket && send(socket.get(), command.data(), command.size(), MSG_NOSIGNAL) == std::ssize(command);

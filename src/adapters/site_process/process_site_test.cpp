@@ -3,9 +3,9 @@
 // where this host permits the latter; as root each site has users of its own.
 #include "adapters/site_process/process_site.hpp"
 
-#include "adapters/site_process/disk.hpp"
-#include "adapters/site_process/manifest.hpp"
-#include "adapters/site_process/task_folder.hpp"
+#include "adapters/task_files/disk.hpp"
+#include "adapters/task_files/manifest.hpp"
+#include "adapters/task_files/task_folder.hpp"
 #include "base/random.hpp"
 #include "supervisor/call_filter.hpp"
 #include "supervisor/processes.hpp"

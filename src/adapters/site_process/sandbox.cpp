@@ -1,6 +1,6 @@
 #include "adapters/site_process/sandbox.hpp"
 
-#include "adapters/site_process/tool.hpp"
+#include "adapters/task_files/tool.hpp"
 
 #include <fmt/format.h>
 
@@ -11,6 +11,9 @@
 #include <set>
 
 namespace weir::site_process {
+
+using namespace task_files;
+
 namespace {
 
 /// Folders of the system that are links into /usr on some hosts and folders on others.

@@ -4,7 +4,7 @@
 // free one first, and written down before they are used, so that a project keeps its user for ever. They need no account.
 #pragma once
 
-#include "adapters/site_process/files.hpp"
+#include "adapters/task_files/files.hpp"
 
 #include <map>
 #include <optional>
@@ -14,6 +14,8 @@
 #include <sys/types.h>
 
 namespace weir::site_process {
+
+using namespace task_files;  // Files, owners and refusals are called the same here.
 
 struct UserRange {
     uid_t first = 0;

@@ -7,7 +7,7 @@
 //     <folder>/users.<first>  the root of the site that has, or had, the range from there on: for people
 #pragma once
 
-#include "adapters/site_process/files.hpp"
+#include "adapters/task_files/files.hpp"
 #include "adapters/site_process/users.hpp"
 
 #include <string>

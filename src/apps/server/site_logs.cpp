@@ -1,7 +1,7 @@
 #include "apps/server/site_logs.hpp"
 
-#include "adapters/site_process/log_reader.hpp"
-#include "adapters/site_process/task_folder.hpp"
+#include "adapters/task_files/log_reader.hpp"
+#include "adapters/task_files/task_folder.hpp"
 
 #include <fcntl.h>
 #include <fmt/format.h>
@@ -13,7 +13,7 @@ namespace weir::server {
 
 namespace {
 
-using site_process::Fd;
+using task_files::Fd;
 
 /// The operator named it, so links on the way to it are his. All below it is the site's own: nothing there is trusted to be no link.
 Fd open_root(const std::string& path) { return Fd{::open(path.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC)}; }
@@ -21,8 +21,8 @@ Fd open_root(const std::string& path) { return Fd{::open(path.c_str(), O_RDONLY 
 /// The newest generation of a job that has a folder below a site's root; 0 where there is none.
 std::uint32_t newest_generation(int root, const JobId& job) {
     std::uint32_t newest = 0;
-    const auto folder = site_process::open_folder(root, fmt::format("{}/{}", site_process::tasks_folder, job.text()));
-    for (const auto& name : site_process::list_folder(folder.get())) {
+    const auto folder = task_files::open_folder(root, fmt::format("{}/{}", task_files::tasks_folder, job.text()));
+    for (const auto& name : task_files::list_folder(folder.get())) {
         std::uint32_t generation = 0;
         const auto [end, failed] = std::from_chars(name.data(), name.data() + name.size(), generation);
         if (failed == std::errc{} && end == name.data() + name.size()) newest = std::max(newest, generation);
@@ -31,7 +31,7 @@ std::uint32_t newest_generation(int root, const JobId& job) {
 }
 
 Fd open_task(int root, const api::LogQuery& query, std::uint32_t generation) {
-    return site_process::open_folder(root, site_process::folder_of({.job = query.job.text(),
+    return task_files::open_folder(root, task_files::folder_of({.job = query.job.text(),
                                                                     .generation = generation,
                                                                     .node_rank = static_cast<std::int32_t>(query.node_rank)}));
 }
@@ -68,14 +68,14 @@ Result<api::LogPiece, api::LogError> SiteLogs::read(const api::LogQuery& query) 
                 query.job.text())});
     }
     // Asked first: a task that is over now writes nothing after the look.
-    const bool over = *task && site_process::is_over(task->get());
-    const auto logs = *task ? site_process::open_folder(task->get(), "logs") : Fd{};
+    const bool over = *task && task_files::is_over(task->get());
+    const auto logs = *task ? task_files::open_folder(task->get(), "logs") : Fd{};
     if (!logs) {
         return fail(api::LogError{api::LogFault::unknown,
                                   fmt::format("{} has printed nothing there yet, or its log is gone", query.job.text())});
     }
     const auto stream = fmt::format("{}.{}", query.local_rank, query.stream == api::LogStream::stdout_ ? "out" : "err");
-    const auto chunk = site_process::read_log(logs.get(), stream, static_cast<std::int64_t>(query.offset),
+    const auto chunk = task_files::read_log(logs.get(), stream, static_cast<std::int64_t>(query.offset),
                                               static_cast<std::int64_t>(query.max_bytes));
     const bool at_end = chunk.offset + std::ssize(chunk.bytes) >= chunk.end;
     return api::LogPiece{chunk.bytes, static_cast<std::uint64_t>(chunk.offset), over && at_end};

@@ -5,7 +5,7 @@
 // user's: below a root no link is followed, so that no site can have another's files read.
 #pragma once
 
-#include "adapters/site_process/files.hpp"
+#include "adapters/task_files/files.hpp"
 #include "transport/api/log_source.hpp"
 
 #include <map>
@@ -20,7 +20,7 @@ public:
     [[nodiscard]] Result<api::LogPiece, api::LogError> read(const api::LogQuery& query) override;
 
 private:
-    [[nodiscard]] std::optional<site_process::Fd> task_of(const api::LogQuery& query) const;
+    [[nodiscard]] std::optional<task_files::Fd> task_of(const api::LogQuery& query) const;
     std::map<SiteName, std::string> roots_;
 };
 

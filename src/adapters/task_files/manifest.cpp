@@ -1,13 +1,13 @@
-#include "adapters/site_process/manifest.hpp"
+#include "adapters/task_files/manifest.hpp"
 
-#include "adapters/site_process/files.hpp"
+#include "adapters/task_files/files.hpp"
 
 #include <fmt/format.h>
 
 #include <algorithm>
 #include <charconv>
 
-namespace weir::site_process {
+namespace weir::task_files {
 namespace {
 
 bool by_path(const ports::ManifestEntry& a, const ports::ManifestEntry& b) { return a.path < b.path; }
@@ -60,4 +60,4 @@ ports::Checkpoint make_checkpoint(std::string name, std::vector<ports::ManifestE
     return checkpoint;
 }
 
-}  // namespace weir::site_process
+}  // namespace weir::task_files

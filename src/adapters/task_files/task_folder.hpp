@@ -1,4 +1,4 @@
-// adapters/site_process/task_folder.hpp: where a task's files are, and what they say.
+// adapters/task_files/task_folder.hpp: where a task's files are, and what they say.
 //
 //     <root>/                         0710 (0700 where the agent is no root), of the site's user
 //       agent.lock                    held by the one agent of this root
@@ -17,7 +17,7 @@
 // It answers one question: what is known of this task on disk?
 #pragma once
 
-#include "adapters/site_process/files.hpp"
+#include "adapters/task_files/files.hpp"
 #include "ports/site_backend.hpp"
 #include "supervisor/status.hpp"
 
@@ -25,7 +25,7 @@
 #include <string>
 #include <vector>
 
-namespace weir::site_process {
+namespace weir::task_files {
 
 inline constexpr const char* order_file = "order";
 inline constexpr const char* project_file = "project";
@@ -79,4 +79,4 @@ struct SpecFacts {
 
 [[nodiscard]] ports::TaskObserved observe_record(const ports::TaskKey& key, const TaskRecord& record);
 
-}  // namespace weir::site_process
+}  // namespace weir::task_files

@@ -1,4 +1,4 @@
-// adapters/site_process/task_list.hpp: which tasks have a folder here, and what was seen of those that are over.
+// adapters/task_files/task_list.hpp: which tasks have a folder here, and what was seen of those that are over.
 //
 // It answers one question: what need not be read from the disk again? Only the agent that holds the root makes and removes the
 // folders of tasks, and an end that was written down never changes: a site that keeps the folders of ten thousand ended tasks
@@ -12,7 +12,7 @@
 #include <optional>
 #include <vector>
 
-namespace weir::site_process {
+namespace weir::task_files {
 
 /// Any thread may call.
 class TaskList {
@@ -36,4 +36,4 @@ private:
     std::map<ports::TaskKey, std::optional<ports::TaskObserved>> known_;
 };
 
-}  // namespace weir::site_process
+}  // namespace weir::task_files

@@ -1,4 +1,4 @@
-// adapters/site_process/checkpoints.hpp: the checkpoints in a folder that a tenant writes, believed only after a look.
+// adapters/task_files/checkpoints.hpp: the checkpoints in a folder that a tenant writes, believed only after a look.
 //
 // It answers one question: is this checkpoint what it says it is, byte for byte? Copying it to the network's store is the
 // agent's work, through open_checkpoint_file().
@@ -8,7 +8,7 @@
 // name that was used before is another checkpoint, and not a change of the first.
 #pragma once
 
-#include "adapters/site_process/files.hpp"
+#include "adapters/task_files/files.hpp"
 #include "ports/site_backend.hpp"
 
 #include <cstdint>
@@ -16,7 +16,7 @@
 #include <string>
 #include <vector>
 
-namespace weir::site_process {
+namespace weir::task_files {
 
 /// Names in the folder of a task's checkpoints, of whatever kind: it is looked at several times a second.
 inline constexpr std::size_t checkpoint_names_max = 1000;
@@ -50,4 +50,4 @@ inline constexpr std::size_t checkpoint_names_max = 1000;
 /// Every plain file below a folder, read for its digest; names at its top that begin with .weir- are left out. At most `bytes_max` bytes.
 [[nodiscard]] BackendResult<Tree> collect_tree(int folder, std::int64_t bytes_max, ports::Copying& copying);
 
-}  // namespace weir::site_process
+}  // namespace weir::task_files

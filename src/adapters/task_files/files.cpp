@@ -1,4 +1,4 @@
-#include "adapters/site_process/files.hpp"
+#include "adapters/task_files/files.hpp"
 
 #include <fmt/format.h>
 
@@ -13,7 +13,7 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
-namespace weir::site_process {
+namespace weir::task_files {
 
 BackendError cannot(std::string_view what, std::string_view path, int error) {
     return {.fault = BackendFault::unavailable,
@@ -151,4 +151,4 @@ bool is_safe_path(std::string_view path) {
     }
 }
 
-}  // namespace weir::site_process
+}  // namespace weir::task_files

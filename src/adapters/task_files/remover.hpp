@@ -1,4 +1,4 @@
-// adapters/site_process/remover.hpp: what is not needed any more, removed beside everything else.
+// adapters/task_files/remover.hpp: what is not needed any more, removed beside everything else.
 //
 // It answers one question: how does a folder of a tenant's disappear, however many files it has and however deep they lie? Which
 // folder may go is the site's to say. It is renamed into a folder of the root, which takes no time, and a thread empties that folder:
@@ -10,12 +10,12 @@
 // `removed`: no recursion, two descriptors. Nothing is followed.
 #pragma once
 
-#include "adapters/site_process/files.hpp"
+#include "adapters/task_files/files.hpp"
 
 #include <memory>
 #include <string>
 
-namespace weir::site_process {
+namespace weir::task_files {
 
 inline constexpr const char* removed_folder = "removed";
 
@@ -39,4 +39,4 @@ private:
     std::unique_ptr<Impl> impl_;
 };
 
-}  // namespace weir::site_process
+}  // namespace weir::task_files

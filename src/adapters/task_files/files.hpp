@@ -1,4 +1,4 @@
-// adapters/site_process/files.hpp: files that a tenant may have made, read without trusting him.
+// adapters/task_files/files.hpp: files that a tenant may have made, read without trusting him.
 //
 // It answers one question: is this name really the plain file that it claims to be? The agent may be root and the tenant may
 // put links, devices and FIFOs wherever he can write; so every path below a task's directory is opened beneath a descriptor,
@@ -17,7 +17,7 @@
 #include <sys/stat.h>
 #include <sys/types.h>
 
-namespace weir::site_process {
+namespace weir::task_files {
 
 using ports::BackendError;
 using ports::BackendFault;
@@ -61,4 +61,4 @@ struct Owner {
 /// Relative, at most 1024 bytes, no empty, "." or ".." part, no control character.
 [[nodiscard]] bool is_safe_path(std::string_view path);
 
-}  // namespace weir::site_process
+}  // namespace weir::task_files

@@ -1,4 +1,4 @@
-#include "adapters/site_process/remover.hpp"
+#include "adapters/task_files/remover.hpp"
 
 #include <fmt/format.h>
 
@@ -23,7 +23,7 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
-namespace weir::site_process {
+namespace weir::task_files {
 namespace {
 
 using Clock = std::chrono::steady_clock;
@@ -195,4 +195,4 @@ void Remover::await_empty() {
     impl_->changed_.wait(lock, [&] { return impl_->is_empty_; });
 }
 
-}  // namespace weir::site_process
+}  // namespace weir::task_files

@@ -1,8 +1,8 @@
 // Goal: a checkpoint is believed only if every byte of it is what its manifest says, and nothing outside it is ever read.
 // Method: checkpoints as a task would write them, good and with one thing wrong each.
-#include "adapters/site_process/checkpoints.hpp"
+#include "adapters/task_files/checkpoints.hpp"
 
-#include "adapters/site_process/manifest.hpp"
+#include "adapters/task_files/manifest.hpp"
 #include "base/test_folder.hpp"
 
 #include <gmock/gmock.h>
@@ -20,7 +20,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-namespace weir::site_process {
+namespace weir::task_files {
 namespace {
 
 namespace fs = std::filesystem;
@@ -441,4 +441,4 @@ TEST_F(Checkpoints, AReadingThatIsCalledOffEndsAtTheNextPiece) {
 }
 
 }  // namespace
-}  // namespace weir::site_process
+}  // namespace weir::task_files

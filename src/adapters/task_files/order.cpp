@@ -1,10 +1,10 @@
-#include "adapters/site_process/order.hpp"
+#include "adapters/task_files/order.hpp"
 
 #include "supervisor/spec.hpp"
 
 #include <fmt/format.h>
 
-namespace weir::site_process {
+namespace weir::task_files {
 namespace {
 
 const char* stack_name(ports::CardStack stack) {
@@ -122,4 +122,4 @@ std::optional<std::string> find_fault(const ports::TaskSpec& task) {
     return fmt::format("{}{}{}", error->key, *error->key == '\0' ? "" : ": ", supervisor::describe(error->fault));
 }
 
-}  // namespace weir::site_process
+}  // namespace weir::task_files

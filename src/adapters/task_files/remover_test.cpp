@@ -1,6 +1,6 @@
 // Goal: whatever a tenant left is removed in the end, by whom it may concern, and nothing beside it.
 // Method: folders below a temporary root; a thread that is waited for by its own word.
-#include "adapters/site_process/remover.hpp"
+#include "adapters/task_files/remover.hpp"
 
 #include "base/test_folder.hpp"
 
@@ -14,7 +14,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-namespace weir::site_process {
+namespace weir::task_files {
 namespace {
 
 namespace fs = std::filesystem;
@@ -86,4 +86,4 @@ TEST_F(RemoverTest, AnAgentThatEndsDoesNotWait) {
 }
 
 }  // namespace
-}  // namespace weir::site_process
+}  // namespace weir::task_files

@@ -1,6 +1,6 @@
-#include "adapters/site_process/log_reader.hpp"
+#include "adapters/task_files/log_reader.hpp"
 
-#include "adapters/site_process/files.hpp"
+#include "adapters/task_files/files.hpp"
 
 #include <algorithm>
 #include <charconv>
@@ -8,7 +8,7 @@
 #include <fcntl.h>
 #include <unistd.h>
 
-namespace weir::site_process {
+namespace weir::task_files {
 namespace {
 
 /// Beyond what any task prints, and twice as much is still an offset: a site can give its files any name and any size.
@@ -74,4 +74,4 @@ ports::LogChunk read_log(int logs, const std::string& stream, std::int64_t offse
     return chunk;
 }
 
-}  // namespace weir::site_process
+}  // namespace weir::task_files

@@ -1,6 +1,6 @@
 // Goal: a task gets exactly the tree that was ordered, what was there before is not fetched again, and what rots is.
 // Method: a real folder; the network's store is a map that counts what is asked of it.
-#include "adapters/site_process/site_cache.hpp"
+#include "adapters/task_files/site_cache.hpp"
 
 #include "base/test_folder.hpp"
 
@@ -16,7 +16,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-namespace weir::site_process {
+namespace weir::task_files {
 namespace {
 
 namespace fs = std::filesystem;
@@ -141,4 +141,4 @@ TEST_F(SiteCacheTest, ACopyThatIsCalledOffLeavesNoFolder) {
 }
 
 }  // namespace
-}  // namespace weir::site_process
+}  // namespace weir::task_files

@@ -1,8 +1,8 @@
-#include "adapters/site_process/task_list.hpp"
+#include "adapters/task_files/task_list.hpp"
 
-#include "adapters/site_process/task_folder.hpp"
+#include "adapters/task_files/task_folder.hpp"
 
-namespace weir::site_process {
+namespace weir::task_files {
 
 void TaskList::read(int tasks) {
     const auto keys = list_keys(tasks);
@@ -37,4 +37,4 @@ std::vector<TaskList::Known> TaskList::all() const {
     return all;
 }
 
-}  // namespace weir::site_process
+}  // namespace weir::task_files

@@ -1,6 +1,6 @@
-#include "adapters/site_process/checkpoints.hpp"
+#include "adapters/task_files/checkpoints.hpp"
 
-#include "adapters/site_process/manifest.hpp"
+#include "adapters/task_files/manifest.hpp"
 #include "base/quantity.hpp"
 
 #include <fmt/format.h>
@@ -18,7 +18,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-namespace weir::site_process {
+namespace weir::task_files {
 namespace {
 
 constexpr int folder_depth_max = 16;
@@ -451,4 +451,4 @@ BackendResult<void> install_checkpoint(int folder, const ports::Checkpoint& chec
     return {};
 }
 
-}  // namespace weir::site_process
+}  // namespace weir::task_files

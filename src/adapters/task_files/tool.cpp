@@ -1,4 +1,4 @@
-#include "adapters/site_process/tool.hpp"
+#include "adapters/task_files/tool.hpp"
 
 #include "supervisor/system.hpp"
 
@@ -13,7 +13,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-namespace weir::site_process {
+namespace weir::task_files {
 namespace {
 
 constexpr std::int64_t millisecond_ns = 1'000'000;
@@ -99,4 +99,4 @@ ToolAnswer run_tool(const std::vector<std::string>& arguments, int deadline_ms, 
     return answer;
 }
 
-}  // namespace weir::site_process
+}  // namespace weir::task_files

@@ -1,4 +1,4 @@
-#include "adapters/site_process/task_folder.hpp"
+#include "adapters/task_files/task_folder.hpp"
 
 #include "supervisor/processes.hpp"
 #include "supervisor/spec.hpp"
@@ -13,7 +13,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-namespace weir::site_process {
+namespace weir::task_files {
 namespace {
 
 template <class Number>
@@ -185,4 +185,4 @@ ports::TaskObserved observe_record(const ports::TaskKey& key, const TaskRecord& 
     return observed;
 }
 
-}  // namespace weir::site_process
+}  // namespace weir::task_files

@@ -1,4 +1,4 @@
-// adapters/site_process/site_cache.hpp: files of folders that jobs began in, kept at the site by digest, and folders made of them.
+// adapters/task_files/site_cache.hpp: files of folders that jobs began in, kept at the site by digest, and folders made of them.
 //
 //     <root>/cache/<project>/ab/cdef...        0444, of the agent's user; with .x at its end 0555
 //
@@ -8,7 +8,7 @@
 // the cache loses what was used longest ago. Projects share nothing: what one's task could change, its own tasks alone would see.
 #pragma once
 
-#include "adapters/site_process/files.hpp"
+#include "adapters/task_files/files.hpp"
 #include "domain/tree.hpp"
 #include "ports/copying.hpp"
 #include "ports/site_backend.hpp"
@@ -20,7 +20,7 @@
 #include <string>
 #include <utility>
 
-namespace weir::site_process {
+namespace weir::task_files {
 
 class SiteCache {
 public:
@@ -54,4 +54,4 @@ private:
     std::set<std::string> compared_;       ///< With their digest, in this life.
 };
 
-}  // namespace weir::site_process
+}  // namespace weir::task_files

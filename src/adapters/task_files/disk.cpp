@@ -1,4 +1,4 @@
-#include "adapters/site_process/disk.hpp"
+#include "adapters/task_files/disk.hpp"
 
 #include <algorithm>
 #include <cerrno>
@@ -8,7 +8,7 @@
 #include <sys/statvfs.h>
 #include <unistd.h>
 
-namespace weir::site_process {
+namespace weir::task_files {
 namespace {
 
 constexpr std::int64_t block_bytes = 4096;
@@ -72,4 +72,4 @@ std::optional<std::int64_t> free_bytes(int folder) {
     return static_cast<std::int64_t>(found.f_bavail) * static_cast<std::int64_t>(found.f_frsize);
 }
 
-}  // namespace weir::site_process
+}  // namespace weir::task_files

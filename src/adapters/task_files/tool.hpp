@@ -1,4 +1,4 @@
-// adapters/site_process/tool.hpp: runs a program of the host and takes what it prints, but waits for it only so long.
+// adapters/task_files/tool.hpp: runs a program of the host and takes what it prints, but waits for it only so long.
 //
 // It answers one question: what did it say? A driver's tool may hang in the kernel for ever; it is then killed and left to
 // the kernel, and the answer is that there was none.
@@ -8,7 +8,7 @@
 #include <string>
 #include <vector>
 
-namespace weir::site_process {
+namespace weir::task_files {
 
 enum class ToolEnd : std::uint8_t {
     exited = 1,
@@ -25,4 +25,4 @@ struct ToolAnswer {
 /// Runs arguments[0], looked up in PATH, with a clean environment, no input and no terminal.
 [[nodiscard]] ToolAnswer run_tool(const std::vector<std::string>& arguments, int deadline_ms, std::size_t bytes_max = 1 << 20);
 
-}  // namespace weir::site_process
+}  // namespace weir::task_files

@@ -1,4 +1,4 @@
-#include "adapters/site_process/site_cache.hpp"
+#include "adapters/task_files/site_cache.hpp"
 
 #include <fmt/format.h>
 #include <openssl/evp.h>
@@ -14,7 +14,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-namespace weir::site_process {
+namespace weir::task_files {
 namespace {
 
 constexpr const char* cache_folder = "cache";
@@ -204,4 +204,4 @@ void SiteCache::trim() {
     }
 }
 
-}  // namespace weir::site_process
+}  // namespace weir::task_files

@@ -1,16 +1,16 @@
-// adapters/site_process/order.hpp: a task as it was ordered, and as the supervisor reads it.
+// adapters/task_files/order.hpp: a task as it was ordered, and as the supervisor reads it.
 //
 // It answers one question: what exactly is asked for? order_text() is a spec's identity: two orders for one key are the same
 // if these texts are. spec_text() adds what this host decided: users, folders, sandbox, limits.
 #pragma once
 
-#include "adapters/site_process/files.hpp"
+#include "adapters/task_files/files.hpp"
 #include "ports/site_backend.hpp"
 
 #include <string>
 #include <vector>
 
-namespace weir::site_process {
+namespace weir::task_files {
 
 /// What the host adds to an order.
 struct HostPart {
@@ -27,7 +27,7 @@ struct HostPart {
     std::vector<std::string> cgroups{};
 };
 
-/// Everything of an order but its lease, in one canonical form.
+/// Everything of an order but its lease and its node (of which a site of hosts has none), in one canonical form.
 [[nodiscard]] std::string order_text(const ports::TaskSpec& task);
 
 /// The spec file (supervisor/spec.hpp).
@@ -39,4 +39,4 @@ struct HostPart {
 /// `job/generation/node_rank`.
 [[nodiscard]] std::string key_text(const ports::TaskKey& key);
 
-}  // namespace weir::site_process
+}  // namespace weir::task_files

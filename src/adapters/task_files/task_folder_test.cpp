@@ -1,6 +1,6 @@
 // Goal: what a site keeps of old jobs has a bound, and what is pruned is never what still matters; instants of another boot are none.
 // Method: fences below a temporary folder with times set by hand; a status as a supervisor writes it.
-#include "adapters/site_process/task_folder.hpp"
+#include "adapters/task_files/task_folder.hpp"
 
 #include "base/test_folder.hpp"
 
@@ -12,7 +12,7 @@
 
 #include <fcntl.h>
 
-namespace weir::site_process {
+namespace weir::task_files {
 namespace {
 
 namespace fs = std::filesystem;
@@ -75,4 +75,4 @@ TEST(TaskRecord, WhenATaskBeganAndEndedIsKnownInItsOwnBootAlone) {
 }
 
 }  // namespace
-}  // namespace weir::site_process
+}  // namespace weir::task_files

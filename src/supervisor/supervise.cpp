@@ -1,5 +1,6 @@
 #include "supervisor/supervise.hpp"
 
+#include "supervisor/asked.hpp"
 #include "supervisor/text.hpp"
 
 #include <algorithm>
@@ -57,6 +58,7 @@ private:
     [[nodiscard]] std::int64_t last_ns() const { return later(lease_ns_, spec_.kill_grace_s * second_ns); }
     void reap();
     void read_lease();
+    void read_asked();
     void beat(std::int64_t now_ns);
     void arm_timer();
     void settle();
@@ -85,6 +87,7 @@ private:
     Fence fence_;
     std::array<LogRing, 2 * processes_max> rings_;
     std::int64_t lease_ns_ = 0;
+    Asked done_;                       ///< Of what was asked for by the file.
     std::int64_t asked_lease_ns_ = 0;  ///< The lease for whose end a checkpoint was asked for.
     std::int64_t stop_ns_ = never_ns;  ///< When the task has run as long as it may.
     std::int64_t grace_ns_ = never_ns;
@@ -417,6 +420,7 @@ void Supervisor::take_time() {
     if (now_ns >= beat_ns_) {
         beat(now_ns);
         read_lease();  // here, and not at its end alone: the fence goes by what was read
+        read_asked();
     }
     if (status_.phase == Phase::stopping) {
         if (now_ns >= grace_ns_) over_ = true;
@@ -448,6 +452,23 @@ void Supervisor::beat(std::int64_t now_ns) {
     text.add_padded(metered_s(ended_by_ns(now_ns)), 20).add("\n");
     (void)!pwrite(alive_.get(), text.view().data(), text.view().size(), 0);
     beat_ns_ = started_ns_ + (metered_s(now_ns) + 1) * second_ns;
+}
+
+/// What an agent on another host asks for; once a second.
+void Supervisor::read_asked() {
+    char room[asked_bytes_max];
+    const auto text = read_file(directory_.get(), asked_file, room);
+    const auto asked = text ? parse_asked(*text) : std::nullopt;
+    if (!asked) return;
+    if (asked->checkpoints > done_.checkpoints && request_checkpoint() >= 0) done_.checkpoints = asked->checkpoints;
+    if (asked->signals > done_.signals && asked->signal >= 1 && asked->signal <= 64) {
+        const Family family{.first = launched_.pid, .wrapped = spec_.wrapper.size > 0};
+        (void)signal_tenant(family, static_cast<int>(asked->signal), false);
+        done_.signals = asked->signals;
+    }
+    if (asked->end == done_.end) return;
+    done_.end = asked->end;
+    if (asked->end != Asked::End::none) begin_stop(Reason::stopped, asked->end == Asked::End::kill ? 0 : spec_.kill_grace_s);
 }
 
 void Supervisor::take_commands() {

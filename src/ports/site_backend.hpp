@@ -83,6 +83,7 @@ struct Capabilities {
     bool cpu_limit = false;
     bool process_limit = false;
     bool fractions = false;            ///< A card can be shared by several tasks.
+    bool nodes_come_and_go = false;    ///< Somebody else takes nodes in and out of service: look at them often.
     bool checkpoints_beside = false;   ///< The calls that read and write much may run on other threads.
     std::vector<std::string> isolation{};///< One plain statement for each thing that is, or is not, enforced.
 };

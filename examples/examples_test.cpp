@@ -79,6 +79,14 @@ TEST(Examples, EverySiteAndItsNodesMayBeDeclared) {
     }
 }
 
+TEST(Examples, EveryAgentMayBeRun) {
+    for (const auto& path : files("examples/agents", ".yaml")) {
+        const auto config = read_file<agent::AgentConfig>(path);
+        EXPECT_EQ(config.backend == Backend::slurm, config.slurm.has_value()) << path;
+        EXPECT_FALSE(config.nodes.empty()) << path;
+    }
+}
+
 TEST(Examples, TheProgrammeMayBeLoaded) {
     for (const auto& path : files("examples/programmes", ".yaml")) expect_flawless(flaws(read_file<Programme>(path)), path);
 }

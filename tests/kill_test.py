@@ -36,7 +36,7 @@ SITE = """name: {name}
 owner: {name}-owner
 region: cn/sichuan/chengdu
 tier: {tier}
-backend: process
+backend: {backend}
 tariff: [{{model: L20, fen_per_card_hour: 90000}}]
 grid_zone: cn-sc
 pue_milli: 1200
@@ -346,7 +346,7 @@ class Network:
         programme = pathlib.Path(self.source, "examples/programmes/demo-2026.yaml").read_text()
         for site, tier in SITES.items():
             post("/v1/organisations", {"name": f"{site}-owner", "kind": "enterprise", "registered_in": "cn/sichuan/chengdu"})
-            self.operator.must("POST", "/v1/sites", SITE.format(name=site, tier=tier), "application/yaml")
+            self.operator.must("POST", "/v1/sites", SITE.format(name=site, tier=tier, backend=self.backend_of(site)), "application/yaml")
         self.operator.must("POST", "/v1/programmes", programme, "application/yaml")
         vouchers = {}
         for project in PROJECTS:
@@ -361,6 +361,9 @@ class Network:
         for site in SITES:
             until(f"{site} to join", lambda: self.agents[site].check() or self.nodes_of(site) > 0, 30)
         return post("/v1/tokens", {"subject": "ann", "scopes": ["read", "write"]})["secret"], vouchers
+
+    def backend_of(self, _):
+        return "process"
 
     def nodes_of(self, site):
         return int(self.operator.must("GET", f"/v1/sites/{site}")["nodes"])

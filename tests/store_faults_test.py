@@ -91,7 +91,8 @@ class House:
                            ("/v1/projects", {"name": "vision", "organisation": "lab"}),
                            ("/v1/deposits", {"organisation": "lab", "amount": 1_000_000_000})):
             self.http.must("POST", path, json.dumps(body))
-        self.http.must("POST", "/v1/sites", SITE.format(name="east", tier="core").replace("east-owner", "lab"), "application/yaml")
+        site = SITE.format(name="east", tier="core", backend="process").replace("east-owner", "lab")
+        self.http.must("POST", "/v1/sites", site, "application/yaml")
         self.http.must("PUT", "/v1/projects/vision/members/operator", json.dumps({"roles": ["owner"]}))
         return self
 

@@ -38,6 +38,7 @@ constexpr std::int64_t moving_ms = 25;      ///< Between looks while something i
 constexpr std::int64_t heartbeat_ms_before_terms = 1000;
 constexpr std::int64_t first_list_within_ms = 3000;  ///< The first report waits so long for what was ordered before it.
 constexpr std::int64_t inventory_every_ms = 300'000;
+constexpr std::int64_t shared_inventory_every_ms = 5'000;  ///< Where somebody else takes nodes in and out; also after one that failed.
 constexpr std::int64_t backoff_ms_min = 200;
 constexpr std::int64_t backoff_ms_max = 5000;
 
@@ -213,11 +214,13 @@ public:
     Loop(const AgentConfig& config, const AgentParts& parts, const Bell& bell, Reconciler reconciler, Listener& listener,
          std::uint64_t seed)
         : config_{config}, parts_{parts}, bell_{bell}, reconciler_{std::move(reconciler)}, listener_{listener}, backoff_{seed} {
-        if (parts.backend.capabilities().checkpoints_beside) disk_.emplace(parts.backend, [&bell] { bell.ring(); });
+        const auto can = parts.backend.capabilities();
+        nodes_come_and_go_ = can.nodes_come_and_go;
+        if (can.checkpoints_beside) disk_.emplace(parts.backend, [&bell] { bell.ring(); });
     }
 
     void run(const std::stop_token& stop) {
-        next_inventory_ = after_ms(boot_now(), inventory_every_ms);
+        next_inventory_ = after_ms(boot_now(), inventory_ms());
         next_report_ = after_ms(boot_now(), first_list_within_ms);
         reconciler_.begin_first_session(wall_now());
         while (!stop.stop_requested()) {
@@ -250,17 +253,19 @@ private:
         count_cards();
     }
 
+    [[nodiscard]] std::int64_t inventory_ms() const { return nodes_come_and_go_ ? shared_inventory_every_ms : inventory_every_ms; }
+
     /// Tools may keep whoever asks them waiting, so that is done seldom; declared cards are counted anew once a node has been left.
     void count_cards() {
         const auto now = boot_now();
-        const bool detects = std::ranges::any_of(config_.nodes, [](const auto& node) {
+        const bool detects = nodes_come_and_go_ || std::ranges::any_of(config_.nodes, [](const auto& node) {
             return std::ranges::any_of(node.cards, [](const auto& cards) { return !cards.emulated; });
         });
         if (detects && now < next_inventory_) return;
         const auto in_use = reconciler_.cards_in_use();
         const bool was_left = in_use.size() < std::exchange(nodes_in_use_, in_use.size());
         if (!detects && !was_left) return;
-        next_inventory_ = after_ms(now, inventory_every_ms);
+        next_inventory_ = after_ms(now, inventory_ms());
         const auto inventory = parts_.backend.inventory();
         if (!inventory) return;
         auto table = table_of(config_.nodes, *inventory, in_use);
@@ -325,6 +330,7 @@ private:
     Backoff backoff_;
     ports::BootInstant last_answer_;
     ports::BootInstant next_report_;
+    bool nodes_come_and_go_ = false;
     ports::BootInstant next_inventory_;
     std::size_t nodes_in_use_ = 0;
     std::vector<std::string> remarks_;  ///< Of the last look.
@@ -389,8 +395,13 @@ std::uint16_t pick_free_port(const std::set<std::uint16_t>& taken) {
 Result<void, std::string> run_agent(const AgentConfig& config, const AgentParts& parts, const std::stop_token& stop) {
     WEIR_CHECK(check_declared(config.nodes));
     auto records = WEIR_TRY(Records::open(config.root + "/agent", host_boot()));
-    const auto inventory = parts.backend.inventory();
-    if (!inventory) return fail(fmt::format("the inventory of {} could not be taken: {}", config.site.text(), inventory.error().message));
+    auto inventory = parts.backend.inventory();
+    if (!inventory) {
+        const auto why = fmt::format("the inventory of {} could not be taken: {}", config.site.text(), inventory.error().message);
+        if (!parts.backend.capabilities().nodes_come_and_go) return fail(why);
+        // The tasks that run here need their leases whether or not anything new can be placed.
+        inventory = ports::Inventory{.remarks = {why}};
+    }
     auto table = table_of(config.nodes, *inventory, records.cards_in_use());
     introduce(config, parts.backend, table);
 

@@ -12,6 +12,11 @@
 //         cpus: 32
 //         memory: 64GiB
 //
+// A site that Slurm runs says so, and has no users, shared paths, sandbox and limits of its own:
+//
+//     backend: slurm
+//     slurm: {api: "unix:/run/weir/slurmrestd.sock", partition: gpu, gres: [{type: h800, model: H800}], shared_user: true}
+//
 // Relative paths are the caller's to resolve. A node's cards are detected unless they are declared to be emulated; declared
 // cards that are neither emulated nor detected are not offered; processors (cpu) need no detection.
 #pragma once
@@ -87,8 +92,44 @@ struct UserSpan {
 };
 BOOST_DESCRIBE_STRUCT(UserSpan, (), (first, count))
 
+/// One type of cards as Slurm calls it, and as the catalogue does.
+struct GresType {
+    std::string type;   ///< "h800", as in gpu:h800:8.
+    std::string model;  ///< "H800".
+    static constexpr std::array field_rules{
+        codec::Field{.name = "type", .min_length = 1, .max_length = 64},
+        codec::Field{.name = "model", .min_length = 1, .max_length = 64},
+    };
+    bool operator==(const GresType&) const = default;
+};
+BOOST_DESCRIBE_STRUCT(GresType, (), (type, model))
+
+/// Where Slurm is, for a site with `backend: slurm`.
+struct SlurmOptions {
+    std::string api;               ///< Of slurmrestd: `unix:/path/of/its/socket` or `http://127.0.0.1:PORT`.
+    std::string user;              ///< With a token: whose it is.
+    std::string token_file;        ///< A JWT in its first line; empty: the socket tells who asks.
+    std::string partition;         ///< Empty: Slurm's default.
+    std::string account;           ///< Empty: the user's own.
+    std::vector<GresType> gres;    ///< A type that is not here is its own model.
+    bool shared_user = false;      ///< Said: the tasks of all projects run as the agent's user.
+    static constexpr std::array field_rules{
+        codec::Field{.name = "api", .min_length = 1, .max_length = 255, .doc = "of slurmrestd: unix:/path or http://127.0.0.1:PORT"},
+        codec::Field{.name = "user", .optional = true, .max_length = 64, .doc = "with a token: whose it is"},
+        codec::Field{.name = "token_file", .optional = true, .max_length = 4096, .doc = "a JWT in its first line"},
+        codec::Field{.name = "partition", .optional = true, .max_length = 64, .doc = "absent: Slurm's default"},
+        codec::Field{.name = "account", .optional = true, .max_length = 64, .doc = "absent: the user's own"},
+        codec::Field{.name = "gres", .optional = true, .max_length = 64, .doc = "which type of cards is which model"},
+        codec::Field{.name = "shared_user", .optional = true, .doc = "said: tasks of all projects run as the agent's user"},
+    };
+    bool operator==(const SlurmOptions&) const = default;
+};
+BOOST_DESCRIBE_STRUCT(SlurmOptions, (), (api, user, token_file, partition, account, gres, shared_user))
+
 struct AgentConfig {
     SiteName site;
+    Backend backend = Backend::process;
+    std::optional<SlurmOptions> slurm{};  ///< With Backend::slurm alone.
     std::string server;      ///< `http://host:port`, or those of several servers of one network between commas.
     std::string token_file;  ///< A file with the agent's bearer token in its first line.
     std::string root;        ///< All that the agent and its tasks keep.
@@ -114,6 +155,8 @@ struct AgentConfig {
     std::int64_t observe_ms = 200;  ///< How often tasks are looked at while some run.
     static constexpr std::string_view doc = "The agent of one site.";
     static constexpr std::array field_rules{
+        codec::Field{.name = "backend", .optional = true, .doc = "process or slurm; absent: process"},
+        codec::Field{.name = "slurm", .doc = "where Slurm is, with backend: slurm"},
         codec::Field{.name = "server", .min_length = 1, .max_length = 512},
         codec::Field{.name = "token_file", .min_length = 1, .max_length = 4096},
         codec::Field{.name = "root", .min_length = 1, .max_length = 4096},
@@ -139,8 +182,8 @@ struct AgentConfig {
     };
 };
 BOOST_DESCRIBE_STRUCT(AgentConfig, (),
-                      (site, server, token_file, root, blobs, supervisor, users, owner_uid, nodes, shared_paths, task_disk, disk_floor,
-                       checkpoint_max, checkpoint_rate, cache_max, sandbox, limits, meter_slice, log_retention, pause_grace,
+                      (site, backend, slurm, server, token_file, root, blobs, supervisor, users, owner_uid, nodes, shared_paths, task_disk,
+                       disk_floor, checkpoint_max, checkpoint_rate, cache_max, sandbox, limits, meter_slice, log_retention, pause_grace,
                        replicate_within, leave_within, poll_wait, observe_ms))
 
 }  // namespace weir::agent

@@ -4,6 +4,7 @@
 #include "adapters/blobs_local/data_local.hpp"
 #include "adapters/site_process/process_site.hpp"
 #include "agent/agent.hpp"
+#include "apps/agent/slurm_wiring.hpp"
 #include "codec/bare_lengths.hpp"
 #include "codec/decode.hpp"
 #include "transport/site_link/http_server_link.hpp"
@@ -17,6 +18,7 @@
 #include <csignal>
 #include <filesystem>
 #include <fstream>
+#include <memory>
 #include <optional>
 #include <sstream>
 #include <string_view>
@@ -37,19 +39,10 @@ std::optional<std::string> read_file(const std::string& path) {
     return text.str();
 }
 
-/// The stack of an emulated card, by the family of its model; a real card's stack is detected.
-ports::CardStack stack_of(const std::string& model) {
-    if (model.starts_with("Ascend")) return ports::CardStack::cann;
-    if (model == "cpu" || model.starts_with("MLU") || model.starts_with("DCU")) return ports::CardStack::other;
-    return ports::CardStack::cuda;
-}
-
 site_process::SiteConfig site_of(const agent::AgentConfig& config) {
     site_process::SiteConfig site;
     site.root = config.root;
-    site.supervisor = config.supervisor.empty()
-                          ? (std::filesystem::read_symlink("/proc/self/exe").parent_path() / "weir-supervisor").string()
-                          : config.supervisor;
+    site.supervisor = supervisor_of(config);
     site.shared_paths = config.shared_paths;
     site.cache_bytes_max = config.cache_max.value << 20;
     site.disk_floor_bytes = config.disk_floor.value << 20;
@@ -81,6 +74,19 @@ std::optional<std::string> find_fault_of_users(const agent::AgentConfig& config)
                        config.owner_uid, first, last);
 }
 
+struct OpenSite {
+    std::unique_ptr<ports::SiteBackend> backend;
+    int change_descriptor = -1;
+};
+
+ports::BackendResult<OpenSite> open_site(const agent::AgentConfig& config) {
+    if (config.backend == Backend::slurm) return OpenSite{.backend = WEIR_TRY(open_slurm_site(config))};
+    auto site = WEIR_TRY(site_process::ProcessSite::open(site_of(config)));
+    for (const auto& remark : site->remarks()) spdlog::warn("agent.site site={} \"{}\"", config.site.value, remark);
+    const int descriptor = site->change_descriptor();
+    return OpenSite{.backend = std::move(site), .change_descriptor = descriptor};
+}
+
 /// The first line of its file; empty where that cannot be read.
 std::string token_of(const agent::AgentConfig& config) {
     const auto text = read_file(config.token_file);
@@ -93,16 +99,20 @@ int run(const agent::AgentConfig& config, const std::stop_token& stop) {
                       read_file(config.token_file) ? "has no token in its first line" : "cannot be read", config.site.value);
         return bad_usage;
     }
-    if (const auto fault = ::geteuid() == 0 ? find_fault_of_users(config) : std::nullopt) {
+    const bool is_root = ::geteuid() == 0;
+    if (const auto fault = find_fault_of_backend(config, is_root)) {
         spdlog::error("{}", *fault);
         return bad_usage;
     }
-    auto backend = site_process::ProcessSite::open(site_of(config));
-    if (!backend) {
-        spdlog::error("the site cannot be opened: {}", backend.error().message);
+    if (const auto fault = is_root && config.backend == Backend::process ? find_fault_of_users(config) : std::nullopt) {
+        spdlog::error("{}", *fault);
+        return bad_usage;
+    }
+    auto site = open_site(config);
+    if (!site) {
+        spdlog::error("the site cannot be opened: {}", site.error().message);
         return cannot_run;
     }
-    for (const auto& remark : (*backend)->remarks()) spdlog::warn("agent.site site={} \"{}\"", config.site.value, remark);
     auto blobs = blobs_local::LocalBlobs::open(config.blobs, config.site.value);
     if (!blobs) {
         spdlog::error("the store of checkpoints cannot be opened: {}", blobs.error().message);
@@ -122,7 +132,7 @@ int run(const agent::AgentConfig& config, const std::stop_token& stop) {
     }
     const std::stop_callback interrupt{stop, [&link] { (*link)->interrupt(); }};
     const agent::AgentParts parts{
-        .backend = **backend, .link = **link, .store = **blobs, .data = data->get(), .change_descriptor = (*backend)->change_descriptor()};
+        .backend = *site->backend, .link = **link, .store = **blobs, .data = data->get(), .change_descriptor = site->change_descriptor};
     if (auto ran = agent::run_agent(config, parts, stop); !ran) {
         spdlog::error("{}", ran.error());
         return cannot_run;

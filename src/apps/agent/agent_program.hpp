@@ -1,4 +1,4 @@
-// apps/agent/agent_program.hpp: `weir agent`: a process site's agent from its file.
+// apps/agent/agent_program.hpp: `weir agent`: a site's agent from its file.
 #pragma once
 
 #include <string>

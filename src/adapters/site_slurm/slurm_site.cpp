@@ -17,8 +17,6 @@
 namespace weir::site_slurm {
 namespace {
 
-constexpr const char* note_file = "slurm";
-constexpr const char* agent_lease_file = "lease.agent";
 constexpr const char* forgotten = "FORGOTTEN";
 constexpr std::int64_t second_ns = 1'000'000'000;
 

@@ -30,6 +30,9 @@ namespace weir::site_slurm {
 
 using namespace task_files;  // Files, owners and refusals are called the same here.
 
+inline constexpr const char* note_file = "slurm";               ///< Of a generation: what is known of its job.
+inline constexpr const char* agent_lease_file = "lease.agent";  ///< Of a task: its lease in the agent's clock.
+
 /// What a GRES type of Slurm is to the network.
 struct CardKind {
     std::string model{};  ///< As the catalogue spells it.

@@ -19,7 +19,6 @@ namespace weir::site_slurm {
 namespace {
 
 constexpr const char* draft_file = "spec.draft";  ///< The spec, but for the cards, which Slurm chooses.
-constexpr const char* agent_lease_file = "lease.agent";
 
 std::string quoted(const std::string& text) {
     std::string out = "'";
@@ -161,7 +160,12 @@ BackendResult<void> SlurmSite::submit(const GangKey& key, Gang& gang, std::int32
     }
     WEIR_CHECK(write_note(key, gang, {}));
     const auto id = rest_.submit(job);
-    if (!id && id.error().refused) return refuse(BackendFault::refused, id.error().message);
+    if (!id && id.error().refused) {
+        // There is no job, and nothing to look for.
+        unlinkat(generation.get(), note_file, 0);
+        gang.note.reset();
+        return refuse(BackendFault::refused, id.error().message);
+    }
     if (!id) return refuse(BackendFault::unavailable, id.error().message);
     gang.heard_at_ns = 0;
     return write_note(key, gang, {.job = *id});

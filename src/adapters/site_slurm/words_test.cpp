@@ -4,8 +4,16 @@
 
 #include "adapters/site_slurm/rest.hpp"
 
+#include "supervisor/system.hpp"
+
 #include <gtest/gtest.h>
 #include <rapidcheck.h>
+
+#include <filesystem>
+
+#include <poll.h>
+#include <sys/socket.h>
+#include <sys/un.h>
 
 namespace weir::site_slurm {
 namespace {
@@ -124,6 +132,33 @@ TEST(Rest, WhatSlurmSaysIsToldFromWhatItsServerSays) {
     ASSERT_TRUE(parser);
     EXPECT_EQ(parser->number, 9001);
     EXPECT_TRUE(find_error("<html>"));
+}
+
+TEST(Rest, AfterAQuestionWithoutAnAnswerItAsksNothingForAWhile) {
+    std::string folder = (std::filesystem::temp_directory_path() / "weir-rest-XXXXXX").string();
+    ASSERT_NE(mkdtemp(folder.data()), nullptr);
+    const HttpAddress address{.path = folder + "/socket"};
+    const SlurmRest rest{{.address = address, .rest_after_silence_ms = 3'600'000}};
+    const SlurmRest bold{{.address = address, .limits = {.deadline_ms = 50}, .rest_after_silence_ms = 0}};
+    const auto first = rest.nodes();
+    ASSERT_FALSE(first);
+    EXPECT_FALSE(first.error().refused);
+    // Now somebody listens, and would be asked.
+    const supervisor::Fd listener{socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0)};
+    sockaddr_un name{.sun_family = AF_UNIX, .sun_path = {}};
+    address.path.copy(name.sun_path, sizeof name.sun_path - 1);
+    ASSERT_EQ(bind(listener.get(), reinterpret_cast<const sockaddr*>(&name), sizeof name), 0);
+    ASSERT_EQ(listen(listener.get(), 8), 0);
+    const auto is_asked = [&] {
+        pollfd source{.fd = listener.get(), .events = POLLIN, .revents = 0};
+        return poll(&source, 1, 0) == 1;
+    };
+    EXPECT_EQ(rest.job(1).error().message, first.error().message);
+    EXPECT_EQ(rest.submit({.name = "x", .nodes = {"n1"}}).error().message, first.error().message);
+    EXPECT_FALSE(is_asked());
+    EXPECT_FALSE(bold.job(1));
+    EXPECT_TRUE(is_asked());
+    std::filesystem::remove_all(folder);
 }
 
 TEST(Http, AnAnswerIsWholeOrNone) {

@@ -197,8 +197,11 @@ TYPED_TEST_P(SiteConformance, AGangBeginsOnceWhateverIsRepeatedAndWhoeverDies) {
     this->world_.restart();
     for (const auto& spec : gang) {
         EXPECT_EQ(this->must_start(spec), StartOutcome::already_running);
-        const auto seen = this->look(spec.key);
-        EXPECT_EQ(seen.state, TaskState::running);
+        TaskObserved seen;
+        EXPECT_TRUE(this->world_.eventually([&] {
+            seen = this->look(spec.key);
+            return seen.state == TaskState::running;
+        })) << "its processes may have written before their supervisor has";
         EXPECT_TRUE(seen.begun);
         EXPECT_EQ(seen.project, "lab");
     }

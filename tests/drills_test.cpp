@@ -432,7 +432,7 @@ TEST(Journal, TypeNumbersArePinned) {
         {60, "job_move_ordered"}, {61, "job_move_reserved"}, {62, "job_move_prepared"}, {63, "job_moved"}, {64, "job_move_ended"},
         {65, "job_arrived"}, {66, "site_duty_set"}, {67, "organisation_suspended"}, {70, "tree_kept"}, {71, "tree_dropped"},
         {72, "files_set"}, {73, "outputs_stored"}, {74, "outputs_dropped"}, {75, "data_erased"}, {76, "data_quota_set"},
-        {77, "receipts_forgotten"}};
+        {77, "receipts_forgotten"}, {78, "outputs_refused"}};
     for (const auto& [number, name] : pinned) EXPECT_EQ(type_name(number), name);
     EXPECT_EQ(pinned.size(), std::variant_size_v<Event>);
 }

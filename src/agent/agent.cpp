@@ -363,6 +363,7 @@ ReconcilerOptions options_of(const AgentConfig& config) {
             .pause_grace = config.pause_grace,
             .replicate_within = config.replicate_within,
             .leave_within = config.leave_within,
+            .outputs_every = config.outputs_every,
             .task_disk = config.task_disk};
 }
 

@@ -110,6 +110,7 @@ struct AgentConfig {
     Seconds pause_grace{30};        ///< How long a paused site waits for a task's checkpoint before it stops it.
     Seconds replicate_within{60};   ///< How long the end of a task waits for its last checkpoint to be stored.
     Seconds leave_within{300};      ///< Likewise, of a task that goes on at another site and was asked for that checkpoint.
+    Seconds outputs_every{60};      ///< How often outputs of tasks that run are stored; 0: only at their end.
     Seconds poll_wait{20};          ///< How long a question for what should run may wait at the server.
     std::int64_t observe_ms = 200;  ///< How often tasks are looked at while some run.
     static constexpr std::string_view doc = "The agent of one site.";
@@ -134,6 +135,7 @@ struct AgentConfig {
         codec::Field{.name = "pause_grace", .optional = true, .doc = "how long a paused site waits for a checkpoint"},
         codec::Field{.name = "replicate_within", .optional = true, .doc = "how long an end waits for its last checkpoint"},
         codec::Field{.name = "leave_within", .optional = true, .doc = "likewise, of a task that goes on at another site"},
+        codec::Field{.name = "outputs_every", .optional = true, .max = 86'400, .doc = "0s: outputs are stored at a task's end alone"},
         codec::Field{.name = "poll_wait", .optional = true, .min = 1, .max = 60, .doc = "how long a question may wait at the server"},
         codec::Field{.name = "observe_ms", .optional = true, .min = 10, .max = 10'000},
     };
@@ -141,6 +143,6 @@ struct AgentConfig {
 BOOST_DESCRIBE_STRUCT(AgentConfig, (),
                       (site, server, token_file, root, blobs, supervisor, users, owner_uid, nodes, shared_paths, task_disk, disk_floor,
                        checkpoint_max, checkpoint_rate, cache_max, sandbox, limits, meter_slice, log_retention, pause_grace,
-                       replicate_within, leave_within, poll_wait, observe_ms))
+                       replicate_within, leave_within, outputs_every, poll_wait, observe_ms))
 
 }  // namespace weir::agent

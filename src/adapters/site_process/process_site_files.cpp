@@ -3,6 +3,7 @@
 #include "adapters/site_process/disk.hpp"
 #include "adapters/site_process/log_reader.hpp"
 #include "adapters/site_process/order.hpp"
+#include "adapters/site_process/outputs.hpp"
 #include "adapters/site_process/process_site.hpp"
 #include "adapters/site_process/task_folder.hpp"
 #include "supervisor/spec.hpp"
@@ -11,6 +12,8 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+
+#include <time.h>
 
 namespace weir::site_process {
 
@@ -126,11 +129,14 @@ BackendResult<void> ProcessSite::install_workdir(const ports::TaskKey& key, cons
     return {};
 }
 
-BackendResult<Tree> ProcessSite::inspect_outputs(const ports::TaskKey& key, std::int64_t bytes_max, ports::Copying& copying) {
+BackendResult<ports::Outputs> ProcessSite::inspect_outputs(const ports::TaskKey& key, const ports::OutputLook& look,
+                                                            ports::Copying& copying) {
     const Fd folder = WEIR_TRY(open_task(key));
     const Fd outputs = open_folder(folder.get(), outputs_folder);
     if (!outputs) return fail(cannot("open the outputs of", key_text(key), errno));
-    return collect_tree(outputs.get(), bytes_max, copying);
+    timespec now{};
+    ::clock_gettime(CLOCK_REALTIME_COARSE, &now);
+    return collect_outputs(outputs.get(), look, now.tv_sec * 1'000'000'000 + now.tv_nsec, copying);
 }
 
 BackendResult<int> ProcessSite::open_output(const ports::TaskKey& key, const std::string& path) {

@@ -148,7 +148,8 @@ int run_agent_program(const std::string& config_path) {
         return bad_usage;
     }
     if (const auto document = codec::read_yaml(*text)) {
-        constexpr std::array<std::string_view, 5> lengths{"meter_slice", "log_retention", "pause_grace", "replicate_within", "poll_wait"};
+        constexpr std::array<std::string_view, 6> lengths{"meter_slice",      "log_retention", "pause_grace",
+                                                          "replicate_within", "outputs_every", "poll_wait"};
         const auto bare = codec::bare_lengths(*document, lengths, config_path);
         for (const auto& problem : bare) spdlog::error("{}", codec::describe(problem));
         if (!bare.empty()) return bad_usage;

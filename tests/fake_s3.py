@@ -1,7 +1,7 @@
 """A fake S3 server for tests: one bucket in memory, as much of the protocol as rclone speaks to keep files in it.
 
-It checks the signature of each request (AWS signature, version 4) against one key. What it does not know it refuses with 501, so that a test
-which needs more of S3 than this fake has does not pass by chance. It is no S3: what it shows is that our side and rclone's agree.
+It checks the signature of each request (AWS signature, version 4) against one key. What it does not know it refuses with 501, so that a
+test which needs more of S3 than this fake has does not pass by chance. It is no S3: it shows that our side and rclone's agree.
 """
 import datetime
 import hashlib

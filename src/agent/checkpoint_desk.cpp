@@ -326,9 +326,10 @@ Result<OutputsKept, Flaw> keep(ports::SiteBackend& backend, const DeskStores& st
         answer.fault = fault;
         answer.bytes_max = order.bytes_max;
         answer.size = {bytes, static_cast<std::int64_t>(gathered.entries.size())};
-        answer.why = fmt::format("they have {} bytes and their project may still keep {}; leave fewer, remove what is no longer needed (weir "
-                                 "rm), or ask an operator for more",
-                                 bytes, order.bytes_max);
+        answer.why = fmt::format(
+            "they have {} bytes and their project may still keep {}; leave fewer, remove what is no longer needed (weir "
+            "rm), or ask an operator for more",
+            bytes, order.bytes_max);
         if (fault == OutputFault::too_many_files)
             answer.why = fmt::format("there are more than {} files; pack them", limits::tree_files_max);
         return answer;

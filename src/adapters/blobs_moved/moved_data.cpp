@@ -92,15 +92,15 @@ BlobResult<std::map<Digest, MovedData::Far>> MovedData::look(const std::string& 
     for (const auto& file : *files) {
         auto name = above + file.name;
         std::erase(name, '/');
-        Far far{folder + "/" + file.name, file.size, file.changed_s, false};
+        Far blob{folder + "/" + file.name, file.size, file.changed_s, false};
         if (const auto mark = name.find(parts_mark); mark != std::string::npos) {
             const auto size = number(std::string_view{name}.substr(mark + parts_mark.size()));
             if (!size) continue;
-            far.size = *size;
-            far.in_parts = true;
+            blob.size = *size;
+            blob.in_parts = true;
             name.resize(mark);
         }
-        if (const auto digest = Digest::parse(name)) found.insert_or_assign(*digest, std::move(far));
+        if (const auto digest = Digest::parse(name)) found.insert_or_assign(*digest, std::move(blob));
     }
     return found;
 }
@@ -275,7 +275,8 @@ BlobResult<void> MovedData::put_in_parts(const Digest& digest, std::int64_t size
     }
     if (const auto made = whole.digest(); made != digest) {
         (void)mover_->remove(names);
-        return damaged(fmt::format("{} bytes with digest {} were announced, and bytes with digest {} came", size, digest.text(), made.text()));
+        return damaged(
+            fmt::format("{} bytes with digest {} were announced, and bytes with digest {} came", size, digest.text(), made.text()));
     }
     const auto list_name = fmt::format("out-{}.list", digest.text());
     const Gone gone{staged_path(list_name)};
@@ -295,7 +296,8 @@ BlobResult<void> MovedData::put_bytes(const Digest& digest, std::string_view byt
 BlobResult<void> MovedData::put_all(std::span<const SmallBlob> blobs) {
     std::vector<SizedDigest> wanted;
     for (const auto& blob : blobs) {
-        if (sha256(blob.bytes) != blob.digest) return damaged(fmt::format("{} bytes do not make {}", blob.bytes.size(), blob.digest.text()));
+        if (sha256(blob.bytes) != blob.digest)
+            return damaged(fmt::format("{} bytes do not make {}", blob.bytes.size(), blob.digest.text()));
         wanted.push_back({blob.digest, std::ssize(blob.bytes)});
     }
     const auto missing = WEIR_TRY(lacking(wanted));

@@ -97,7 +97,6 @@ private:
     std::mutex uploading_;
     std::set<Digest> under_way_;  ///< Being stored by a thread of ours.
     std::set<Digest> bad_;        ///< What the far end has under this name did not hold: it is stored anew by the next put().
-    std::uint64_t next_ = 0;
 };
 
 /// The stores of all projects behind one mover.

@@ -20,12 +20,14 @@ namespace weir::blobs_moved {
 inline constexpr std::size_t said_bytes_max = std::size_t{64} << 20;  ///< Of its standard output, where that is kept.
 inline constexpr std::size_t complaint_bytes_max = 4'096;             ///< Of its standard error: the end of it.
 
+struct ToolAnswer;
+
 struct ToolRun {
     std::vector<std::string> words{};        ///< The program, found on PATH where it has no slash, and its arguments.
     std::vector<std::string> environment{};  ///< NAME=VALUE, beside PATH, HOME and LC_ALL.
     int out = -1;                            ///< Where its standard output goes; -1: it is kept.
     /// How many bytes it has carried, by what it has printed until now or by a file that it writes. None: what it prints is headway.
-    std::function<std::int64_t(const struct ToolAnswer& so_far)> carried{};
+    std::function<std::int64_t(const ToolAnswer& so_far)> carried{};
     Duration stall = seconds(120);           ///< Without headway for so long it is ended.
 };
 

@@ -10,6 +10,7 @@
 #include <cctype>
 #include <charconv>
 #include <chrono>
+#include <mutex>
 #include <optional>
 #include <set>
 #include <string_view>
@@ -73,7 +74,8 @@ bool is_no_file(const ToolAnswer& answer) {
 
 /// rsync has one code for all that could not be read.
 bool says_no_file(const ToolAnswer& answer) {
-    return answer.end == ToolEnd::exited && answer.exit_code != 0 && answer.complaint.find("No such file or directory") != std::string::npos;
+    return answer.end == ToolEnd::exited && answer.exit_code != 0 &&
+           answer.complaint.find("No such file or directory") != std::string::npos;
 }
 
 /// A list that the tool reads, gone with this object.
@@ -126,9 +128,10 @@ std::string rate_option(std::string_view program, std::int64_t bytes_per_s) {
 std::optional<std::string> fault_of(const ToolOptions& options) {
     constexpr std::string_view letters = "_-./:@";
     if (!is_word(options.base, letters) || options.base.starts_with(':') || options.base.starts_with('-')) {
-        return fmt::format("'{}' is no place for {}: it is REMOTE:PATH, a remote of its configuration, or an absolute path, of letters, digits "
-                           "and {}; keys and passwords belong into the configuration file",
-                           options.base, options.program, letters);
+        return fmt::format(
+            "'{}' is no place for {}: it is REMOTE:PATH, a remote of its configuration, or an absolute path, of letters, digits "
+            "and {}; keys and passwords belong into the configuration file",
+            options.base, options.program, letters);
     }
     if (const auto at = options.base.find('@'); at != std::string::npos && options.base.substr(0, at).find(':') != std::string::npos &&
                                                 !options.base.starts_with("rsync://")) {

@@ -80,7 +80,8 @@ TEST_F(ToolsTest, TheBoundIsTheToolsOwnOptionAndNoCopyIsWithoutIt) {
 
 TEST_F(ToolsTest, WhoListsTheProcessesLearnsNoSecret) {
     ::setenv("WEIR_TOKEN", "hush", 1);
-    auto chosen = options(script("rclone", "echo \"$@\" > \"$(dirname \"$0\")/words\"\nenv > \"$(dirname \"$0\")/env\"\n"), "s3:weir/store");
+    auto chosen =
+        options(script("rclone", "echo \"$@\" > \"$(dirname \"$0\")/words\"\nenv > \"$(dirname \"$0\")/env\"\n"), "s3:weir/store");
     chosen.config = config(0600);
     ASSERT_EQ(fault_of(chosen), std::nullopt);
     RcloneMover mover{chosen};
@@ -134,7 +135,8 @@ TEST_F(ToolsTest, OneThatHangsOrDiesIsSaidSo) {
 }
 
 /// What a store is asked for, of a real tool: with few calls, for each is a process.
-void carries_a_store(const std::shared_ptr<ports::Mover>& mover, const std::string& stage, const std::function<void(const Digest&)>& damage) {
+void carries_a_store(const std::shared_ptr<ports::Mover>& mover, const std::string& stage,
+                     const std::function<void(const Digest&)>& damage) {
     constexpr std::int64_t part_bytes = 100'000;
     const auto open = [&] {
         MovedOptions options{.stage = stage, .prefix = "store/", .writer = "east", .part_bytes = part_bytes};

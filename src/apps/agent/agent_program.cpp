@@ -1,9 +1,8 @@
 #include "apps/agent/agent_program.hpp"
 
-#include "adapters/blobs_local/blobs_local.hpp"
-#include "adapters/blobs_local/data_local.hpp"
 #include "adapters/site_process/process_site.hpp"
 #include "agent/agent.hpp"
+#include "apps/agent/agent_stores.hpp"
 #include "codec/bare_lengths.hpp"
 #include "codec/decode.hpp"
 #include "transport/site_link/http_server_link.hpp"
@@ -103,17 +102,12 @@ int run(const agent::AgentConfig& config, const std::stop_token& stop) {
         return cannot_run;
     }
     for (const auto& remark : (*backend)->remarks()) spdlog::warn("agent.site site={} \"{}\"", config.site.value, remark);
-    auto blobs = blobs_local::LocalBlobs::open(config.blobs, config.site.value);
-    if (!blobs) {
-        spdlog::error("the store of checkpoints cannot be opened: {}", blobs.error().message);
+    const auto stores = open_stores(config);
+    if (!stores) {
+        spdlog::error("the network's store cannot be opened: {}", stores.error());
         return cannot_run;
     }
-    for (const auto& remark : (*blobs)->remarks()) spdlog::warn("agent.store site={} \"{}\"", config.site.value, remark);
-    auto data = blobs_local::LocalDataStores::open(config.blobs, config.site.value);
-    if (!data) {
-        spdlog::error("the store of files cannot be opened: {}", data.error().message);
-        return cannot_run;
-    }
+    for (const auto& remark : stores->remarks) spdlog::warn("agent.store site={} \"{}\"", config.site.value, remark);
     auto link =
         site_link::HttpServerLink::make({.url = config.server, .site = config.site, .token = [&config] { return token_of(config); }});
     if (!link) {
@@ -121,8 +115,11 @@ int run(const agent::AgentConfig& config, const std::stop_token& stop) {
         return bad_usage;
     }
     const std::stop_callback interrupt{stop, [&link] { (*link)->interrupt(); }};
-    const agent::AgentParts parts{
-        .backend = **backend, .link = **link, .store = **blobs, .data = data->get(), .change_descriptor = (*backend)->change_descriptor()};
+    const agent::AgentParts parts{.backend = **backend,
+                                  .link = **link,
+                                  .store = *stores->checkpoints,
+                                  .data = stores->data.get(),
+                                  .change_descriptor = (*backend)->change_descriptor()};
     if (auto ran = agent::run_agent(config, parts, stop); !ran) {
         spdlog::error("{}", ran.error());
         return cannot_run;

@@ -169,9 +169,10 @@ void putting(CLI::App& command, PutAsk& ask) {
 
 void getting(CLI::App& command, GetAsk& ask) {
     command
-        .add_option("NAME", ask.words,
-                    "PATH of a file of the project, or JOB PATH, or JOB:PATH, of an output; a folder is all below it, JOB alone is all; then "
-                    "the file or folder here, none: its name")
+        .add_option(
+            "NAME", ask.words,
+            "PATH of a file of the project, or JOB PATH, or JOB:PATH, of an output; a folder is all below it, JOB alone is all; then "
+            "the file or folder here, none: its name")
         ->required()
         ->expected(1, 3);
     command.add_option("--project", ask.project, which_project);

@@ -298,8 +298,8 @@ Done get_files(Session& session, const GetAsk& ask) {
         ++got;
     }
     if (got == 0)
-        return fail(
-            Failure{.exit = Exit::not_found, .message = fmt::format("there is no file '{}'; list them with: weir ls", visible(wanted.name))});
+        return fail(Failure{.exit = Exit::not_found,
+                            .message = fmt::format("there is no file '{}'; list them with: weir ls", visible(wanted.name))});
     session.console().out << fmt::format("{} {} got\n", got, got == 1 ? "file" : "files");
     return {};
 }

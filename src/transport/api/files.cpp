@@ -61,10 +61,11 @@ Result<Source, Refusal> outputs_of(const State& state, const Actor& actor, const
     }
     if (job != nullptr && control::may_see(state, actor, job->project))
         return Source{actor, job->project, std::nullopt, state.revision, view_of(nullptr, job)};
-    return fail(not_found(fmt::format("no outputs of {} are kept here: it left none, its file has keep: 0s, they were refused (its events say "
-                                      "so), or their time is over",
-                                      escaped(text)),
-                          "job"));
+    return fail(
+        not_found(fmt::format("no outputs of {} are kept here: it left none, its file has keep: 0s, they were refused (its events say "
+                              "so), or their time is over",
+                              escaped(text)),
+                  "job"));
 }
 
 /// Answers on the thread of the store, with the tree that the request is about.

@@ -33,7 +33,8 @@ struct Flaw {
     std::string message;
     bool elsewhere = false;  ///< It holds, and not here.
     std::optional<OutputFault> outputs{};  ///< Of outputs: what their tenant is told.
-    std::int64_t room = 0;                 ///< With it: how many bytes could be stored.
+    std::int64_t room = 0;                 ///< With it: how many bytes could be stored,
+    std::int64_t bytes = 0;                ///< of how many.
 };
 
 Flaw flaw_of(const BlobError& error) { return {error.fault == BlobFault::unavailable, error.message, false}; }
@@ -301,7 +302,7 @@ Result<void, Flaw> store_lacking(ports::SiteBackend& backend, ports::DataStore& 
     if (bytes > *room)
         return fail(Flaw{true, fmt::format("{} bytes of outputs are to be stored, and the network's store has room for {}; make room there",
                                            bytes, *room),
-                         false, OutputFault::store_full, *room});
+                         false, OutputFault::store_full, *room, bytes});
     std::set<Digest> done;
     for (const auto& entry : tree.entries) {
         if (entry.is_link() || !wanted.contains({entry.digest, entry.size}) || !done.insert(entry.digest).second) continue;
@@ -366,6 +367,7 @@ DeskAnswer keep_outputs(ports::SiteBackend& backend, const DeskStores& stores, c
     OutputsKept answer{.key = order.key, .is_over = order.is_over, .again = flaw.again, .why = std::move(flaw.message)};
     answer.fault = flaw.outputs;
     answer.bytes_max = flaw.room;
+    answer.size.bytes = flaw.bytes;
     return answer;
 }
 

@@ -180,8 +180,9 @@ private:
         KnownGang known_outputs;                     ///< Of the last look.
         std::optional<Digest> outputs_stored;        ///< The tree of that.
         std::optional<OutputReport> outputs_told;    ///< Acknowledged last.
-        std::optional<OutputFault> outputs_fault;    ///< Why the store did not take them; it is asked again.
+        std::optional<OutputReport> outputs_fault;   ///< Why the store did not take them; it is asked again.
         ports::BootInstant outputs_after;            ///< The next look is not before.
+        bool left_nothing = false;                   ///< It is over, and nothing of it is to be stored.
         std::uint32_t outputs_put_off = 0;           ///< How often in a row the store did not take them.
         bool other_ranks_seen = false;  ///< That a rank other than 0 publishes checkpoints was said.
         std::optional<TaskState> told;  ///< In this session.

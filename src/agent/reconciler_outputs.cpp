@@ -35,10 +35,11 @@ bool Reconciler::keep_outputs(const GenerationKey& key, const Gang& gang) {
         memory.keeping_outputs = false;
         return false;
     }
-    if (memory.keeping_outputs || (memory.outputs && memory.outputs->name == outputs_final)) return false;
+    if (memory.keeping_outputs || memory.left_nothing || (memory.outputs && memory.outputs->name == outputs_final)) return false;
     const auto* record = records_.find(key);
     if (is_over && memory.outputs_fault && now_s_ >= gang.view.ended_at_s + options_.replicate_within.value) {
-        memory.outputs = OutputReport{key.job, key.generation, std::string{outputs_final}, {}, 0, 0, memory.outputs_fault, 0};
+        memory.outputs = memory.outputs_fault;
+        memory.outputs->name = outputs_final;
         return false;
     }
     if (now_ < memory.outputs_after && (!is_over || memory.outputs_put_off > 0)) return false;
@@ -62,8 +63,7 @@ bool Reconciler::keep_outputs(const GenerationKey& key, const Gang& gang) {
 void Reconciler::take(const OutputsKept& answer) {
     auto& memory = memory_[answer.key];
     memory.keeping_outputs = false;
-    const auto* known = records_.find(answer.key);
-    if (known == nullptr) return;
+    if (records_.find(answer.key) == nullptr) return;
     if (!answer.why.empty()) complain(answer.key, "store its outputs", answer.why);
     const auto name = std::string{answer.is_over ? outputs_final : outputs_so_far};
     const auto tell = [&](OutputReport report) {
@@ -74,7 +74,7 @@ void Reconciler::take(const OutputsKept& answer) {
     };
     if (answer.again) {
         memory.outputs_after = after(now_, pause_s_after(memory.outputs_put_off++));
-        memory.outputs_fault = answer.fault.value_or(OutputFault::store_unavailable);
+        memory.outputs_fault = fault_report(answer.fault.value_or(OutputFault::store_unavailable));
         // A store that is away for a moment is no news to anybody.
         if (answer.fault && !answer.is_over) tell(fault_report(*answer.fault));
         return;
@@ -93,16 +93,15 @@ void Reconciler::take(const OutputsKept& answer) {
         return tell(OutputReport{answer.key.job, answer.key.generation, name, *answer.tree, answer.size.bytes, answer.size.files});
     }
     if (!answer.is_over) return;
-    // It left nothing, or what it left can never be stored.
-    auto record = *known;
-    record.outputs_settled = true;
-    save(record);
+    // It left nothing, or what it left can never be stored: the next agent would look once more, and see the same.
+    memory.left_nothing = true;
 }
 
 /// Whether the end may be told: with what it left, or after it, never before; and a store that does not answer holds no end back for long.
 bool Reconciler::outputs_settled(const GenerationKey& key, const Gang& gang) const {
     if (!wants_outputs(key, gang)) return true;
     const auto found = memory_.find(key);
+    if (found != memory_.end() && found->second.left_nothing) return true;
     if (found != memory_.end() && found->second.outputs && found->second.outputs->name == outputs_final) return true;
     return now_s_ >= gang.view.ended_at_s + options_.replicate_within.value;
 }

@@ -47,8 +47,9 @@ struct DirectoryWorld {
     void (*before)(int) = SIG_DFL;
 };
 
-using ports::BlobStoreConformance;
-INSTANTIATE_TYPED_TEST_SUITE_P(Directory, BlobStoreConformance, DirectoryWorld);
-
 }  // namespace
 }  // namespace weir::blobs_local
+
+namespace weir::ports {
+INSTANTIATE_TYPED_TEST_SUITE_P(Directory, BlobStoreConformance, blobs_local::DirectoryWorld);
+}  // namespace weir::ports

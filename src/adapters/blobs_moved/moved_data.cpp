@@ -33,7 +33,7 @@ constexpr std::size_t parts_max = 100'000;  ///< Of one blob.
 constexpr std::size_t part_line_bytes = 90;
 constexpr std::size_t looks_max = 4;  ///< For so few blobs each is looked for by itself; for more all are listed at once.
 
-BlobError of(const MoveError& error) {
+BlobError blob_error(const MoveError& error) {
     return {error.fault == MoveFault::not_found ? BlobFault::not_found : BlobFault::unavailable, error.message};
 }
 
@@ -86,7 +86,7 @@ BlobResult<std::shared_ptr<MovedData>> MovedData::open(std::shared_ptr<ports::Mo
 /// Blobs in `folder`, which is `blobs` or one of the folders in it.
 BlobResult<std::map<Digest, MovedData::Far>> MovedData::look(const std::string& folder) {
     const auto files = mover_->list(far(folder));
-    if (!files) return fail(of(files.error()));
+    if (!files) return fail(blob_error(files.error()));
     const auto above = folder.size() > 6 ? folder.substr(6) : std::string{};
     std::map<Digest, Far> found;
     for (const auto& file : *files) {
@@ -115,7 +115,7 @@ BlobResult<std::optional<MovedData::Far>> MovedData::find(const Digest& digest) 
 BlobResult<std::int64_t> MovedData::room() {
     const auto here = WEIR_TRY(room_at(options_.stage));
     const auto there = mover_->room();
-    if (!there) return fail(of(there.error()));
+    if (!there) return fail(blob_error(there.error()));
     // Only a part of a blob lies here at a time.
     if (here < options_.part_bytes) return std::min(here, there->value_or(here));
     return there->value_or(INT64_MAX);
@@ -196,7 +196,7 @@ BlobResult<void> MovedData::bring(const std::string& name, const Staged& staged,
         auto have = file_size(staged.path);
         if (have > staged.part.size) have = 0;
         const auto done = mover_->fetch(far(name), staged.path, have, copying);
-        if (!done && done.error().fault != MoveFault::failed) return fail(of(done.error()));
+        if (!done && done.error().fault != MoveFault::failed) return fail(blob_error(done.error()));
         if (!done) {
             why = done.error().message;
             continue;
@@ -252,7 +252,7 @@ BlobResult<void> MovedData::put_in_parts(const Digest& digest, std::int64_t size
     const auto folder = parts_folder(digest);
     std::map<std::string, std::int64_t> there;
     const auto listed = mover_->list(far(folder));
-    if (!listed) return fail(of(listed.error()));
+    if (!listed) return fail(blob_error(listed.error()));
     for (const auto& one : *listed) there[one.name] = one.size;
     if (size / options_.part_bytes >= static_cast<std::int64_t>(parts_max))
         return damaged(fmt::format("{} bytes are more than {} parts of {}", size, parts_max, options_.part_bytes));
@@ -313,7 +313,7 @@ BlobResult<std::vector<MovedData::Part>> MovedData::parts_of(const Digest& diges
     const auto path = staged_path(fmt::format("in-{}.list", digest.text()));
     const Gone gone{path};
     ::unlink(path.c_str());
-    if (const auto done = mover_->fetch(far(found.name), path, 0, copying); !done) return fail(of(done.error()));
+    if (const auto done = mover_->fetch(far(found.name), path, 0, copying); !done) return fail(blob_error(done.error()));
     const auto text = read_whole(path, parts_max * part_line_bytes);
     std::vector<Part> parts;
     std::int64_t bytes = 0;
@@ -454,12 +454,12 @@ BlobResult<Removed> MovedData::remove(std::span<const Digest> digests) {
         names.push_back(far(found->second.name));
         if (!found->second.in_parts) continue;
         const auto listed = mover_->list(far(parts_folder(digest)));
-        if (!listed) return fail(of(listed.error()));
+        if (!listed) return fail(blob_error(listed.error()));
         for (const auto& one : *listed) parts.push_back(far(parts_folder(digest) + "/" + one.name));
     }
     // The list of parts first: what is half removed is not there.
-    if (const auto done = mover_->remove(names); !done) return fail(of(done.error()));
-    if (const auto done = mover_->remove(parts); !done) return fail(of(done.error()));
+    if (const auto done = mover_->remove(names); !done) return fail(blob_error(done.error()));
+    if (const auto done = mover_->remove(parts); !done) return fail(blob_error(done.error()));
     return removed;
 }
 
@@ -477,7 +477,7 @@ BlobResult<Removed> MovedData::remove_uploads(std::int64_t before_s) {
     std::vector<std::string> names;
     for (const std::string folder : {"partial", "parts"}) {
         const auto listed = mover_->list(far(folder));
-        if (!listed) return fail(of(listed.error()));
+        if (!listed) return fail(blob_error(listed.error()));
         for (const auto& one : *listed) {
             const auto whole = folder == "parts" ? Digest::parse(one.name.substr(0, one.name.find('/'))) : std::nullopt;
             if (one.changed_s >= before_s || (whole && blobs.contains(*whole))) continue;
@@ -486,7 +486,7 @@ BlobResult<Removed> MovedData::remove_uploads(std::int64_t before_s) {
             removed.bytes += one.size;
         }
     }
-    if (const auto done = mover_->remove(names); !done) return fail(of(done.error()));
+    if (const auto done = mover_->remove(names); !done) return fail(blob_error(done.error()));
     return removed;
 }
 
@@ -512,7 +512,7 @@ BlobResult<std::shared_ptr<ports::DataStore>> MovedStores::of(const ProjectName&
 
 BlobResult<std::vector<ProjectName>> MovedStores::projects() {
     const auto listed = mover_->list(options_.prefix + "projects");
-    if (!listed) return fail(of(listed.error()));
+    if (!listed) return fail(blob_error(listed.error()));
     std::set<ProjectName> names;
     for (const auto& one : *listed) {
         if (auto name = ProjectName::parse(one.name.substr(0, one.name.find('/')))) names.insert(std::move(*name));

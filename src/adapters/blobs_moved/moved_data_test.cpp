@@ -55,10 +55,6 @@ struct MemoryWorld {
     std::shared_ptr<FarEnd> far = std::make_shared<FarEnd>();
 };
 
-using ports::BlobStoreConformance;
-INSTANTIATE_TYPED_TEST_SUITE_P(MovedAndRenamed, BlobStoreConformance, MemoryWorld<false>);
-INSTANTIATE_TYPED_TEST_SUITE_P(MovedByName, BlobStoreConformance, MemoryWorld<true>);
-
 class MovedTest : public testing::TestWithParam<bool> {
 protected:
     ports::BlobResult<void> put(const std::string& bytes) {
@@ -175,3 +171,8 @@ TEST_P(MovedTest, ProjectsShareNothingAndAreListed) {
 
 }  // namespace
 }  // namespace weir::blobs_moved
+
+namespace weir::ports {
+INSTANTIATE_TYPED_TEST_SUITE_P(MovedAndRenamed, BlobStoreConformance, blobs_moved::MemoryWorld<false>);
+INSTANTIATE_TYPED_TEST_SUITE_P(MovedByName, BlobStoreConformance, blobs_moved::MemoryWorld<true>);
+}  // namespace weir::ports

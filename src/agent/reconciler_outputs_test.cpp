@@ -61,6 +61,7 @@ TEST_F(OutputsTest, AreStoredWhileTheTaskRunsAndOnlyWhereTheyChanged) {
     tell();
     EXPECT_THAT(at(230), ElementsAre("look 1/0")) << "nothing is copied again";
     EXPECT_THAT(told(), IsEmpty());
+    tell();
     backend.outputs[rank(1, 0)]["model"] = "model";
     EXPECT_THAT(at(295), ElementsAre("look 1/0", "read model"));
     EXPECT_THAT(told(), ElementsAre("so-far 2 files"));
@@ -80,10 +81,11 @@ TEST_F(OutputsTest, TheEndWaitsForThemAndNotForLong) {
     backend.end(rank(1, 0), ports::EndReason::exited, 0);
     at(110);
     EXPECT_THAT(words(), testing::Not(testing::HasSubstr("ended")));
-    at(169);
+    at(160);
     EXPECT_THAT(words(), testing::Not(testing::HasSubstr("ended")));
-    at(171);
-    at(172);
+    tell();
+    at(161);
+    at(162);
     EXPECT_THAT(told(), ElementsAre("final store_full 5 of 3"));
     EXPECT_THAT(words(), testing::HasSubstr("1:ended(exited,0)"));
 }
@@ -96,6 +98,7 @@ TEST_F(OutputsTest, WhatIsBeyondTheQuotaIsToldAndTheJobGoesOn) {
     tell();
     at(230);
     EXPECT_THAT(told(), IsEmpty()) << "once";
+    tell();
     backend.end(rank(1, 0), ports::EndReason::exited, 0);
     at(240);
     EXPECT_THAT(told(), ElementsAre("final over_quota 1001 of 1000"));

@@ -62,7 +62,7 @@ TEST_F(OutputsTest, FilesAndLinksThatStayAreTakenAndTheRestIsNamed) {
     EXPECT_EQ(find(found.tree, "latest")->target, "model");
     EXPECT_EQ(find(found.tree, "model/weights")->digest, sha256("weights"));
     ASSERT_EQ(found.left_out.size(), 3U);
-    EXPECT_THAT(found.left_out[0], HasSubstr("caf\\xE9: "));
+    EXPECT_THAT(found.left_out[0], HasSubstr("caf\\xe9: "));
     EXPECT_THAT(found.left_out[1], HasSubstr("out: the link "));
     EXPECT_THAT(found.left_out[2], HasSubstr("pipe: it is no plain file"));
     EXPECT_THAT(paths(ports::Outputs{}), IsEmpty());

@@ -195,10 +195,10 @@ TEST_F(OutputsTest, WhatIsNotToBeKeptIsNot) {
     EXPECT_FALSE(keeps_outputs(other)) << "the policy keeps none by itself";
     auto spec = Town::spec();
     town.core.policy.output_keep_max = seconds(3600);
-    spec.outputs = OutputAsk{.keep = Seconds{3601}};
+    spec.outputs = OutputAsk{.keep = Seconds{7200}};
     const auto refusal = town.refused(SubmitJob{town.id(), vision, spec, sha256("body")});
     EXPECT_EQ(refusal.message,
-              "outputs are to be kept for 1h0m1s, and this network keeps them for at most 1h; ask for less, and fetch them "
+              "outputs are to be kept for 2 h, and this network keeps them for at most 1 h; ask for less, and fetch them "
               "before (weir get)");
     spec.outputs = OutputAsk{.keep = Seconds{60}, .retention = Seconds{60}};
     EXPECT_THAT(town.refused(SubmitJob{town.id(), vision, spec, sha256("body")}).message, HasSubstr("first name of keep"));

@@ -443,7 +443,8 @@ TEST(Journal, TypeNumbersArePinned) {
                                                                          {70, "tree_kept"},         {71, "tree_dropped"},
                                                                          {72, "files_set"},         {73, "outputs_stored"},
                                                                          {74, "outputs_dropped"},   {75, "data_erased"},
-                                                                         {76, "data_quota_set"},    {77, "receipts_forgotten"}};
+                                                                         {76, "data_quota_set"},    {77, "receipts_forgotten"},
+                                                                         {78, "outputs_refused"}};
     for (const auto& [number, name] : pinned) EXPECT_EQ(type_name(number), name);
     EXPECT_EQ(pinned.size(), std::variant_size_v<Event>);
 }

@@ -40,11 +40,11 @@ NODES = "nodes: [{name: n1, cards: [{model: cpu, count: 2, memory: 1GiB, emulate
 class World(Bare):
     """A server with a store of files, one site with its agent, and a project."""
 
-    def __init__(self, options, folder):
+    def __init__(self, options, folder, server_words=(), agent_text="outputs_every: 1s\n"):
         folder.chmod(0o711)
         (folder / "blobs").mkdir(mode=0o700)
-        self.agent = None
-        super().__init__(options, folder, "--blobs", folder / "blobs", "--site-root", f"pidu={folder}/site/root")
+        self.agent, self.agent_text = None, agent_text
+        super().__init__(options, folder, "--blobs", folder / "blobs", "--site-root", f"pidu={folder}/site/root", *server_words)
         try:
             self.settle_in(folder)
         except BaseException:
@@ -61,12 +61,16 @@ class World(Bare):
         self.weir("site", "agent-token", "pidu", "--to", folder / "agent.token")
         (folder / "site").mkdir(mode=0o711)
         text = (f"site: pidu\nserver: {self.url}\ntoken_file: {folder}/agent.token\nroot: {folder}/site/root\n"
-                f"blobs: {folder}/blobs\n") + NODES
+                f"blobs: {folder}/blobs\n") + self.agent_text + NODES
         if os.geteuid() == 0:
             first = 200_000 + os.getpid() % 1000 * 100
             text += f"owner_uid: {first}\nusers: {{first: {first + 1}, count: 20}}\n"
         (folder / "agent.yaml").write_text(text)
         self.agent_log = open(folder / "agent.log", "w+", encoding="utf-8")
+        self.start_agent()
+
+    def start_agent(self):
+        folder = self.folder
         self.agent = subprocess.Popen([self.program("weir"), "agent", folder / "agent.yaml"], stdin=subprocess.DEVNULL,
                                       stdout=self.agent_log, stderr=self.agent_log)
 
@@ -96,10 +100,10 @@ class World(Bare):
 
 
 class Cutter:
-    """A proxy that breaks each connection after so many bytes from the client."""
+    """A proxy that breaks connections after so many bytes from the client: each, or the first `most` of them."""
 
-    def __init__(self, port, cut_after):
-        self.port, self.cut_after, self.cuts = port, cut_after, 0
+    def __init__(self, port, cut_after, most=1 << 30):
+        self.port, self.cut_after, self.most, self.cuts = port, cut_after, most, 0
         self.listener = socket.create_server(("127.0.0.1", 0))
         self.url = f"http://127.0.0.1:{self.listener.getsockname()[1]}"
         threading.Thread(target=self.serve, daemon=True).start()
@@ -123,7 +127,7 @@ class Cutter:
                     pass
             answers = threading.Thread(target=back, daemon=True)
             answers.start()
-            left = self.cut_after
+            left = self.cut_after if self.cuts < self.most else 1 << 60
             try:
                 while data := client.recv(min(65536, left)):
                     server.sendall(data)
@@ -191,6 +195,81 @@ def arrives_though_it_is_cut(world):
     check(cutter.cuts >= 5, f"the line was cut {cutter.cuts} times")
 
 
+def arrives_wherever_it_is_cut(world):
+    """An upload of 300 KB that breaks off at each 64 KiB arrives, and one of 8 MiB at each megabyte."""
+    chance = random.Random(11)
+    port = int(world.url.rsplit(":", 1)[1])
+    sent, back = world.folder / "sent", world.folder / "back"
+    for size, step in ((300_000, 65_536), (8 * MIB, MIB)):
+        for at in range(step, size, step):
+            sent.write_bytes(chance.randbytes(size))
+            cutter = Cutter(port, at, most=1)
+            try:
+                world.environment["WEIR_SERVER"] = cutter.url
+                world.weir("put", sent, "cut", "--project", "vision")
+            finally:
+                world.environment["WEIR_SERVER"] = world.url
+                cutter.listener.close()
+            check(cutter.cuts == 1, f"the line was cut {cutter.cuts} times at {at} of {size}")
+            world.weir("get", "cut", back, "--project", "vision")
+            check(back.read_bytes() == sent.read_bytes(), f"it came back changed, cut at {at} of {size}")
+
+
+def outputs_show_while_it_runs(world):
+    """What a job has left is listed and fetched while it runs; what is written just now, or is called .tmp-, is not."""
+    text = "outputs: {keep: 2d}\nrun: 'cd $WEIR_OUTPUT_DIR && echo first > a && mkdir .tmp-half && echo half > .tmp-half/b && " \
+           "until [ -e go ]; do sleep 0.1; echo more >> growing; done; mv .tmp-half whole'\n"
+    job = world.weir("submit", world.job("runs.yaml", text), "--project", "vision").stdout.strip()
+    until(lambda: "the first outputs", lambda: " a\n" in world.weir("ls", job).stdout, DEADLINE_S)
+    listed = world.weir("ls", job).stdout
+    check("half" not in listed and "growing" not in listed, listed)
+    check("as of" in listed and "generation 1; the job is not over, and they are kept for 2 d after its end" in listed, listed)
+    world.weir("get", job, "a", world.folder / "first")
+    check((world.folder / "first").read_text() == "first\n", "a")
+    world.weir("rm", job, code=1)
+    place = next((world.folder / "site/root/tasks").glob(f"{job}/1/0/outputs"))
+    (place / "go").touch()
+    until(lambda: "the end", lambda: "kept until" in world.weir("ls", job).stdout, DEADLINE_S)
+    listed = world.weir("ls", job).stdout
+    check("whole/b" in listed and "growing" in listed, listed)
+
+
+def a_killed_agent_loses_no_output(world):
+    """kill -9 of the agent while it copies outputs: nothing half is ever listed, and all of them are there in the end."""
+    text = "run: 'cd $WEIR_OUTPUT_DIR && for i in 1 2 3 4 5 6; do head -c 3000000 /dev/urandom > f$i; done; sha256sum f* > sums'\n"
+    job = world.weir("submit", world.job("kill.yaml", text), "--project", "vision").stdout.strip()
+    partial = world.folder / "blobs/projects/vision/partial"
+    for _ in range(3):
+        until(lambda: "a copy under way, or its end",
+              lambda: any(partial.glob("*.pidu")) or "kept until" in world.weir("ls", job).stdout, DEADLINE_S)
+        world.agent.kill()
+        world.agent.wait(DEADLINE_S)
+        if " f" in world.weir("ls", job).stdout:
+            world.weir("get", f"{job}:", world.folder / "scratch")  # Each file is compared with its digest.
+        world.start_agent()
+    until(lambda: "the end", lambda: "kept until" in world.weir("ls", job).stdout, DEADLINE_S)
+    world.weir("get", f"{job}:", world.folder / "killed")
+    done = subprocess.run(["sha256sum", "--check", "--quiet", "sums"], cwd=world.folder / "killed", capture_output=True, text=True,
+                          check=False)
+    check(done.returncode == 0, done.stdout + done.stderr)
+
+
+def outputs_beyond_the_quota_are_told(world):
+    """Outputs that do not fit: what was kept before stays, and the job's events and the answer say why with both numbers."""
+    kept = world.data()  # Folders of code that no job uses make room.
+    world.weir("data", "quota", "vision", f"{kept['file_bytes'] + kept['output_bytes'] + 2 * MIB}")
+    text = "run: 'cd $WEIR_OUTPUT_DIR && echo small > a && until [ -e go ]; do sleep 0.1; done; head -c 4000000 /dev/zero > big'\n"
+    job = world.weir("submit", world.job("quota.yaml", text), "--project", "vision").stdout.strip()
+    until(lambda: "the first outputs", lambda: " a\n" in world.weir("ls", job).stdout, DEADLINE_S)
+    (next((world.folder / "site/root/tasks").glob(f"{job}/1/0/outputs")) / "go").touch()
+    until(lambda: "the end", lambda: "kept until" in world.weir("ls", job).stdout, DEADLINE_S)
+    listed = world.weir("ls", job).stdout
+    check(" a\n" in listed and "big" not in listed, listed)
+    events = world.weir("watch", "--job", job, "--since", "0").stdout
+    check(re.search(r"outputs_refused .*fault=over_quota bytes=40\d+ bytes_max=\d+", events), events[-2000:])
+    world.weir("data", "quota", "vision", f"{1000 * MIB}")
+
+
 def outputs_come_back(world):
     """What a job leaves is fetched after its site forgot it, whole, and removed with a receipt; files of the project likewise."""
     here = world.folder / "here"
@@ -243,7 +322,9 @@ def main():
     folder = pathlib.Path(tempfile.mkdtemp(prefix="weir-workdir-"))
     world = World(options, folder)
     try:
-        for part in (begins_in_its_folder, sends_what_changed, arrives_though_it_is_cut, outputs_come_back, refuses_in_words):
+        for part in (begins_in_its_folder, sends_what_changed, arrives_though_it_is_cut, arrives_wherever_it_is_cut,
+                     outputs_show_while_it_runs, a_killed_agent_loses_no_output, outputs_come_back, outputs_beyond_the_quota_are_told,
+                     refuses_in_words):
             part(world)
             print("ok:", part.__doc__)
     except (Broken, subprocess.TimeoutExpired) as error:

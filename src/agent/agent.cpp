@@ -343,7 +343,8 @@ private:
 std::unique_ptr<CheckpointDesk> make_desk(const AgentConfig& config, const AgentParts& parts, const Bell& bell) {
     const DeskLimits limits{.checkpoint_bytes_max = config.checkpoint_max.value << 20,
                             .resume_bytes_max = config.task_disk.value << 20,
-                            .bytes_per_s = config.checkpoint_rate.value_or(MiB{0}).value << 20};
+                            // A tool keeps the pace by itself.
+                            .bytes_per_s = config.has_tool() ? 0 : config.checkpoint_rate.value_or(MiB{0}).value << 20};
     if (!parts.backend.capabilities().checkpoints_beside)
         return std::make_unique<InlineDesk>(parts.backend, parts.store, limits, parts.data);
     return std::make_unique<ThreadDesk>(parts.backend, parts.store, [&bell] { bell.ring(); }, limits, parts.data);
@@ -369,6 +370,7 @@ ReconcilerOptions options_of(const AgentConfig& config) {
             .pause_grace = config.pause_grace,
             .replicate_within = config.replicate_within,
             .leave_within = config.leave_within,
+            .outputs_every = config.outputs_every,
             .task_disk = config.task_disk};
 }
 

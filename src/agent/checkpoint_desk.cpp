@@ -3,14 +3,16 @@
 #include "agent/manifest.hpp"
 #include "domain/tree.hpp"
 
-#include <fmt/core.h>
+#include <fmt/format.h>
 
 #include <algorithm>
 #include <chrono>
 #include <deque>
 #include <iterator>
 #include <list>
+#include <map>
 #include <optional>
+#include <set>
 #include <stop_token>
 #include <thread>
 
@@ -30,6 +32,9 @@ struct Flaw {
     bool again = false;
     std::string message;
     bool elsewhere = false;  ///< It holds, and not here.
+    std::optional<OutputFault> outputs{};  ///< Of outputs: what their tenant is told.
+    std::int64_t room = 0;                 ///< With it: how many bytes could be stored,
+    std::int64_t bytes = 0;                ///< of how many.
 };
 
 Flaw flaw_of(const BlobError& error) { return {error.fault == BlobFault::unavailable, error.message, false}; }
@@ -215,36 +220,154 @@ DeskAnswer replicate(ports::SiteBackend& backend, ports::BlobStore& store, const
     return answer;
 }
 
-Result<OutputsKept, Flaw> keep(ports::SiteBackend& backend, const DeskStores& stores, const OutputOrder& order, Errand& errand) {
-    if (stores.data == nullptr) return fail(Flaw{false, "this site has no way to the network's store of files", false});
-    const auto key = task_key(order.key, 0);
-    const auto tree = backend.inspect_outputs(key, order.bytes_max, errand);
-    if (!tree) return fail(flaw_of(tree.error()));
-    const auto store = stores.data->of(order.project);
-    if (!store) return fail(flaw_of(store.error()));
-    const auto bytes = size_of(*tree, 0).bytes;
-    const auto room = (*store)->room();
+// ---- outputs
+
+constexpr std::string_view left_out_name = ".weir-left-out";  ///< A file that names what could not be kept, for the tenant.
+
+/// Where a file of the tree lies at the site: its rank and its path there.
+struct Origin {
+    std::int32_t rank = 0;
+    std::string path;
+};
+
+/// What a generation has left, looked at and not yet stored.
+struct Gathered {
+    std::vector<TreeEntry> entries;
+    std::map<std::string, Origin, std::less<>> origins;
+    std::vector<ports::KnownOutputs> known;
+    std::vector<std::string> left_out;
+    std::int64_t bytes = 0;
+    std::optional<OutputFault> fault{};
+};
+
+Result<Gathered, Flaw> gather(ports::SiteBackend& backend, const OutputOrder& order, Errand& errand) {
+    Gathered all;
+    const std::int32_t ranks = order.all_nodes ? order.nnodes : 1;
+    for (std::int32_t rank = 0; rank < ranks; ++rank) {
+        const auto index = static_cast<std::size_t>(rank);
+        const auto* known = order.known && index < order.known->size() ? &(*order.known)[index] : nullptr;
+        const auto settled = order.is_over ? std::nullopt : std::optional<std::int64_t>{outputs_settled_s};
+        auto seen = backend.inspect_outputs(task_key(order.key, rank), {order.bytes_max - all.bytes, settled, known}, errand);
+        if (!seen) return fail(flaw_of(seen.error()));
+        all.bytes += seen->bytes;
+        if (seen->fault && !all.fault) all.fault = seen->fault;
+        const auto prefix = order.all_nodes ? fmt::format("node-{}/", rank) : std::string{};
+        for (auto& entry : seen->tree.entries) {
+            auto path = prefix + entry.path;
+            if (!entry.is_link()) all.origins.emplace(path, Origin{rank, entry.path});
+            entry.path = std::move(path);
+            all.entries.push_back(std::move(entry));
+        }
+        for (const auto& line : seen->left_out) all.left_out.push_back(prefix + line);
+        all.known.push_back(std::move(seen->known));
+    }
+    return all;
+}
+
+/// What earlier generations left and this one has no path of; nothing of it where both cannot lie in one tree.
+Result<Tree, Flaw> with_before(ports::DataStore& store, const Digest& before, const std::vector<TreeEntry>& own) {
+    const auto text = store.fetch_bytes(before, limits::tree_text_bytes_max);
+    const auto earlier = text ? parse_tree(*text) : Result<Tree, std::string>{Tree{}};
+    if (!text && text.error().fault == BlobFault::unavailable) return fail(flaw_of(text.error()));
+    auto entries = own;
+    std::set<std::string_view> taken;
+    for (const auto& entry : own) taken.insert(entry.path);
+    for (const auto& entry : earlier ? earlier->entries : std::vector<TreeEntry>{}) {
+        if (!taken.contains(entry.path) && entry.path != left_out_name) entries.push_back(entry);
+    }
+    auto both = make_tree(std::move(entries));
+    if (!both) both = make_tree(own);
+    if (!both) return fail(Flaw{false, both.error(), false});
+    return std::move(*both);
+}
+
+std::vector<ports::SizedDigest> blobs_of(const Tree& tree) {
+    std::set<ports::SizedDigest> blobs;
+    for (const auto& entry : tree.entries) {
+        if (!entry.is_link()) blobs.insert({entry.digest, entry.size});
+    }
+    return {blobs.begin(), blobs.end()};
+}
+
+/// Copies what the store lacks of a tree. A file that is another by now is for the next look.
+Result<void, Flaw> store_lacking(ports::SiteBackend& backend, ports::DataStore& store, const OutputOrder& order, const Tree& tree,
+                                 const Gathered& from, Errand& errand) {
+    const auto lacking = store.lacking(blobs_of(tree));
+    if (!lacking) return fail(flaw_of(lacking.error()));
+    const std::set<ports::SizedDigest> wanted{lacking->begin(), lacking->end()};
+    std::int64_t bytes = 0;
+    for (const auto& blob : wanted) bytes += blob.size;
+    const auto room = store.room();
     if (!room) return fail(flaw_of(room.error()));
     if (bytes > *room)
-        return fail(Flaw{
-            true, fmt::format("the outputs have {} bytes and the network's store has room for {}; make room there", bytes, *room), false});
-    for (const auto& entry : tree->entries) {
-        const auto opened = backend.open_output(key, entry.path);
-        if (!opened) return fail(flaw_of(opened.error()));
-        const auto put = (*store)->put(entry.digest, entry.size, *opened, errand);
+        return fail(Flaw{true, fmt::format("{} bytes of outputs are to be stored, and the network's store has room for {}; make room there",
+                                           bytes, *room),
+                         false, OutputFault::store_full, *room, bytes});
+    std::set<Digest> done;
+    for (const auto& entry : tree.entries) {
+        if (entry.is_link() || !wanted.contains({entry.digest, entry.size}) || !done.insert(entry.digest).second) continue;
+        const auto origin = from.origins.find(entry.path);
+        if (origin == from.origins.end()) return fail(Flaw{true, entry.path + " was stored before and is not there any more", false});
+        const auto opened = backend.open_output(task_key(order.key, origin->second.rank), origin->second.path);
+        if (!opened) return fail(Flaw{true, opened.error().message, false});
+        errand.travel(entry.size);
+        const auto put = store.put(entry.digest, entry.size, *opened, errand);
+        errand.travel(0);
         ::close(*opened);
-        if (!put) return fail(flaw_of(put.error()));
+        if (!put) return fail(Flaw{true, put.error().message, false});
     }
+    return {};
+}
+
+Result<OutputsKept, Flaw> keep(ports::SiteBackend& backend, const DeskStores& stores, const OutputOrder& order, Errand& errand) {
+    if (stores.data == nullptr) return fail(Flaw{false, "this site has no way to the network's store of files", false});
+    auto gathered = WEIR_TRY(gather(backend, order, errand));
+    OutputsKept answer{.key = order.key, .is_over = order.is_over, .why = {}, .left_out = gathered.left_out};
+    const auto refuse_all = [&](OutputFault fault, std::int64_t bytes) {
+        answer.fault = fault;
+        answer.bytes_max = order.bytes_max;
+        answer.size = {bytes, static_cast<std::int64_t>(gathered.entries.size())};
+        answer.why = fmt::format(
+            "they have {} bytes and their project may still keep {}; leave fewer, remove what is no longer needed (weir "
+            "rm), or ask an operator for more",
+            bytes, order.bytes_max);
+        if (fault == OutputFault::too_many_files)
+            answer.why = fmt::format("there are more than {} files; pack them", limits::tree_files_max);
+        return answer;
+    };
+    if (gathered.fault) return refuse_all(*gathered.fault, gathered.bytes);
+    answer.known = std::make_shared<const std::vector<ports::KnownOutputs>>(std::move(gathered.known));
+    if (gathered.entries.empty() && !order.before && !order.stored && gathered.left_out.empty()) return answer;
+    const auto store = stores.data->of(order.project);
+    if (!store) return fail(flaw_of(store.error()));
+    if (!gathered.left_out.empty()) {
+        const auto text = fmt::format("{}\n", fmt::join(gathered.left_out, "\n"));
+        if (const auto put = (*store)->put_bytes(sha256(text), text); !put) return fail(flaw_of(put.error()));
+        gathered.entries.push_back({std::string{left_out_name}, EntryKind::file, std::ssize(text), sha256(text), {}});
+    }
+    auto tree = order.before ? with_before(**store, *order.before, gathered.entries)
+                             : make_tree(gathered.entries).map_error([](auto why) { return Flaw{false, std::move(why), false}; });
+    if (!tree) return fail(tree.error());
     const auto text = tree_text(*tree);
     const auto digest = sha256(text);
+    const auto size = size_of(*tree, text.size());
+    if (size.bytes > order.bytes_max) return refuse_all(OutputFault::over_quota, size.bytes);
+    answer.size = size;
+    answer.tree = digest;
+    if (order.stored == digest) return answer;
+    WEIR_CHECK(store_lacking(backend, **store, order, *tree, gathered, errand));
     if (const auto put = (*store)->put_bytes(digest, text); !put) return fail(flaw_of(put.error()));
-    return OutputsKept{order.key, false, {}, digest, size_of(*tree, text.size())};
+    return answer;
 }
 
 DeskAnswer keep_outputs(ports::SiteBackend& backend, const DeskStores& stores, const OutputOrder& order, Errand& errand) {
     auto kept = keep(backend, stores, order, errand);
     if (kept) return std::move(*kept);
-    OutputsKept answer{.key = order.key, .again = kept.error().again, .fault = kept.error().message, .tree = {}, .size = {}};
+    auto& flaw = kept.error();
+    OutputsKept answer{.key = order.key, .is_over = order.is_over, .again = flaw.again, .why = std::move(flaw.message)};
+    answer.fault = flaw.outputs;
+    answer.bytes_max = flaw.room;
+    answer.size.bytes = flaw.bytes;
     return answer;
 }
 

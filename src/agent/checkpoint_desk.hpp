@@ -48,11 +48,20 @@ struct ReplicateOrder {
     ports::PublishedCheckpoint published;
 };
 
-/// Stores what a task that ended left in its folder of outputs; of a gang, node rank 0.
+/// What is known of outputs from look to look, by node rank; shared, for it may be long.
+using KnownGang = std::shared_ptr<const std::vector<ports::KnownOutputs>>;
+
+/// Stores what a generation left until now in its folders of outputs.
 struct OutputOrder {
     GenerationKey key;
     ProjectName project;
     std::int64_t bytes_max = 0;
+    std::int32_t nnodes = 1;
+    bool all_nodes = false;                ///< Of each node below `node-RANK/`; otherwise of node rank 0.
+    bool is_over = true;                   ///< Its tasks have ended: everything counts, and nothing changes any more.
+    std::optional<Digest> before{};        ///< What earlier generations left.
+    KnownGang known{};
+    std::optional<Digest> stored{};        ///< The tree that was stored last, in this agent's life.
 };
 
 struct Prepared {
@@ -75,14 +84,22 @@ struct Replicated {
 
 struct OutputsKept {
     GenerationKey key;
-    bool again = false;  ///< The store or the host did not do it now.
-    std::string fault;   ///< Why they will never be stored; empty: they are, or `again`.
-    Digest tree;
-    TreeSize size;
+    bool is_over = true;                  ///< Of the order.
+    bool again = false;                   ///< The store or the host did not do it now.
+    std::string why;                      ///< Why they are not stored; empty: they are, or there are none.
+    std::optional<OutputFault> fault{};   ///< The same, for the tenant.
+    std::int64_t bytes_max = 0;           ///< With a fault: how many could have been stored.
+    std::optional<Digest> tree{};         ///< Nothing: there are none, or a fault.
+    TreeSize size{};                      ///< Of the tree, or of what could not be stored.
+    KnownGang known{};
+    std::vector<std::string> left_out{};  ///< What of them cannot be kept.
 };
 
 using DeskOrder = std::variant<PrepareOrder, ReplicateOrder, OutputOrder>;
 using DeskAnswer = std::variant<Prepared, Replicated, OutputsKept>;
+
+/// A file of outputs of a task that runs is taken once it has not changed for so long.
+inline constexpr std::int64_t outputs_settled_s = 3;
 
 /// What a desk takes.
 struct DeskLimits {

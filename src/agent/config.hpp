@@ -126,6 +126,9 @@ struct SlurmOptions {
 };
 BOOST_DESCRIBE_STRUCT(SlurmOptions, (), (api, user, token_file, partition, account, gres, shared_user))
 
+/// What carries copies between the site and the network's store: the agent itself, to a directory, or a tool.
+BOOST_DEFINE_ENUM_CLASS(MoverTool, builtin, rclone, rsync)
+
 struct AgentConfig {
     SiteName site;
     Backend backend = Backend::process;
@@ -133,7 +136,10 @@ struct AgentConfig {
     std::string server;      ///< `http://host:port`, or those of several servers of one network between commas.
     std::string token_file;  ///< A file with the agent's bearer token in its first line.
     std::string root;        ///< All that the agent and its tasks keep.
-    std::string blobs;       ///< The network's store: a directory in this version.
+    std::string blobs;       ///< The network's store: a directory; with a tool, where copies under way lie.
+    std::optional<MoverTool> mover{};  ///< Absent: builtin.
+    std::string mover_to;              ///< Of a tool: the far end, `remote:bucket/folder` of rclone's configuration say.
+    std::string mover_config;          ///< Of a tool: its file with keys, of the agent's user alone. Empty: none.
     std::string supervisor;  ///< The program weir-supervisor; empty: beside this program.
     std::optional<UserSpan> users;
     std::uint32_t owner_uid = 0;  ///< As root: the site's own user, who owns the root directory. 0: root.
@@ -151,8 +157,10 @@ struct AgentConfig {
     Seconds pause_grace{30};        ///< How long a paused site waits for a task's checkpoint before it stops it.
     Seconds replicate_within{60};   ///< How long the end of a task waits for its last checkpoint to be stored.
     Seconds leave_within{300};      ///< Likewise, of a task that goes on at another site and was asked for that checkpoint.
+    Seconds outputs_every{60};      ///< How often outputs of tasks that run are stored; 0: only at their end.
     Seconds poll_wait{20};          ///< How long a question for what should run may wait at the server.
     std::int64_t observe_ms = 200;  ///< How often tasks are looked at while some run.
+    [[nodiscard]] bool has_tool() const { return mover && *mover != MoverTool::builtin; }
     static constexpr std::string_view doc = "The agent of one site.";
     static constexpr std::array field_rules{
         codec::Field{.name = "backend", .optional = true, .doc = "process or slurm; absent: process"},
@@ -160,7 +168,10 @@ struct AgentConfig {
         codec::Field{.name = "server", .min_length = 1, .max_length = 512},
         codec::Field{.name = "token_file", .min_length = 1, .max_length = 4096},
         codec::Field{.name = "root", .min_length = 1, .max_length = 4096},
-        codec::Field{.name = "blobs", .min_length = 1, .max_length = 4096, .doc = "the network's store: a directory in this version"},
+        codec::Field{.name = "blobs", .min_length = 1, .max_length = 4096, .doc = "the network's store: a directory"},
+        codec::Field{.name = "mover", .doc = "what carries copies: builtin (to a directory), rclone or rsync"},
+        codec::Field{.name = "mover_to", .optional = true, .max_length = 1024, .doc = "where a tool carries them to"},
+        codec::Field{.name = "mover_config", .optional = true, .max_length = 4096, .doc = "a tool's file with its keys, mode 0600"},
         codec::Field{.name = "supervisor", .optional = true, .max_length = 4096, .doc = "absent: beside this program"},
         codec::Field{.name = "owner_uid", .optional = true, .doc = "as root: who owns the root directory"},
         codec::Field{.name = "nodes", .min_length = 1, .max_length = 4096},
@@ -177,13 +188,14 @@ struct AgentConfig {
         codec::Field{.name = "pause_grace", .optional = true, .doc = "how long a paused site waits for a checkpoint"},
         codec::Field{.name = "replicate_within", .optional = true, .doc = "how long an end waits for its last checkpoint"},
         codec::Field{.name = "leave_within", .optional = true, .doc = "likewise, of a task that goes on at another site"},
+        codec::Field{.name = "outputs_every", .optional = true, .max = 86'400, .doc = "0s: outputs are stored at a task's end alone"},
         codec::Field{.name = "poll_wait", .optional = true, .min = 1, .max = 60, .doc = "how long a question may wait at the server"},
         codec::Field{.name = "observe_ms", .optional = true, .min = 10, .max = 10'000},
     };
 };
 BOOST_DESCRIBE_STRUCT(AgentConfig, (),
-                      (site, backend, slurm, server, token_file, root, blobs, supervisor, users, owner_uid, nodes, shared_paths, task_disk,
-                       disk_floor, checkpoint_max, checkpoint_rate, cache_max, sandbox, limits, meter_slice, log_retention, pause_grace,
-                       replicate_within, leave_within, poll_wait, observe_ms))
+                      (site, backend, slurm, server, token_file, root, blobs, mover, mover_to, mover_config, supervisor, users, owner_uid,
+                       nodes, shared_paths, task_disk, disk_floor, checkpoint_max, checkpoint_rate, cache_max, sandbox, limits, meter_slice,
+                       log_retention, pause_grace, replicate_within, leave_within, outputs_every, poll_wait, observe_ms))
 
 }  // namespace weir::agent

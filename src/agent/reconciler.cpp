@@ -240,6 +240,8 @@ void Reconciler::adopt(const GenerationKey& key, const Gang& gang) {
         for (std::size_t i = 0; i < gang.desired->placement.nodes.size(); ++i) record.nodes[i] = gang.desired->placement.nodes[i].node;
         record.run_on = gang.desired->run_on;
         record.checkpoint = gang.desired->checkpoint;
+        record.output_bytes_max = gang.desired->output_bytes_max;
+        record.outputs_of_all = gang.desired->output_nodes == OutputNodes::all ? std::optional{true} : std::nullopt;
     }
     record.slice_s = options_.meter_slice.value;
     record.metered.resize(gang.ranks.size(), 0);
@@ -409,6 +411,7 @@ const GenerationRecord* Reconciler::make_record(const GenerationKey& key, const 
     record.held = desired.is_prepare() ? std::optional{true} : std::nullopt;
     if (known == nullptr) record.prepared = desired.resume.empty() && !desired.workdir;
     record.output_bytes_max = desired.output_bytes_max;
+    record.outputs_of_all = desired.output_nodes == OutputNodes::all ? std::optional{true} : std::nullopt;
     record.metered.assign(record.nodes.size(), 0);
     if (record.master_port == 0 && !desired.is_prepare()) {
         complain(key, "start", "no port is free for its first rank");

@@ -48,6 +48,7 @@ struct ReconcilerOptions {
     Seconds pause_grace{30};
     Seconds replicate_within{60};
     Seconds leave_within{300};
+    Seconds outputs_every{60};  ///< How often outputs of tasks that run are looked at; 0: only at their end.
     std::size_t lines_per_report = 1000;  ///< Of each kind (meters, checkpoints, tasks) in one report; the rest goes with the next.
     std::int64_t task_files = 2'000'000;  ///< Files and folders of one task, likewise.
     MiB task_disk{102'400};               ///< What the files of one task may take before it is stopped.
@@ -175,7 +176,14 @@ private:
         bool awaits_checkpoint = false;              ///< And it is not there yet.
         std::set<std::string> there_when_asked;  ///< Editions.
         bool keeping_outputs = false;                ///< Ordered, and not yet answered.
-        std::optional<OutputReport> outputs;         ///< Stored, and not yet acknowledged.
+        std::optional<OutputReport> outputs;         ///< Stored, or refused, and not yet acknowledged.
+        KnownGang known_outputs;                     ///< Of the last look.
+        std::optional<Digest> outputs_stored;        ///< The tree of that.
+        std::optional<OutputReport> outputs_told;    ///< Acknowledged last.
+        std::optional<OutputReport> outputs_fault;   ///< Why the store did not take them; it is asked again.
+        ports::BootInstant outputs_after;            ///< The next look is not before.
+        bool left_nothing = false;                   ///< It is over, and nothing of it is to be stored.
+        std::uint32_t outputs_put_off = 0;           ///< How often in a row the store did not take them.
         bool other_ranks_seen = false;  ///< That a rank other than 0 publishes checkpoints was said.
         std::optional<TaskState> told;  ///< In this session.
         Closing logged = Closing::none;

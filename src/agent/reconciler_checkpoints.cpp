@@ -223,7 +223,9 @@ void Reconciler::drop_copies(const GenerationKey& key, const Gang& gang) {
     const auto found = memory_.find(key);
     if (found == memory_.end()) return;
     auto& memory = found->second;
-    if (!memory.replicating && !memory.preparing && !memory.keeping_outputs) return;
+    // What a job leaves that was told to stop is kept all the same.
+    const bool drops_outputs = memory.keeping_outputs && gang.closing != Closing::stop_ordered;
+    if (!memory.replicating && !memory.preparing && !drops_outputs) return;
     desk_.drop(key);
     memory.replicating.reset();
     memory.preparing.reset();

@@ -312,8 +312,10 @@ void Reconciler::acknowledge(const SiteReport& report) {
     for (const auto& line : report.outputs.value_or(std::vector<OutputReport>{})) {
         auto& told = memory_[{line.job, line.generation}].outputs;
         if (told != line) continue;
-        if (auto* record = record_of(line.job, line.generation)) record->outputs_settled = true;
+        memory_[{line.job, line.generation}].outputs_told = line;
         told.reset();
+        if (line.name != outputs_final) continue;
+        if (auto* record = record_of(line.job, line.generation)) record->outputs_settled = true;
     }
     for (const auto& task : report.tasks) {
         memory_[{task.job, task.generation}].told = task.state;

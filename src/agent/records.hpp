@@ -66,6 +66,7 @@ struct GenerationRecord {
     bool stopped_as_ordered = false;     ///< None of it was stopped before the order to stop it was carried out.
     bool end_known = false;              ///< The server has taken in that it ended.
     std::optional<std::int64_t> output_bytes_max{};  ///< So much of its outputs is kept; nothing: none of it.
+    std::optional<bool> outputs_of_all{};            ///< Of each node's.
     std::optional<bool> outputs_settled{};           ///< They are stored and told, or cannot be.
     std::optional<bool> held{};          ///< Only a place for it is held here: it was not told to run yet.
     std::optional<Digest> prepared_of{}; ///< Of the list that what it resumes from was chosen from; absent where that is settled.
@@ -89,7 +90,7 @@ BOOST_DESCRIBE_STRUCT(GenerationRecord, (),
                       (job, generation, project, nodes, master_port, run_on, checkpoint, kill_grace_s, checkpoint_before_s, slice_s,
                        prepared, resume, refused, disk_used_up, metered, replicated, replicated_edition, replicated_made_ns,
                        stopped_as_ordered, end_known, held, prepared_of, prepared_manifest, asked_ns, asked_s, asked_for,
-                       output_bytes_max, outputs_settled))
+                       output_bytes_max, outputs_of_all, outputs_settled))
 
 /// Sessions of this root in which nothing was in doubt, and in which life of the host.
 struct Vouching {

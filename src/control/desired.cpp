@@ -37,7 +37,11 @@ std::int64_t room_for_outputs(const State& state, const LiveJob& job) {
     const auto data = state.data.find(job.project);
     if (data == state.data.end()) return limits::data_quota_bytes;
     const auto own = data->second.outputs.find(job.id);
-    const auto room = quota_of(data->second) - kept_bytes(data->second) + (own == data->second.outputs.end() ? 0 : own->second.size.bytes);
+    auto room = quota_of(data->second) - kept_bytes(data->second) + (own == data->second.outputs.end() ? 0 : own->second.size.bytes);
+    // What no job uses goes where there is no room.
+    for (const auto& [digest, tree] : data->second.trees) {
+        if (!state.tree_uses.contains({job.project, digest})) room += tree.size.bytes;
+    }
     return std::max<std::int64_t>(room, 0);
 }
 
@@ -50,7 +54,14 @@ void add_data(const State& state, const LiveJob& job, bool carries_data, Desired
             task.processes_per_node = 0;
         }
     }
-    if (job.spec->outputs && carries_data) task.output_bytes_max = room_for_outputs(state, job);
+    const auto& ask = job.spec->outputs;
+    if (!carries_data || (ask && ask->asked() == Seconds{0})) return;
+    task.output_bytes_max = room_for_outputs(state, job);
+    if (ask) task.output_nodes = ask->nodes;
+    const auto data = state.data.find(job.project);
+    if (data == state.data.end()) return;
+    const auto before = data->second.outputs.find(job.id);
+    if (before != data->second.outputs.end() && before->second.generation < task.generation) task.outputs_before = before->second.tree;
 }
 
 /// What a site should do with a job of its list.

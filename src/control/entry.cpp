@@ -75,6 +75,7 @@ constexpr std::array types{
     type<DataErased>("data_erased"),
     type<DataQuotaSet>("data_quota_set"),
     type<ReceiptsForgotten>("receipts_forgotten"),
+    type<OutputsRefused>("outputs_refused"),
 };
 static_assert(types.size() == std::variant_size_v<Event>, "every event has a line in the table of types");
 

@@ -63,13 +63,16 @@ struct DesiredTask {
     std::optional<Digest> workdir{};
     /// Its outputs are kept by the network, at most so many bytes of them. Absent: they are not, or the agent speaks below protocol 4.
     std::optional<std::int64_t> output_bytes_max{};
+    std::optional<OutputNodes> output_nodes{};  ///< Of which nodes; absent: of node rank 0.
+    /// What generations before this one left and is kept: what this one leaves comes on top, a path of its own in place of theirs.
+    std::optional<Digest> outputs_before{};
     [[nodiscard]] bool is_prepare() const { return prepare.value_or(false); }
     bool operator==(const DesiredTask&) const = default;
 };
 BOOST_DESCRIBE_STRUCT(DesiredTask, (),
                       (job, generation, project, stop, placement, setup, run, envs, processes_per_node, cpus, memory, checkpoint, resume,
                        run_on, max_duration, prepare, checkpoint_within, checkpoint_wanted,
-                       workdir, output_bytes_max))
+                       workdir, output_bytes_max, output_nodes, outputs_before))
 
 /// All that should run at a site, in order of job: one generation of a job at most.
 struct Desired {
@@ -140,17 +143,22 @@ struct PreparedReport {
 };
 BOOST_DESCRIBE_STRUCT(PreparedReport, (), (job, generation, manifest))
 
-/// What a task has published of its outputs is whole and lies in the network's store.
+inline constexpr std::string_view outputs_so_far = "so-far";  ///< What lay there while the task ran.
+inline constexpr std::string_view outputs_final = "final";    ///< All that lay there at its end.
+
+/// What a task has left of its outputs until now is whole and lies in the network's store; or, with a fault, it does not.
 struct OutputReport {
     JobId job;
     std::uint32_t generation = 0;
-    std::string name;               ///< Of the set that its program published; `final` of all that lay there at its end.
+    std::string name;               ///< `so-far` or `final`.
     Digest tree;
     std::int64_t bytes = 0;
     std::int64_t files = 0;
+    std::optional<OutputFault> fault{};          ///< Why it is not stored; `tree` says nothing then.
+    std::optional<std::int64_t> bytes_max{};     ///< With a fault: how many would have been.
     bool operator==(const OutputReport&) const = default;
 };
-BOOST_DESCRIBE_STRUCT(OutputReport, (), (job, generation, name, tree, bytes, files))
+BOOST_DESCRIBE_STRUCT(OutputReport, (), (job, generation, name, tree, bytes, files, fault, bytes_max))
 
 /// Changes that a site's agent has seen since the report before. Order within: meters, then checkpoints, then tasks.
 struct SiteReport {

@@ -32,15 +32,27 @@ inline constexpr std::size_t erasures_per_project_max = 10'000;               //
 inline constexpr std::size_t erased_copies_max = 256;                         ///< Places that one receipt names.
 }  // namespace limits
 
-/// What a job leaves behind.
+/// Of which nodes of a gang outputs are kept: of node rank 0, or of each below a folder `node-RANK`.
+BOOST_DEFINE_ENUM_CLASS(OutputNodes, first, all)
+
+/// What becomes of what a job leaves behind.
 struct OutputAsk {
-    Seconds retention{30 * 86'400};  ///< How long its outputs are kept from its end on.
+    std::optional<Seconds> keep{};       ///< From its end on; 0: not at all. Absent: as long as the network's policy says.
+    std::optional<Seconds> retention{};  ///< What `keep` was called at first: one of them.
+    std::optional<OutputNodes> nodes{};  ///< Absent: first.
+    /// What the job asks for; nothing: the network's policy.
+    [[nodiscard]] std::optional<Seconds> asked() const { return keep ? keep : retention; }
     static constexpr std::array field_rules{
-        codec::Field{.name = "retention", .optional = true, .doc = "how long they are kept after the job's end"},
+        codec::Field{.name = "keep", .doc = "how long they are kept after the job's end; 0s: not at all; absent: as the policy says"},
+        codec::Field{.name = "retention", .doc = "the same, by its first name"},
+        codec::Field{.name = "nodes", .doc = "first: what node rank 0 leaves; all: of each node, below node-RANK/"},
     };
     bool operator==(const OutputAsk&) const = default;
 };
-BOOST_DESCRIBE_STRUCT(OutputAsk, (), (retention))
+BOOST_DESCRIBE_STRUCT(OutputAsk, (), (keep, retention, nodes))
+
+/// Why outputs of a job are not kept as they are. Stable tokens.
+BOOST_DEFINE_ENUM_CLASS(OutputFault, over_quota, too_many_files, store_full, store_unavailable)
 
 /// What a tree takes: its files, each counted as often as the tree names it, and its manifest.
 struct TreeSize {

@@ -6,7 +6,7 @@
 
 namespace weir {
 
-inline constexpr std::array<std::string_view, 4> job_length_fields{"max_duration", "estimated_duration", "retry.backoff",
-                                                                   "checkpoint.interval"};
+inline constexpr std::array<std::string_view, 6> job_length_fields{"max_duration", "estimated_duration", "retry.backoff",
+                                                                   "checkpoint.interval", "outputs.keep", "outputs.retention"};
 
 }  // namespace weir

@@ -201,7 +201,13 @@ std::vector<Flaw> flaws(const JobSpec& spec, const Catalogue& catalogue) {
         check.text("workdir", *spec.workdir, limits::tree_path_bytes_max);
         if (spec.workdir->empty()) check.add("workdir", "is empty; name a folder, or leave it out");
     }
-    if (spec.outputs) check.within("outputs.retention", spec.outputs->retention, Seconds{1}, Seconds{limits::retention_s_max});
+    if (spec.outputs) {
+        if (spec.outputs->keep) check.within("outputs.keep", *spec.outputs->keep, Seconds{0}, Seconds{limits::retention_s_max});
+        if (spec.outputs->retention) {
+            check.within("outputs.retention", *spec.outputs->retention, Seconds{1}, Seconds{limits::retention_s_max});
+            if (spec.outputs->keep) check.add("outputs.retention", "is the first name of keep; give one of them");
+        }
+    }
     if (spec.budget) check.within("budget", spec.budget->fen, Fen{1}, Fen{limits::fen_max});
     check.size("funding", spec.funding.size(), limits::funding_sources_max, "sources");
     std::set<std::optional<VoucherId>> sources;

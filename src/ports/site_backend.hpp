@@ -281,6 +281,32 @@ struct DiskSpace {
     std::int64_t floor_files = 0;         ///< As for bytes.
 };
 
+/// One file of outputs as it was read: `facts` change when the file does.
+struct KnownOutput {
+    std::string facts{};
+    std::int64_t size = 0;
+    Digest digest{};
+};
+using KnownOutputs = std::map<std::string, KnownOutput, std::less<>>;  ///< By path.
+
+/// How outputs are looked at.
+struct OutputLook {
+    std::int64_t bytes_max = 0;
+    /// Of a task that still runs: a file that was changed within so many seconds is passed over, or told as it was known before. Nothing:
+    /// the task is over, and all counts.
+    std::optional<std::int64_t> settled_s{};
+    const KnownOutputs* known = nullptr;  ///< Of the look before; files that did not change since are not read again.
+};
+
+/// What a task has left until now.
+struct Outputs {
+    Tree tree{};
+    KnownOutputs known{};
+    std::int64_t bytes = 0;                ///< Of all of it, also where it is more than is kept.
+    std::optional<OutputFault> fault{};    ///< It is too much to be kept: nothing was read.
+    std::vector<std::string> left_out{};   ///< What cannot be kept, one line each: its path and why.
+};
+
 /// Writes the content of one file of a checkpoint to a descriptor, e.g. from the network's store.
 using FetchFile = std::function<BackendResult<void>(const ManifestEntry& file, int descriptor)>;
 
@@ -346,11 +372,11 @@ public:
                                  "this site cannot put " + name + " of project " + project + " in place; run the job at another"});
     }
 
-    /// What a task left in its folder of outputs, every byte read; Weir's own files there, that begin with .weir-, are left out.
-    /// bad_checkpoint where there is what cannot be kept, or more than `bytes_max`; not_found where there is nothing.
-    [[nodiscard]] virtual BackendResult<Tree> inspect_outputs(const TaskKey&, std::int64_t bytes_max, Copying&) {
-        return fail(BackendError{BackendFault::refused, "this site keeps no outputs, of however few bytes; " + std::to_string(bytes_max) +
-                                                            " could be kept elsewhere"});
+    /// What lies in a task's folder of outputs. Left out are Weir's own names there, that begin with .weir-, and unfinished ones, that
+    /// begin with .tmp-, with all below them.
+    [[nodiscard]] virtual BackendResult<Outputs> inspect_outputs(const TaskKey&, const OutputLook& look, Copying&) {
+        return fail(BackendError{BackendFault::refused, "this site keeps no outputs, of however few bytes; " +
+                                                            std::to_string(look.bytes_max) + " could be kept elsewhere"});
     }
     /// A descriptor for reading one file of them; the caller closes it.
     [[nodiscard]] virtual BackendResult<int> open_output(const TaskKey&, const std::string& path) {

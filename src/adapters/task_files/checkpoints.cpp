@@ -258,35 +258,6 @@ BackendResult<ports::Checkpoint> inspect_checkpoint(int checkpoints, int manifes
     return make_checkpoint(name, std::move(claim->files), claim->by_task);
 }
 
-BackendResult<Tree> collect_tree(int folder, std::int64_t bytes_max, ports::Copying& copying) {
-    std::vector<TreeEntry> entries;
-    std::size_t files = 0;
-    std::int64_t bytes = 0;
-    const auto fault = each_file(folder, "", 0, files, [&](const Fd& file, const std::string& path) -> Fault {
-        if (path.starts_with(".weir-")) return std::nullopt;
-        struct stat facts{};
-        if (fstat(file.get(), &facts) != 0) return fmt::format("{} cannot be looked at", path);
-        bytes += facts.st_size;
-        if (bytes > bytes_max) {
-            return fmt::format("with {} they have more than the {} bytes that their project may still keep; leave fewer, remove what is no "
-                               "longer needed (weir rm), or ask an operator for more",
-                               path, bytes_max);
-        }
-        const auto [read, content] = read_content(file, copying);
-        if (read == Read::called_off) return nobody_waits;
-        if (read == Read::broken) return fmt::format("{} changed or broke while it was read", path);
-        const auto kind = (facts.st_mode & S_IXUSR) != 0 ? EntryKind::executable : EntryKind::file;
-        entries.push_back({path, kind, content.size, content.sha256, {}});
-        return std::nullopt;
-    });
-    if (fault == nobody_waits) return called_off("outputs");
-    if (fault) return refuse(BackendFault::bad_checkpoint, fmt::format("the outputs are not kept: {}", *fault));
-    if (entries.empty()) return refuse(BackendFault::not_found, "the task left no outputs");
-    auto tree = make_tree(std::move(entries));
-    if (!tree) return refuse(BackendFault::bad_checkpoint, fmt::format("the outputs are not kept: {}", tree.error()));
-    return std::move(*tree);
-}
-
 BackendResult<Fd> open_checkpoint_file(int checkpoints, const std::string& name, const std::string& path) {
     const Fd folder = is_safe_name(name) ? open_folder(checkpoints, name) : Fd{};
     Fd file = folder && is_safe_path(path) ? open_regular(folder.get(), path) : Fd{};

@@ -47,7 +47,4 @@ inline constexpr std::size_t checkpoint_names_max = 1000;
 /// Removes all that was installed in `folder`, whole or not.
 [[nodiscard]] BackendResult<void> drop_installed(int folder);
 
-/// Every plain file below a folder, read for its digest; names at its top that begin with .weir- are left out. At most `bytes_max` bytes.
-[[nodiscard]] BackendResult<Tree> collect_tree(int folder, std::int64_t bytes_max, ports::Copying& copying);
-
 }  // namespace weir::task_files

@@ -5,6 +5,7 @@
 #include "adapters/task_files/disk.hpp"
 #include "adapters/task_files/log_reader.hpp"
 #include "adapters/task_files/order.hpp"
+#include "adapters/task_files/outputs.hpp"
 #include "supervisor/spec.hpp"
 #include "supervisor/status.hpp"
 
@@ -17,6 +18,7 @@
 #include <thread>
 
 #include <fcntl.h>
+#include <time.h>
 #include <unistd.h>
 
 namespace weir::task_files {
@@ -242,11 +244,14 @@ BackendResult<void> FolderSite::install_workdir(const ports::TaskKey& key, const
     return {};
 }
 
-BackendResult<Tree> FolderSite::inspect_outputs(const ports::TaskKey& key, std::int64_t bytes_max, ports::Copying& copying) {
+BackendResult<ports::Outputs> FolderSite::inspect_outputs(const ports::TaskKey& key, const ports::OutputLook& look,
+                                                           ports::Copying& copying) {
     const Fd folder = WEIR_TRY(open_task(key));
     const Fd outputs = open_folder(folder.get(), outputs_folder);
     if (!outputs) return fail(cannot("open the outputs of", key_text(key), errno));
-    return collect_tree(outputs.get(), bytes_max, copying);
+    timespec now{};
+    ::clock_gettime(CLOCK_REALTIME_COARSE, &now);
+    return collect_outputs(outputs.get(), look, now.tv_sec * 1'000'000'000 + now.tv_nsec, copying);
 }
 
 BackendResult<int> FolderSite::open_output(const ports::TaskKey& key, const std::string& path) {

@@ -41,7 +41,8 @@ public:
                                                          ports::Copying& copying) override;
     [[nodiscard]] BackendResult<void> install_workdir(const ports::TaskKey& key, const std::string& project, const std::string& name,
                                                       const Tree& tree, const ports::FetchFile& fetch, ports::Copying& copying) override;
-    [[nodiscard]] BackendResult<Tree> inspect_outputs(const ports::TaskKey& key, std::int64_t bytes_max, ports::Copying& copying) override;
+    [[nodiscard]] BackendResult<ports::Outputs> inspect_outputs(const ports::TaskKey& key, const ports::OutputLook& look,
+                                                                ports::Copying& copying) override;
     [[nodiscard]] BackendResult<int> open_output(const ports::TaskKey& key, const std::string& path) override;
     [[nodiscard]] BackendResult<ports::DiskUse> measure_task(const ports::TaskKey& key) override;
     [[nodiscard]] BackendResult<ports::DiskSpace> disk() override;

@@ -208,19 +208,24 @@ void putting(CLI::App& command, PutAsk& ask) {
 }
 
 void getting(CLI::App& command, GetAsk& ask) {
-    command.add_option("NAME", ask.name, "PATH of a file of the project, or JOB:PATH of an output; a folder is all below it")->required();
-    command.add_option("TO", ask.to, "file or folder here; none: its name");
+    command
+        .add_option(
+            "NAME", ask.words,
+            "PATH of a file of the project, or JOB PATH, or JOB:PATH, of an output; a folder is all below it, JOB alone is all; then "
+            "the file or folder here, none: its name")
+        ->required()
+        ->expected(1, 3);
     command.add_option("--project", ask.project, which_project);
 }
 
 void files(CLI::App& command, FilesAsk& ask) {
     limit(command, ask);
-    command.add_option("NAME", ask.name, "only what begins so; JOB: for the outputs of a job");
+    command.add_option("NAME", ask.name, "only what begins so; JOB, or JOB:PATH, for the outputs of a job");
     command.add_option("--project", ask.project, which_project);
 }
 
 void removing(CLI::App& command, RemoveAsk& ask) {
-    command.add_option("NAME", ask.names, "PATH of a file, PATH/ of all below it, JOB: of all outputs of a job, or tree-...")->required();
+    command.add_option("NAME", ask.names, "PATH of a file, PATH/ of all below it, JOB for all outputs of a job, or tree-...")->required();
     command.add_option("--project", ask.project, which_project);
 }
 

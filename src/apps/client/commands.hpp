@@ -187,8 +187,7 @@ struct PutAsk {
 };
 [[nodiscard]] Done put_files(Session& session, const PutAsk& ask);
 struct GetAsk {
-    std::string name;
-    std::string to;
+    std::vector<std::string> words;  ///< What, and where to; of an output the job may be a word of its own.
     std::string project;
 };
 [[nodiscard]] Done get_files(Session& session, const GetAsk& ask);

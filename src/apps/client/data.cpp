@@ -7,6 +7,7 @@
 #include "apps/client/table.hpp"
 #include "apps/client/upload.hpp"
 #include "codec/text.hpp"
+#include "base/time.hpp"
 #include "domain/names.hpp"
 
 #include <fmt/format.h>
@@ -31,8 +32,9 @@ namespace fs = std::filesystem;
 constexpr std::size_t files_of_a_change = 2'000;
 constexpr int breaks_max = 8;
 constexpr std::size_t list_max = 1'000'000;
+constexpr int changes_max = 8;  ///< How often a file that changes while it is fetched is asked for anew.
 
-/// Where a name of a file leads: `JOB:PATH` into the outputs of a job, anything else into the files of the project.
+/// Where a name of a file leads: the whole id of a job, or `JOB:PATH`, into its outputs; anything else into the files of the project.
 struct Remote {
     std::string base;  ///< Path of the list.
     std::string path;
@@ -52,6 +54,7 @@ std::string encoded(std::string_view path) {
 }
 
 Result<Remote, Failure> remote_of(Session& session, const std::string& project, const std::string& name) {
+    if (JobId::parse(name)) return Remote{fmt::format("/v1/jobs/{}/outputs", name), {}, true};
     const auto colon = name.find(':');
     if (colon != std::string::npos && name.find('/') > colon) {
         const auto job = WEIR_TRY(resolve_job(session, name.substr(0, colon)));
@@ -221,13 +224,47 @@ Done put_files(Session& session, const PutAsk& ask) {
     return {};
 }
 
+namespace {
+
+/// What is fetched, and where to.
+struct Wanted {
+    Remote remote;
+    std::string name;
+    std::string to;
+};
+
+Result<Wanted, Failure> wanted_of(Session& session, const GetAsk& ask) {
+    auto words = ask.words;
+    if (words.size() > 1 && JobId::parse(words[0])) {
+        words[0] += ":" + words[1];
+        words.erase(words.begin() + 1);
+    }
+    if (words.size() > 2)
+        return fail(usage(fmt::format("'{}' is one word too many: name a file, and where to", visible(words.back()))));
+    return Wanted{WEIR_TRY(remote_of(session, ask.project, words[0])), words[0], words.size() > 1 ? words[1] : std::string{}};
+}
+
+/// The file under this path now, where it is another than it was listed as: a job that runs goes on.
+std::optional<codec::Value> changed_since(Session& session, const Remote& remote, const codec::Value& item) {
+    const auto path = text_of(item, "path");
+    const auto now = files_at(session, Remote{remote.base, path, remote.is_job});
+    if (!now) return std::nullopt;
+    for (const auto& one : *now) {
+        if (text_of(one, "path") == path && text_of(one, "digest") != text_of(item, "digest")) return one;
+    }
+    return std::nullopt;
+}
+
+}  // namespace
+
 Done get_files(Session& session, const GetAsk& ask) {
-    const auto remote = WEIR_TRY(remote_of(session, ask.project, ask.name));
+    const auto wanted = WEIR_TRY(wanted_of(session, ask));
+    const auto& remote = wanted.remote;
     const auto items = WEIR_TRY(files_at(session, remote));
     const bool whole_folder = remote.path.empty() || remote.path.ends_with('/');
     std::error_code error;
     std::size_t got = 0;
-    for (const auto& item : items) {
+    for (auto item : items) {
         const auto path = text_of(item, "path");
         const bool below = path.starts_with(remote.path + "/");
         if (!whole_folder && path != remote.path && !below) continue;
@@ -239,22 +276,59 @@ Done get_files(Session& session, const GetAsk& ask) {
         fs::path here;
         if (path == remote.path) {
             const auto name = fs::path{path}.filename();
-            here = ask.to.empty() ? name : fs::is_directory(ask.to, error) ? fs::path{ask.to} / name : fs::path{ask.to};
+            here = wanted.to.empty() ? name : fs::is_directory(wanted.to, error) ? fs::path{wanted.to} / name : fs::path{wanted.to};
         } else {
             const auto cut = whole_folder ? remote.path.size() : remote.path.size() + 1;
-            here = fs::path{ask.to.empty() ? "." : ask.to} / path.substr(cut);
+            here = fs::path{wanted.to.empty() ? "." : wanted.to} / path.substr(cut);
             fs::create_directories(here.parent_path(), error);
         }
-        WEIR_CHECK(download(session, {fmt::format("{}/{}", remote.base, encoded(path)), here.string(), *digest, integer_of(item, "size"),
-                                      text_of(item, "kind") == "executable"}));
+        const auto fetch = [&] {
+            return download(session, {fmt::format("{}/{}", remote.base, encoded(path)), here.string(),
+                                      *Digest::parse(text_of(item, "digest")), integer_of(item, "size"),
+                                      text_of(item, "kind") == "executable"});
+        };
+        auto done = fetch();
+        for (int i = 0; !done && remote.is_job && i < changes_max; ++i) {
+            auto now = changed_since(session, remote, item);
+            if (!now || !Digest::parse(text_of(*now, "digest"))) break;
+            item = std::move(*now);
+            done = fetch();
+        }
+        WEIR_CHECK(done);
         ++got;
     }
     if (got == 0)
-        return fail(
-            Failure{.exit = Exit::not_found, .message = fmt::format("there is no file '{}'; list them with: weir ls", visible(ask.name))});
+        return fail(Failure{.exit = Exit::not_found,
+                            .message = fmt::format("there is no file '{}'; list them with: weir ls", visible(wanted.name))});
     session.console().out << fmt::format("{} {} got\n", got, got == 1 ? "file" : "files");
     return {};
 }
+
+namespace {
+
+/// Until when a job's outputs are kept, and whether they are whole.
+Done tell_of_outputs(Session& session, const Remote& remote) {
+    const auto page = WEIR_TRY(session.get(target_of(remote.base, {{"limit", "1"}})));
+    const auto* outputs = page.value.find("outputs");
+    if (outputs == nullptr) return {};
+    auto& out = session.console().out;
+    if (!text_of(*outputs, "keep_until").empty()) {
+        out << fmt::format("kept until {}\n", zoned_time_of(session.console(), *outputs, "keep_until"));
+    } else if (!text_of(*outputs, "stored_at").empty()) {
+        out << fmt::format("as of {}, generation {}; the job is not over, and they are kept for {} after its end\n",
+                           zoned_time_of(session.console(), *outputs, "stored_at"), integer_of(*outputs, "generation"),
+                           format_duration(seconds(integer_of(*outputs, "keep"))));
+    } else {
+        out << "nothing yet; the job is not over\n";
+    }
+    const auto* refused = outputs->find("refused");
+    if (refused == nullptr || text_of(*refused, "fault").empty()) return {};
+    out << fmt::format("what it leaves now is not kept ({}): it has {} bytes, and {} could be kept\n", text_of(*refused, "fault"),
+                       integer_of(*refused, "bytes"), integer_of(*refused, "bytes_max"));
+    return {};
+}
+
+}  // namespace
 
 Done list_files(Session& session, const FilesAsk& ask) {
     const auto remote = WEIR_TRY(remote_of(session, ask.project, ask.name));
@@ -265,7 +339,7 @@ Done list_files(Session& session, const FilesAsk& ask) {
                    visible(text_of(item, "path")) + (target.empty() ? "" : " -> " + visible(target))});
     }));
     print(session, table);
-    return {};
+    return remote.is_job && !session.json() ? tell_of_outputs(session, remote) : Done{};
 }
 
 Done remove_files(Session& session, const RemoveAsk& ask) {

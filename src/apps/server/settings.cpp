@@ -5,6 +5,7 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <filesystem>
 #include <fstream>
 #include <vector>
@@ -27,9 +28,11 @@ struct PolicyFile {
     std::optional<Duration> prepare_within;
     std::optional<Duration> site_silence;
     std::optional<Duration> remember;
+    std::optional<Duration> output_keep;
+    std::optional<Duration> output_keep_max;
 };
 BOOST_DESCRIBE_STRUCT(PolicyFile, (), (task_lease, run_on_lease, kill_grace, drift_bound, start_within, stop_within,
-                       checkpoint_within, prepare_within, site_silence, remember))
+                       checkpoint_within, prepare_within, site_silence, remember, output_keep, output_keep_max))
 
 namespace {
 
@@ -81,6 +84,10 @@ Result<control::Policy, std::string> read_policy(const std::string& path) {
     take(file->prepare_within, policy.prepare_within);
     take(file->site_silence, policy.site_silence);
     take(file->remember, policy.remember);
+    take(file->output_keep, policy.output_keep);
+    take(file->output_keep_max, policy.output_keep_max);
+    // A bound below the default bounds that too.
+    if (!file->output_keep) policy.output_keep = std::min(policy.output_keep, policy.output_keep_max);
     struct Bounds {
         std::string_view name;
         Duration given;
@@ -97,7 +104,9 @@ Result<control::Policy, std::string> read_policy(const std::string& path) {
                                                    Bounds{"checkpoint_within", policy.checkpoint_within, seconds(1), hours(1)},
                                                    Bounds{"prepare_within", policy.prepare_within, seconds(1), hours(24)},
                                                    Bounds{"site_silence", policy.site_silence, seconds(1)},
-                                                   Bounds{"remember", policy.remember, hours(1), hours(3660 * 24)}}) {
+                                                   Bounds{"remember", policy.remember, hours(1), hours(3660 * 24)},
+                                                   Bounds{"output_keep_max", policy.output_keep_max, seconds(0), hours(3660 * 24)},
+                                                   Bounds{"output_keep", policy.output_keep, seconds(0), policy.output_keep_max}}) {
         if (given < least)
             return fail(fmt::format("{}: {} is {}, and must be at least {}", path, name, format_duration(given), format_duration(least)));
         if (given > most)

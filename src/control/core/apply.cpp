@@ -469,6 +469,12 @@ void make(State& s, const OutputsStored& e, At at) {
     data.outputs[e.job] = {e.generation, e.name, e.tree, e.size, at.time, e.retention, std::nullopt};
     data.dropped.erase(e.tree);
     if (old) drop_tree(data, *old, DropReason::replaced, std::nullopt, at);
+    if (const auto job = s.jobs.find(e.job); job != s.jobs.end()) job->second.outputs_refused.reset();
+}
+
+void make(State& s, const OutputsRefused& e, At) {
+    if (const auto job = s.jobs.find(e.job); job != s.jobs.end())
+        job->second.outputs_refused = RefusedOutputs{e.generation, e.fault, e.bytes, e.bytes_max};
 }
 
 void make(State& s, const OutputsDropped& e, At at) {

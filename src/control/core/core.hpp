@@ -32,6 +32,8 @@ struct Policy {
     Duration clock_tolerance = hours(1);        ///< How far in the future an id may say it was made.
     Duration key_lifetime = hours(24);          ///< Of an idempotency key.
     Duration tree_unused = hours(7 * 24);       ///< How long a tree is kept that no job uses.
+    Duration output_keep = hours(30 * 24);      ///< How long outputs are kept of a job that does not say; 0: not at all.
+    Duration output_keep_max = hours(3660 * 24);  ///< The longest that a job may ask for.
     Duration receipts_shown = hours(366 * 24);  ///< How long a receipt is found by its tree; it stays in the journal for ever.
     std::uint32_t nodes_killed_max = 2;         ///< A job that was there when so many nodes broke is quarantined.
     std::uint32_t placements_per_pass = 1000;

@@ -45,6 +45,16 @@ struct StoredOutputs {
 };
 BOOST_DESCRIBE_STRUCT(StoredOutputs, (), (generation, name, tree, size, stored_at, retention, keep_until))
 
+/// Why what a live job leaves is not kept as it is.
+struct RefusedOutputs {
+    std::uint32_t generation = 0;
+    OutputFault fault = OutputFault::over_quota;
+    std::int64_t bytes = 0;
+    std::int64_t bytes_max = 0;
+    bool operator==(const RefusedOutputs&) const = default;
+};
+BOOST_DESCRIBE_STRUCT(RefusedOutputs, (), (generation, fault, bytes, bytes_max))
+
 /// A tree that is no longer kept and may still lie somewhere.
 struct DroppedTree {
     DropReason reason = DropReason::unused;

@@ -145,13 +145,98 @@ TEST_F(DataTest, OutputsAreKeptFromTheEndOfTheirJobOn) {
     EXPECT_EQ(data().dropped.at(tree(2)).reason, DropReason::retention_over);
 }
 
-TEST_F(DataTest, OutputsOfAJobThatAskedForNoneAreNotTaken) {
-    town.deposit(100'000);
-    const auto job = town.submit(Town::spec());
-    town.place();
-    const auto site = town.live(job).placement->site.value;
-    town.report(site, [&](SiteReport& r) { r.outputs = {{{job, 1, "final", tree(1), mib, 2}}}; });
-    EXPECT_TRUE(town.core.state.data.empty() || data().outputs.empty());
+/// A job that runs, and what its site says of its outputs.
+class OutputsTest : public DataTest {
+protected:
+    JobId begin(std::optional<OutputAsk> ask) {
+        town.deposit(100'000);
+        auto spec = Town::spec();
+        spec.outputs = std::move(ask);
+        const auto job = town.submit(spec);
+        town.place();
+        site = town.live(job).placement->site.value;
+        town.run(job, site);
+        return job;
+    }
+    void tell(OutputReport report) {
+        town.report(site, [&](SiteReport& r) { r.outputs = std::vector{std::move(report)}; });
+    }
+    void publish(const JobId& job, int number, std::int64_t bytes, std::string_view name = outputs_so_far) {
+        tell({job, 1, std::string{name}, tree(number), bytes, 2});
+    }
+    bool keeps_outputs(const JobId& job) { return town.core.state.data.contains(vision) && data().outputs.contains(job); }
+    std::string site;
+};
+
+TEST_F(OutputsTest, AJobThatDoesNotSayHasItsOutputsKeptAsThePolicySays) {
+    const auto job = begin(std::nullopt);
+    publish(job, 1, mib);
+    EXPECT_EQ(data().outputs.at(job).retention, Seconds{30 * 86'400});
+    EXPECT_FALSE(data().outputs.at(job).keep_until) << "it is not over";
+    publish(job, 1, mib, outputs_final);
+    EXPECT_EQ(data().outputs.at(job).name, outputs_final) << "the same files, and whole now";
+    EXPECT_TRUE(data().dropped.empty());
+    town.end(job, site, Reason::exited);
+    town.wait(30 * 86'400 - 1);
+    tick();
+    EXPECT_TRUE(keeps_outputs(job));
+    town.wait(1);
+    tick();
+    EXPECT_FALSE(keeps_outputs(job));
+}
+
+TEST_F(OutputsTest, WhatIsNotToBeKeptIsNot) {
+    const auto job = begin(OutputAsk{.keep = Seconds{0}});
+    publish(job, 1, mib);
+    EXPECT_FALSE(keeps_outputs(job));
+    town.core.policy.output_keep = {};
+    const auto other = begin(std::nullopt);
+    publish(other, 1, mib);
+    EXPECT_FALSE(keeps_outputs(other)) << "the policy keeps none by itself";
+    auto spec = Town::spec();
+    town.core.policy.output_keep_max = seconds(3600);
+    spec.outputs = OutputAsk{.keep = Seconds{7200}};
+    const auto refusal = town.refused(SubmitJob{town.id(), vision, spec, sha256("body")});
+    EXPECT_EQ(refusal.message,
+              "outputs are to be kept for 2 h, and this network keeps them for at most 1 h; ask for less, and fetch them "
+              "before (weir get)");
+    spec.outputs = OutputAsk{.keep = Seconds{60}, .retention = Seconds{60}};
+    EXPECT_THAT(town.refused(SubmitJob{town.id(), vision, spec, sha256("body")}).message, HasSubstr("first name of keep"));
+}
+
+TEST_F(OutputsTest, BeyondTheQuotaWhatWasKeptBeforeStaysAndTheRefusalIsAnEvent) {
+    town.must(SetDataQuota{vision, 10 * mib});
+    const auto job = begin(std::nullopt);
+    publish(job, 1, 4 * mib);
+    keep(7, 4 * mib);
+    publish(job, 2, 11 * mib);
+    EXPECT_EQ(data().outputs.at(job).tree, tree(1));
+    const RefusedOutputs refused{1, OutputFault::over_quota, 11 * mib, 6 * mib};
+    EXPECT_EQ(town.live(job).outputs_refused, refused);
+    const auto revision = town.core.state.revision;
+    publish(job, 2, 11 * mib);
+    EXPECT_EQ(town.core.state.revision, revision + 1) << "the report alone: what is known is not said again";
+    EXPECT_TRUE(data().trees.contains(tree(7))) << "a refusal displaces nothing";
+    publish(job, 3, 9 * mib);
+    EXPECT_EQ(data().outputs.at(job).tree, tree(3));
+    EXPECT_FALSE(data().trees.contains(tree(7))) << "nobody used it";
+    EXPECT_FALSE(town.live(job).outputs_refused);
+    tell({job, 1, "so-far", {}, 99 * mib, 2, OutputFault::store_full, mib});
+    EXPECT_EQ(town.live(job).outputs_refused, (RefusedOutputs{1, OutputFault::store_full, 99 * mib, mib}));
+    EXPECT_EQ(data().outputs.at(job).tree, tree(3));
+}
+
+TEST_F(OutputsTest, TwoOfOneReportAreReckonedTogether) {
+    town.must(SetDataQuota{vision, 10 * mib});
+    const auto one = begin(std::nullopt);
+    const auto other = begin(std::nullopt);
+    ASSERT_EQ(town.live(one).placement->site.value, site);
+    town.report(site, [&](SiteReport& r) {
+        r.outputs = std::vector<OutputReport>{{one, 1, "so-far", tree(1), 6 * mib, 1}, {other, 1, "so-far", tree(2), 6 * mib, 1}};
+    });
+    EXPECT_TRUE(keeps_outputs(one));
+    EXPECT_FALSE(keeps_outputs(other));
+    EXPECT_EQ(town.live(other).outputs_refused, (RefusedOutputs{1, OutputFault::over_quota, 6 * mib, 4 * mib}));
 }
 
 }  // namespace

@@ -5,6 +5,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <iterator>
 #include <set>
 
 namespace weir::control {
@@ -188,18 +189,50 @@ Decision decide(const Core& core, const Actor& actor, const ConfirmErased& comma
                                                        dropped->second.dropped_at, command.list, std::move(copies)}});
 }
 
-void take_output(const State& state, const SiteName& site, const OutputReport& report, std::vector<Event>& events) {
-    const auto job = state.jobs.find(report.job);
-    if (job == state.jobs.end() || job->second.generation != report.generation || !job->second.spec->outputs) return;
-    if (!job->second.placement || job->second.placement->site != site || !is_name(report.name)) return;
+std::optional<Refusal> check_keep(const Policy& policy, const JobSpec& spec) {
+    const auto asked = spec.outputs ? spec.outputs->asked() : std::nullopt;
+    if (!asked || seconds(asked->value) <= policy.output_keep_max) return std::nullopt;
+    return Refusal{RefusalCode::bad_value,
+                   fmt::format("outputs are to be kept for {}, and this network keeps them for at most {}; ask for less, and fetch them "
+                               "before (weir get)",
+                               format_duration(seconds(asked->value)), format_duration(policy.output_keep_max)),
+                   "outputs.keep",
+                   {}};
+}
+
+void take_output(const Core& core, const SiteName& site, const OutputReport& report, OutputsTaken& taken, std::vector<Event>& events) {
+    const auto found = core.state.jobs.find(report.job);
+    if (found == core.state.jobs.end() || found->second.generation != report.generation) return;
+    const auto& job = found->second;
+    if (!job.placement || job.placement->site != site || !is_name(report.name)) return;
     if (report.bytes < 0 || report.bytes > limits::tree_bytes_max || report.files < 0) return;
-    const auto& project = job->second.project;
-    const auto& data = data_of(state, project);
+    const auto asked = job.spec->outputs ? job.spec->outputs->asked() : std::nullopt;
+    const Seconds keep = asked.value_or(Seconds{core.policy.output_keep.ns / 1'000'000'000});
+    if (keep.value <= 0) return;
+    const auto& project = job.project;
+    const auto refuse_output = [&](OutputFault fault, std::int64_t bytes_max) {
+        const RefusedOutputs refused{report.generation, fault, report.bytes, std::max<std::int64_t>(bytes_max, 0)};
+        if (job.outputs_refused == refused) return;
+        events.emplace_back(OutputsRefused{report.job, project, refused.generation, fault, refused.bytes, refused.bytes_max});
+    };
+    if (report.fault) return refuse_output(*report.fault, report.bytes_max.value_or(0));
+    const auto& data = data_of(core.state, project);
     const auto known = data.outputs.find(report.job);
-    if (known != data.outputs.end() && known->second.tree == report.tree && known->second.generation == report.generation) return;
-    if (known == data.outputs.end() && data.outputs.size() >= limits::outputs_per_project_max) return;
-    events.emplace_back(OutputsStored{report.job, project, report.generation, report.name, report.tree, {report.bytes, report.files},
-                                      job->second.spec->outputs->retention});
+    const bool is_known = known != data.outputs.end();
+    if (is_known && known->second.tree == report.tree && known->second.generation == report.generation &&
+        known->second.name == report.name) {
+        return;
+    }
+    if (!is_known && data.outputs.size() >= limits::outputs_per_project_max) return refuse_output(OutputFault::over_quota, 0);
+    const auto own = is_known ? known->second.size.bytes : 0;
+    // Others of this report came first.
+    auto& before = taken[project];
+    auto room = make_room(core.state, project, before + report.bytes - own);
+    if (!room) return refuse_output(OutputFault::over_quota, quota_of(data) - kept_bytes(data) + own - before);
+    before += report.bytes - own;
+    std::ranges::move(*room, std::back_inserter(events));
+    events.emplace_back(
+        OutputsStored{report.job, project, report.generation, report.name, report.tree, {report.bytes, report.files}, keep});
 }
 
 void end_data(const Core& core, Instant now, std::vector<Event>& events) {

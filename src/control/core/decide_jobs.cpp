@@ -168,6 +168,7 @@ Decision decide(const Core& core, const Actor& actor, const SubmitJob& command, 
                       "deadline");
     }
     if (auto refusal = check_workdir(state, command.project, command.spec)) return refuse(std::move(*refusal));
+    if (auto refusal = check_keep(core.policy, command.spec)) return refuse(std::move(*refusal));
     const auto live = state.live_jobs.find(command.project);
     if (live != state.live_jobs.end() && live->second >= project->second.live_jobs_max) {
         return refuse(

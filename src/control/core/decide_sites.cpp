@@ -345,7 +345,9 @@ Decision decide(const Core& core, const Actor& actor, const SiteReport& command,
     Drafts drafts{core.state};
     for (const auto& meter : command.meters) take_interval(drafts, command.site, meter, now, events);
     for (const auto& point : command.checkpoints) take_point(drafts, command.site, point, now, events);
-    for (const auto& output : command.outputs.value_or(std::vector<OutputReport>{})) take_output(core.state, command.site, output, events);
+    OutputsTaken taken;
+    for (const auto& output : command.outputs.value_or(std::vector<OutputReport>{}))
+        take_output(core, command.site, output, taken, events);
     std::set<JobId> ended;
     for (const auto& task : command.tasks) take_task(core, drafts, command.site, task, now, ended, events);
     for (const auto& point : command.prepared.value_or(std::vector<PreparedReport>{})) {

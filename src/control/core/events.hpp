@@ -404,6 +404,18 @@ struct OutputsDropped {
 };
 BOOST_DESCRIBE_STRUCT(OutputsDropped, (), (job, project, tree, reason, by))
 
+/// What the job leaves cannot be kept as it is now; what was kept of it before stays.
+struct OutputsRefused {
+    static constexpr std::uint16_t type = 78;
+    JobId job;
+    ProjectName project;
+    std::uint32_t generation = 0;
+    OutputFault fault = OutputFault::over_quota;
+    std::int64_t bytes = 0;       ///< That it has.
+    std::int64_t bytes_max = 0;   ///< That could have been kept.
+};
+BOOST_DESCRIBE_STRUCT(OutputsRefused, (), (job, project, generation, fault, bytes, bytes_max))
+
 /// The receipt: what a tree that is no longer kept had alone is gone from these places.
 struct DataErased {
     static constexpr std::uint16_t type = 75;
@@ -459,6 +471,7 @@ using Event =
                  TaskMetered, CheckpointStored, JobRequeued, JobStopOrdered, JobFinished, RecordsForgotten, KeyRecorded,
                  JobMoveOrdered, JobMoveReserved, JobMovePrepared, JobMoved, JobMoveEnded, JobArrived, SiteDutySet, AcceleratorSet,
                  OrganisationSuspended,
-                 TreeKept, TreeDropped, FilesSet, OutputsStored, OutputsDropped, DataErased, DataQuotaSet, ReceiptsForgotten>;
+                 TreeKept, TreeDropped, FilesSet, OutputsStored, OutputsDropped, DataErased, DataQuotaSet, ReceiptsForgotten,
+                 OutputsRefused>;
 
 }  // namespace weir::control

@@ -78,8 +78,12 @@ void steer_moves(const Core& core, Instant now, std::vector<Event>& events);
 [[nodiscard]] std::optional<Refusal> check_workdir(const State& state, const ProjectName& project, const JobSpec& spec);
 /// Why the project cannot keep so many bytes more, or nothing. `room_made`: what goes at the same time.
 [[nodiscard]] std::optional<Refusal> check_quota(const State& state, const ProjectName& project, std::int64_t more, std::int64_t room_made);
-/// What a site says it stored of a job's outputs.
-void take_output(const State& state, const SiteName& site, const OutputReport& report, std::vector<Event>& events);
+/// Why a job may not have its outputs kept for so long, or nothing.
+[[nodiscard]] std::optional<Refusal> check_keep(const Policy& policy, const JobSpec& spec);
+/// Bytes that one report adds to what projects keep.
+using OutputsTaken = std::map<ProjectName, std::int64_t>;
+/// What a site says it stored of a job's outputs, or could not. What is beyond the project's quota is refused, by event.
+void take_output(const Core& core, const SiteName& site, const OutputReport& report, OutputsTaken& taken, std::vector<Event>& events);
 /// Trees that nobody has used for long, outputs whose time is over, receipts that nobody asks for any more.
 void end_data(const Core& core, Instant now, std::vector<Event>& events);
 // decide_time.cpp

@@ -92,6 +92,7 @@ struct LiveJob {
     std::optional<Arrival> arrival;         ///< It has left one site for its placement, and does not run there yet.
     std::vector<MoveDone> moved;            ///< The last ones.
     Instant move_ended_at;                  ///< When its last move was over, or came to nothing.
+    std::optional<RefusedOutputs> outputs_refused{};  ///< Since its outputs were kept last.
     std::uint32_t generations_used = 0;     ///< Numbers up to here were given to sites, some perhaps for a place that came to nothing.
     std::string funding_key;                ///< Derived: of the scheduler's funding answer while it waits.
     /// Whether the scheduler seeks a place for it.
@@ -104,7 +105,7 @@ BOOST_DESCRIBE_STRUCT(LiveJob, (),
                       (id, project, submitter, body, spec, submitted_at, holds, waits_for, state, reason, since, generation, placement,
                        stop_ordered, stop_within, stop_overruled, started_at, run_for, deadline, not_before, avoid, error_restarts,
                        fault_restarts, nodes_killed, checkpoints, usage, meters, changed_at, move, arrival, moved, move_ended_at,
-                       generations_used))
+                       generations_used, outputs_refused))
 
 /// What is remembered of a job that has left.
 struct Tombstone {

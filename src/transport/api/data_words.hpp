@@ -124,15 +124,47 @@ struct FileItem {
 };
 BOOST_DESCRIBE_STRUCT(FileItem, (), (path, kind, size, digest, target))
 
+/// Why what a job leaves is not kept as it is now.
+struct OutputsRefusedView {
+    OutputFault fault = OutputFault::over_quota;
+    std::int64_t bytes = 0;
+    std::int64_t bytes_max = 0;
+    static constexpr std::array field_rules{
+        codec::Field{.name = "bytes", .doc = "that it has"},
+        codec::Field{.name = "bytes_max", .doc = "that could have been kept"},
+    };
+};
+BOOST_DESCRIBE_STRUCT(OutputsRefusedView, (), (fault, bytes, bytes_max))
+
+/// What is known of a job's outputs beside their files.
+struct OutputsView {
+    std::uint32_t generation = 0;
+    bool whole = false;
+    std::optional<Instant> stored_at;
+    std::optional<Instant> keep_until;
+    std::optional<Seconds> keep;
+    std::optional<OutputsRefusedView> refused;
+    static constexpr std::array field_rules{
+        codec::Field{.name = "generation", .doc = "that left them; what an earlier one left under other paths is among them"},
+        codec::Field{.name = "whole", .doc = "false: what had settled while it ran"},
+        codec::Field{.name = "keep_until", .doc = "absent: the job is not over"},
+        codec::Field{.name = "keep", .doc = "how long they are kept after the job's end"},
+        codec::Field{.name = "refused", .doc = "why what it leaves now is not kept; what was kept before stays"},
+    };
+};
+BOOST_DESCRIBE_STRUCT(OutputsView, (), (generation, whole, stored_at, keep_until, keep, refused))
+
 struct FileList {
+    std::optional<OutputsView> outputs;
     std::optional<std::string> tree;
     TreeSize size;
     std::vector<FileItem> items;
     std::string next_cursor;
     std::uint64_t revision = 0;
     static constexpr std::string_view doc = "Files of a project, or of a job's outputs, by path.";
+    static constexpr std::array field_rules{codec::Field{.name = "outputs", .doc = "of a job's outputs alone"}};
 };
-BOOST_DESCRIBE_STRUCT(FileList, (), (tree, size, items, next_cursor, revision))
+BOOST_DESCRIBE_STRUCT(FileList, (), (outputs, tree, size, items, next_cursor, revision))
 
 /// A file as it is put: its blob is uploaded before.
 struct FileForm {

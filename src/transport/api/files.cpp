@@ -22,6 +22,7 @@ struct Source {
     ProjectName project;
     std::optional<Digest> tree;
     std::uint64_t revision = 0;
+    std::optional<OutputsView> outputs{};
 };
 using Find = std::function<Result<Source, Refusal>(const State&, const Actor&, const http::Request&)>;
 
@@ -31,17 +32,40 @@ Result<Source, Refusal> files_of(const State& state, const Actor& actor, const h
     return Source{actor, project, files ? std::optional{files->tree} : std::nullopt, state.revision};
 }
 
+/// What is known of a job's outputs; a live job that has left none yet has an empty list.
+OutputsView view_of(const control::StoredOutputs* stored, const control::LiveJob* job) {
+    OutputsView view;
+    if (stored != nullptr) {
+        view.generation = stored->generation;
+        view.whole = stored->name == outputs_final;
+        view.stored_at = stored->stored_at;
+        view.keep_until = stored->keep_until;
+        view.keep = stored->retention;
+    }
+    if (job != nullptr && job->outputs_refused) {
+        const auto& refused = *job->outputs_refused;
+        view.refused = OutputsRefusedView{refused.fault, refused.bytes, refused.bytes_max};
+    }
+    return view;
+}
+
 Result<Source, Refusal> outputs_of(const State& state, const Actor& actor, const http::Request& request) {
     const auto text = request.parameter("job");
     const auto id = JobId::parse(text);
+    const auto live = id ? state.jobs.find(*id) : state.jobs.end();
+    const auto* job = live == state.jobs.end() ? nullptr : &live->second;
     for (auto data = state.data.begin(); id && data != state.data.end(); ++data) {
         const auto outputs = data->second.outputs.find(*id);
         if (outputs == data->second.outputs.end() || !control::may_see(state, actor, data->first)) continue;
-        return Source{actor, data->first, outputs->second.tree, state.revision};
+        return Source{actor, data->first, outputs->second.tree, state.revision, view_of(&outputs->second, job)};
     }
-    return fail(not_found(fmt::format("no outputs of {} are kept here: it published none, its file has no outputs, or their time is over",
-                                      escaped(text)),
-                          "job"));
+    if (job != nullptr && control::may_see(state, actor, job->project))
+        return Source{actor, job->project, std::nullopt, state.revision, view_of(nullptr, job)};
+    return fail(
+        not_found(fmt::format("no outputs of {} are kept here: it left none, its file has keep: 0s, they were refused (its events say "
+                              "so), or their time is over",
+                              escaped(text)),
+                  "job"));
 }
 
 /// Answers on the thread of the store, with the tree that the request is about.
@@ -77,6 +101,7 @@ http::Response list_files(ports::DataStore&, const Source& source, const Tree& t
     const auto limit = page_limit(request);
     FileList page;
     page.revision = source.revision;
+    page.outputs = source.outputs;
     if (source.tree) page.tree = tree_name(*source.tree);
     page.size = size_of(tree, 0);
     auto at = std::ranges::lower_bound(tree.entries, cursor ? *cursor : std::string{prefix}, {}, &TreeEntry::path);
@@ -251,7 +276,7 @@ std::vector<Endpoint> file_endpoints(Context& context) {
     endpoints.push_back({.method = Method::get,
                          .pattern = "/v1/jobs/{job}/outputs",
                          .name = "list_outputs",
-                         .summary = "What a job published last of its outputs, by path",
+                         .summary = "What a job left of its outputs until now, by path",
                          .query = {prefix, limit_parameter, cursor_parameter},
                          .answer = schema_of<FileList>,
                          .problems = {403, 404},

@@ -1,9 +1,8 @@
 #include "apps/agent/agent_program.hpp"
 
-#include "adapters/blobs_local/blobs_local.hpp"
-#include "adapters/blobs_local/data_local.hpp"
 #include "adapters/site_process/process_site.hpp"
 #include "agent/agent.hpp"
+#include "apps/agent/agent_stores.hpp"
 #include "apps/agent/slurm_wiring.hpp"
 #include "codec/bare_lengths.hpp"
 #include "codec/decode.hpp"
@@ -113,17 +112,12 @@ int run(const agent::AgentConfig& config, const std::stop_token& stop) {
         spdlog::error("the site cannot be opened: {}", site.error().message);
         return cannot_run;
     }
-    auto blobs = blobs_local::LocalBlobs::open(config.blobs, config.site.value);
-    if (!blobs) {
-        spdlog::error("the store of checkpoints cannot be opened: {}", blobs.error().message);
+    const auto stores = open_stores(config);
+    if (!stores) {
+        spdlog::error("the network's store cannot be opened: {}", stores.error());
         return cannot_run;
     }
-    for (const auto& remark : (*blobs)->remarks()) spdlog::warn("agent.store site={} \"{}\"", config.site.value, remark);
-    auto data = blobs_local::LocalDataStores::open(config.blobs, config.site.value);
-    if (!data) {
-        spdlog::error("the store of files cannot be opened: {}", data.error().message);
-        return cannot_run;
-    }
+    for (const auto& remark : stores->remarks) spdlog::warn("agent.store site={} \"{}\"", config.site.value, remark);
     auto link =
         site_link::HttpServerLink::make({.url = config.server, .site = config.site, .token = [&config] { return token_of(config); }});
     if (!link) {
@@ -131,8 +125,11 @@ int run(const agent::AgentConfig& config, const std::stop_token& stop) {
         return bad_usage;
     }
     const std::stop_callback interrupt{stop, [&link] { (*link)->interrupt(); }};
-    const agent::AgentParts parts{
-        .backend = *site->backend, .link = **link, .store = **blobs, .data = data->get(), .change_descriptor = site->change_descriptor};
+    const agent::AgentParts parts{.backend = *site->backend,
+                                  .link = **link,
+                                  .store = *stores->checkpoints,
+                                  .data = stores->data.get(),
+                                  .change_descriptor = site->change_descriptor};
     if (auto ran = agent::run_agent(config, parts, stop); !ran) {
         spdlog::error("{}", ran.error());
         return cannot_run;
@@ -158,7 +155,8 @@ int run_agent_program(const std::string& config_path) {
         return bad_usage;
     }
     if (const auto document = codec::read_yaml(*text)) {
-        constexpr std::array<std::string_view, 5> lengths{"meter_slice", "log_retention", "pause_grace", "replicate_within", "poll_wait"};
+        constexpr std::array<std::string_view, 6> lengths{"meter_slice",      "log_retention", "pause_grace",
+                                                          "replicate_within", "outputs_every", "poll_wait"};
         const auto bare = codec::bare_lengths(*document, lengths, config_path);
         for (const auto& problem : bare) spdlog::error("{}", codec::describe(problem));
         if (!bare.empty()) return bad_usage;

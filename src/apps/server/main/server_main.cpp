@@ -1,5 +1,6 @@
 // weir-server: control behind its HTTP API, on the embedded store.
 #include "adapters/blobs_local/data_local.hpp"
+#include "adapters/blobs_moved/opening.hpp"
 #include "apps/command_line.hpp"
 #include "apps/server/audit.hpp"
 #include "apps/server/backup.hpp"
@@ -55,6 +56,9 @@ struct Arguments {
     std::string catalogue;
     std::string policy;
     std::string blobs;
+    std::string mover;
+    std::string mover_to;
+    std::string mover_config;
     std::vector<std::string> site_roots;
     bool existing = false;
 };
@@ -296,11 +300,9 @@ void wait_for_the_end() {
 /// What projects keep: its store, and who removes of it what is no longer kept. Without --blobs there is none.
 class Shelf {
 public:
-    static Result<std::unique_ptr<Shelf>, Ending> open(const std::string& directory, server::Network& network) {
-        if (directory.empty()) return nullptr;
-        auto stores = blobs_local::LocalDataStores::open(directory, "network");
-        if (!stores) return fail(Ending{store_trouble, std::move(stores).error().message});
-        return std::unique_ptr<Shelf>{new Shelf{*std::move(stores), network}};
+    static Result<std::unique_ptr<Shelf>, Ending> open(const Arguments& arguments, server::Network& network) {
+        if (arguments.blobs.empty()) return nullptr;
+        return std::unique_ptr<Shelf>{new Shelf{WEIR_TRY(stores_of(arguments)), network}};
     }
     [[nodiscard]] control::DataKeeper& keeper() { return keeper_; }
     void stop() {
@@ -309,6 +311,23 @@ public:
     }
 
 private:
+    static Result<std::unique_ptr<ports::DataStores>, Ending> stores_of(const Arguments& arguments) {
+        if (arguments.mover.empty() || arguments.mover == "builtin") {
+            auto stores = blobs_local::LocalDataStores::open(arguments.blobs, "network");
+            if (!stores) return fail(Ending{store_trouble, std::move(stores).error().message});
+            return std::unique_ptr<ports::DataStores>{*std::move(stores)};
+        }
+        std::error_code ignored;
+        std::filesystem::create_directory(arguments.blobs, ignored);
+        auto moved = blobs_moved::open_moved({.tool = arguments.mover == "rsync" ? blobs_moved::Tool::rsync : blobs_moved::Tool::rclone,
+                                              .to = arguments.mover_to,
+                                              .config = arguments.mover_config,
+                                              .stage = arguments.blobs,
+                                              .writer = "network"});
+        if (!moved) return fail(Ending{store_trouble, std::move(moved).error()});
+        spdlog::info("files of projects are kept by {}", moved->text);
+        return std::unique_ptr<ports::DataStores>{std::move(moved->data)};
+    }
     Shelf(std::unique_ptr<ports::DataStores> stores, server::Network& network)
         : stores_{std::move(stores)},
           keeper_{network.reader(), network.loop(), *stores_, [&loop = network.loop()] { return loop.time(); },
@@ -342,7 +361,7 @@ Result<void, Ending> serve(Arguments arguments) {
                                  [](const std::string& text) { spdlog::warn("{}", text); }};
     const auto watcher = network->reader().on_commit([&history](std::uint64_t) { history.wake(); });
     server::SiteLogs logs{settings.site_roots};
-    const auto shelf = WEIR_TRY(Shelf::open(arguments.blobs, *network));
+    const auto shelf = WEIR_TRY(Shelf::open(arguments, *network));
 
     // The server answers before its name here is set.
     std::atomic<const http::Server*> answering{nullptr};
@@ -474,6 +493,10 @@ int main(int argc, char** argv) {
     app.add_option("--catalogue", arguments.catalogue, "YAML file of accelerators; absent: the shipped one");
     app.add_option("--policy", arguments.policy, "YAML file of leases and limits");
     app.add_option("--blobs", arguments.blobs, "directory of the network's store, the one that the agents name; absent: no files are kept");
+    app.add_option("--mover", arguments.mover, "what carries files to the store: builtin (to that directory), rclone or rsync")
+        ->check(CLI::IsMember({"builtin", "rclone", "rsync"}));
+    app.add_option("--mover-to", arguments.mover_to, "where rclone or rsync carries them to; what is under way lies in --blobs");
+    app.add_option("--mover-config", arguments.mover_config, "its file with keys, readable by the server's user alone");
     app.add_option("--site-root", arguments.site_roots, "SITE=DIR: where a site of this machine keeps its tasks, for logs");
     if (const auto end = weir::apps::end_of_parsing(app, argc, argv)) return *end;
     if (sodium_init() < 0) return store_trouble;

@@ -423,16 +423,28 @@ TEST_F(Drill, ViewsWithDamageAreSetAsideAndBuiltAgain) {
 
 // Type numbers and names are for ever.
 TEST(Journal, TypeNumbersArePinned) {
-    const std::vector<std::pair<std::uint16_t, std::string_view>> pinned{
-        {1, "leader_started"},  {10, "organisation_set"}, {11, "project_set"},       {12, "roles_set"},         {13, "token_issued"},
-        {14, "token_ended"},    {20, "site_set"},         {21, "node_set"},          {22, "node_removed"},      {23, "report_taken"},
-        {24, "site_reachable"}, {30, "programme_opened"}, {31, "voucher_awarded"},   {32, "voucher_ended"},     {33, "ledger_posted"},
-        {40, "job_submitted"},  {41, "job_placed"},       {42, "job_state_changed"}, {43, "task_metered"},      {44, "checkpoint_stored"},
-        {45, "job_requeued"},   {46, "job_stop_ordered"}, {47, "job_finished"},      {50, "records_forgotten"}, {51, "key_recorded"},
-        {60, "job_move_ordered"}, {61, "job_move_reserved"}, {62, "job_move_prepared"}, {63, "job_moved"}, {64, "job_move_ended"},
-        {65, "job_arrived"}, {66, "site_duty_set"}, {67, "organisation_suspended"}, {25, "accelerator_set"}, {70, "tree_kept"}, {71, "tree_dropped"},
-        {72, "files_set"}, {73, "outputs_stored"}, {74, "outputs_dropped"}, {75, "data_erased"}, {76, "data_quota_set"},
-        {77, "receipts_forgotten"}, {78, "outputs_refused"}};
+    const std::vector<std::pair<std::uint16_t, std::string_view>> pinned{{1, "leader_started"},     {10, "organisation_set"},
+                                                                         {11, "project_set"},       {12, "roles_set"},
+                                                                         {13, "token_issued"},      {14, "token_ended"},
+                                                                         {20, "site_set"},          {21, "node_set"},
+                                                                         {22, "node_removed"},      {23, "report_taken"},
+                                                                         {24, "site_reachable"},    {30, "programme_opened"},
+                                                                         {31, "voucher_awarded"},   {32, "voucher_ended"},
+                                                                         {33, "ledger_posted"},     {40, "job_submitted"},
+                                                                         {41, "job_placed"},        {42, "job_state_changed"},
+                                                                         {43, "task_metered"},      {44, "checkpoint_stored"},
+                                                                         {45, "job_requeued"},      {46, "job_stop_ordered"},
+                                                                         {47, "job_finished"},      {50, "records_forgotten"},
+                                                                         {51, "key_recorded"},      {60, "job_move_ordered"},
+                                                                         {61, "job_move_reserved"}, {62, "job_move_prepared"},
+                                                                         {63, "job_moved"},         {64, "job_move_ended"},
+                                                                         {65, "job_arrived"},       {66, "site_duty_set"},
+                                                                         {25, "accelerator_set"},   {67, "organisation_suspended"},
+                                                                         {70, "tree_kept"},         {71, "tree_dropped"},
+                                                                         {72, "files_set"},         {73, "outputs_stored"},
+                                                                         {74, "outputs_dropped"},   {75, "data_erased"},
+                                                                         {76, "data_quota_set"},    {77, "receipts_forgotten"},
+                                                                         {78, "outputs_refused"}};
     for (const auto& [number, name] : pinned) EXPECT_EQ(type_name(number), name);
     EXPECT_EQ(pinned.size(), std::variant_size_v<Event>);
 }

@@ -194,8 +194,8 @@ struct AgentConfig {
     };
 };
 BOOST_DESCRIBE_STRUCT(AgentConfig, (),
-                      (site, backend, slurm, server, token_file, root, blobs, mover, mover_to, mover_config, supervisor, users, owner_uid, nodes,
-                       shared_paths, task_disk, disk_floor, checkpoint_max, checkpoint_rate, cache_max, sandbox, limits, meter_slice,
+                      (site, backend, slurm, server, token_file, root, blobs, mover, mover_to, mover_config, supervisor, users, owner_uid,
+                       nodes, shared_paths, task_disk, disk_floor, checkpoint_max, checkpoint_rate, cache_max, sandbox, limits, meter_slice,
                        log_retention, pause_grace, replicate_within, leave_within, outputs_every, poll_wait, observe_ms))
 
 }  // namespace weir::agent

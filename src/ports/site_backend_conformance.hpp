@@ -379,10 +379,10 @@ TYPED_TEST_P(SiteConformance, ATaskBeginsInItsFolderAndLeavesItsOutputs) {
     this->must_start(spec);
     EXPECT_EQ(this->await_end(spec.key).exit_code, 0) << this->log(spec.key, LogStream::err);
     EXPECT_EQ(this->log(spec.key), text);
-    const auto outputs = this->site().inspect_outputs(spec.key, 1 << 20, this->unhindered_);
+    const auto outputs = this->site().inspect_outputs(spec.key, {.bytes_max = 1 << 20}, this->unhindered_);
     ASSERT_TRUE(outputs) << outputs.error().message;
-    ASSERT_EQ(outputs->entries.size(), 1U);
-    EXPECT_EQ(outputs->entries[0].path, "result");
+    ASSERT_EQ(outputs->tree.entries.size(), 1U);
+    EXPECT_EQ(outputs->tree.entries[0].path, "result");
     EXPECT_EQ(this->content(this->site().open_output(spec.key, "result").value()), "done\n");
     EXPECT_EQ(this->fault(this->site().open_output(spec.key, "../spec")), BackendFault::not_found);
     EXPECT_GT(this->site().measure_task(spec.key)->bytes, 0);
@@ -443,7 +443,7 @@ TYPED_TEST_P(SiteConformance, WhatIsNotThereIsNotFound) {
     EXPECT_EQ(this->fault(site.read_log(key, 0, LogStream::out, 0, 1)), BackendFault::not_found);
     EXPECT_EQ(this->fault(site.list_checkpoints(key)), BackendFault::not_found);
     EXPECT_EQ(this->fault(site.inspect_checkpoint(key, "x", this->unhindered_)), BackendFault::not_found);
-    EXPECT_EQ(this->fault(site.inspect_outputs(key, 1, this->unhindered_)), BackendFault::not_found);
+    EXPECT_EQ(this->fault(site.inspect_outputs(key, {.bytes_max = 1}, this->unhindered_)), BackendFault::not_found);
     EXPECT_EQ(this->fault(site.measure_task(key)), BackendFault::not_found);
 }
 

@@ -2,8 +2,8 @@
 //
 // It answers one question: how do bytes get under their name at the far end whole, by a tool that may lie, hang or die? Each file that was
 // sent is fetched again and compared before it bears its name, and each that is fetched is compared before it is handed on; what does
-// not hold is tried again, with a pause that doubles. (rsync gives names by itself: there a file bears its own before it was compared, and loses
-// it where it does not hold.) Large blobs go in parts, so that a copy that breaks off is taken up at the last one:
+// not hold is tried again, with a pause that doubles. (rsync gives names by itself: there a file bears its own before it was compared, and
+// loses it where it does not hold.) Large blobs go in parts, so that a copy that breaks off is taken up at the last one:
 //
 //     blobs/ab/cdef...            the blob abcdef...
 //     blobs/ab/cdef....parts-N    a blob of N bytes in parts: of each its digest and size, one line

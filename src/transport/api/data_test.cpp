@@ -135,6 +135,33 @@ TEST_F(DataApi, FilesAreChangedAsOneAndReadInRanges) {
     EXPECT_THAT(town.get("ann", "/v1/projects/vision/files").body, HasSubstr(R"("items":[])"));
 }
 
+TEST_F(DataApi, OutputsSayHowLongTheyAreKeptAndWhyTheyAreNot) {
+    SiteReport report;
+    report.nodes = {Town::node("n1"), Town::node("n2")};
+    EXPECT_EQ(town.report(report).status, 200);
+    const auto id = text_of(town.post("ann", "/v1/jobs", Town::job_body()).body, "id");
+    EXPECT_TRUE(town.comes("ann", "/v1/jobs/" + id, R"("state":"placed")"));
+    const auto outputs = "/v1/jobs/" + id + "/outputs";
+    EXPECT_THAT(town.get("ann", outputs).body, HasSubstr(R"("items":[])")) << "nothing yet";
+    EXPECT_EQ(town.get("eve", outputs).status, 404);
+    upload({"one"});
+    const auto text = tree_text(code({{"model", "one"}}));
+    ASSERT_TRUE(town.stores.fake(ProjectName{"vision"})->put_bytes(sha256(text), text));
+    const auto job = *JobId::parse(id);
+    report = SiteReport{};
+    report.outputs = std::vector{OutputReport{job, 1, "so-far", sha256(text), 100, 1}};
+    EXPECT_EQ(town.report(report).status, 200);
+    EXPECT_THAT(town.get("ann", outputs).body, HasSubstr(R"("path":"model")"));
+    EXPECT_THAT(town.get("ann", outputs).body, HasSubstr(R"("whole":false)"));
+    EXPECT_THAT(town.get("ann", outputs).body, HasSubstr(R"("keep":2592000)"));
+    EXPECT_THAT(town.get("ann", outputs).body, Not(HasSubstr("keep_until"))) << "the job is not over";
+    EXPECT_EQ(town.get("ann", outputs + "/model").body, "one");
+    report.outputs = std::vector{OutputReport{job, 1, "so-far", {}, 99, 1, OutputFault::store_full, 10}};
+    EXPECT_EQ(town.report(report).status, 200);
+    EXPECT_THAT(town.get("ann", outputs).body, HasSubstr(R"("refused":{"fault":"store_full","bytes":99,"bytes_max":10})"));
+    EXPECT_EQ(town.get("ann", outputs + "/model").body, "one") << "what was kept before stays";
+}
+
 TEST_F(DataApi, WhatIsRemovedIsErasedButForWhatIsStillNamedAndLeavesItsReceipt) {
     const auto first = code({{"shared", "one"}, {"own", "two"}});
     const auto second = code({{"shared", "one"}});
